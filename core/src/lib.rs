@@ -13,3 +13,4 @@ pub mod permission;
 pub mod principal;
 pub mod time;
 pub mod token;
+pub mod topic;
