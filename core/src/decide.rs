@@ -1,5 +1,285 @@
 //! View + token + request + now → decision, with every reason.
+//!
+//! Everything about a token is weighed into one mask and the branch is taken once, at the end: the
+//! time does not depend on whether the id exists, on how much of the secret matches, on ends,
+//! status, permissions or scope. It may depend on the length of the text, on the request and on
+//! the size of the snapshot (ARCHITECTURE, decision 7).
 
+mod ask;
 mod reason;
 
+pub use ask::{Ask, Mode};
 pub use reason::{Class, Reason};
+
+use core::fmt;
+use core::hint::black_box;
+
+use subtle::ConstantTimeEq;
+
+use crate::division::{DivisionRules, Target};
+use crate::permission::{Permission, PermissionSet};
+use crate::snapshot::{
+    DISABLED, NO_IOT_ACCESS, Principal, SCOPE_ALL, TOKEN_DISABLED, View, below,
+};
+use crate::time::{UnixSeconds, clamp};
+use crate::token::{Lookup, Token, differs};
+
+/// Everything that is weighed, in the order in which reasons are given (DOMAIN section 4): the
+/// bit of a failed check is its place here.
+const CHECKS: [Reason; 16] = [
+    Reason::MalformedToken,
+    Reason::BadChecksum,
+    Reason::UnknownToken,
+    Reason::BadSecret,
+    Reason::Revoked,
+    Reason::TokenDisabled,
+    Reason::TokenExpired,
+    Reason::OwnerDisabled,
+    Reason::OwnerExpired,
+    Reason::AccountSuspended,
+    Reason::NoIotAccess,
+    Reason::SnapshotStale,
+    Reason::PermissionMissing,
+    Reason::SystemUserBarred,
+    Reason::DivisionDenied,
+    Reason::DivisionUnspecified,
+];
+
+/// The checks that say whether the presenter holds the token: only past them may a name be told.
+const POSSESSION: u32 = 0b1111;
+
+/// The checks that failed.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct Failed(u32);
+
+impl Failed {
+    /// Returns every check with whether it passed, for `explain`.
+    pub fn checks(self) -> impl Iterator<Item = (Reason, bool)> {
+        CHECKS.into_iter().zip(0..).map(move |(reason, bit)| (reason, self.0 >> bit & 1 == 0))
+    }
+
+    /// Returns the first check that failed, or [`Reason::Ok`].
+    #[must_use]
+    pub fn reason(self) -> Reason {
+        let first = usize::try_from(self.0.trailing_zeros()).unwrap_or(usize::MAX);
+        CHECKS.get(first).copied().unwrap_or(Reason::Ok)
+    }
+}
+
+impl fmt::Debug for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let failed = self.checks().filter(|(_, passed)| !passed).map(|(reason, _)| reason);
+        f.debug_set().entries(failed).finish()
+    }
+}
+
+/// What was decided about one token and one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Decision<'a> {
+    /// Why; for the record, never for the caller.
+    pub reason: Reason,
+    /// Every check that failed, not only the first; for `explain` on the admin socket.
+    pub failed: Failed,
+    /// The public part of the token as presented; unverified unless `principal` is known.
+    pub lookup: Lookup,
+    /// Who acts; known only where the secret matched (DOMAIN N7).
+    pub principal: Option<Principal<'a>>,
+    /// The permission that was used, or the first one that was asked for.
+    pub permission: Option<Permission>,
+}
+
+impl Decision<'_> {
+    /// Returns whether the request may go on.
+    #[must_use]
+    pub fn is_allowed(&self) -> bool {
+        self.reason.class() == Class::Allow
+    }
+}
+
+/// Decides whether whoever presents `token` may do what is asked.
+///
+/// `now` is the trusted time (TRUST section 4), `rules` are the operator's.
+#[must_use]
+pub fn decide<'a>(
+    view: &View<'a>,
+    ask: &Ask,
+    token: &Token,
+    now: UnixSeconds,
+    rules: DivisionRules,
+) -> Decision<'a> {
+    let weighed = weigh(view, ask, token, now, rules);
+    let failed = Failed(weighed.failed);
+    // The only branches on the outcome begin here.
+    let held = (weighed.failed & POSSESSION == 0).then(|| view.principal(weighed.owner)).flatten();
+    // Expiry depends on nothing of the token, so it is said of every token alike (DOMAIN B11).
+    let reason = if now >= view.limits().expires_at {
+        Reason::SnapshotExpired
+    } else {
+        failed.reason()
+    };
+    let permission = match reason {
+        Reason::Ok => PermissionSet(weighed.usable).first(),
+        _ => ask.any_of().first(),
+    };
+
+    Decision { reason, failed, lookup: token.lookup, principal: held, permission }
+}
+
+/// What [`weigh`] found; nothing of it has been looked at yet.
+struct Weighed {
+    failed: u32,
+    owner: usize,
+    usable: u64,
+}
+
+/// What stands in for the row and the owner where a snapshot has no token: fails everything.
+static NO_VERIFIER: [u8; 32] = [0; 32];
+static NO_OWNER: [u8; 40] = {
+    let mut owner = [0; 40];
+    owner[28] = DISABLED | NO_IOT_ACCESS;
+    owner
+};
+
+/// Evaluates every check, whatever the others say.
+#[inline(never)]
+fn weigh(
+    view: &View<'_>,
+    ask: &Ask,
+    token: &Token,
+    now: UnixSeconds,
+    rules: DivisionRules,
+) -> Weighed {
+    let verifier = view.context.verifier(token.lookup.id, &token.secret);
+    let rank = view.rank(token.lookup.id);
+    // Empty tables are the only case without a row; that depends on the snapshot alone.
+    let found = view.ids.get(rank).map_or(!token.lookup.id, |id| id.get());
+    let (owner_bits, token_end, kept) =
+        view.row(rank).unwrap_or((TOKEN_DISABLED, 0, NO_VERIFIER.as_slice()));
+    let owner = usize::try_from(owner_bits & !TOKEN_DISABLED).unwrap_or(usize::MAX);
+    let owner_record = view.principal_bytes(owner).unwrap_or(&NO_OWNER);
+    let record = Owner::read(owner_record);
+    let held = view.grants.get(record.grant).map_or(0, |grant| grant.permissions.get());
+
+    let presented = verifier.get(..kept.len()).unwrap_or_default();
+    let same_secret = u32::from(presented.ct_eq(kept).unwrap_u8());
+    let kind = u32::from(token.lookup.kind);
+    let expected_kind = 1 + (u32::from(record.kind) >> 1);
+    let kind_differs = differs(kind, expected_kind) & !mask(token.opaque);
+    let unknown_kind = differs(kind, 1) & differs(kind, 2) & !mask(token.opaque);
+    let moment = u64::from(clamp(now));
+    let expired = |end: u32| !ones(below(moment, u64::from(end)));
+    let stale = mask(ask.is_fresh() && now >= view.limits().stale_at);
+
+    let asked = held & ask.any_of().0;
+    let system = u64::from(differs(u32::from(record.kind), 1)).wrapping_sub(1) >> 32;
+    let barred = ask.barred().0 & (system | system << 32);
+    let usable = asked & !barred;
+    let (division, unspecified) = divisions(view, owner_record, &record, ask.target(), rules);
+
+    let failures = [
+        token.malformed | unknown_kind,
+        token.bad_checksum,
+        differs64(found, token.lookup.id) | kind_differs,
+        differs(same_secret, 1),
+        0,
+        ones(u64::from(owner_bits >> 31)),
+        expired(token_end),
+        flag(record.flags, DISABLED),
+        expired(record.end),
+        mask(view.is_suspended()),
+        flag(record.flags, NO_IOT_ACCESS),
+        stale,
+        is_zero(asked),
+        is_zero(usable),
+        division,
+        unspecified,
+    ];
+    let failed = failures.iter().zip(0..).fold(0, |all, (failure, bit)| all | (failure & (1 << bit)));
+
+    // Keeps the compiler from finding that a failure early in the list settles the outcome.
+    Weighed { failed: black_box(failed), owner, usable }
+}
+
+/// The fields of a principal that are weighed, read at their places in its record.
+struct Owner {
+    grant: usize,
+    kind: u8,
+    flags: u8,
+    end: u32,
+}
+
+impl Owner {
+    fn read(record: &[u8]) -> Self {
+        let byte = |at: usize| record.get(at).copied().unwrap_or_default();
+
+        Self {
+            grant: usize::from(u16::from_le_bytes([byte(24), byte(25)])),
+            kind: byte(27),
+            flags: byte(28),
+            end: u32::from_le_bytes([byte(32), byte(33), byte(34), byte(35)]),
+        }
+    }
+}
+
+/// Weighs the division: returns the masks of `division_denied` and `division_unspecified`.
+///
+/// Which word is read depends on the request alone; all words are read for the empty set, which
+/// reaches nothing that depends on divisions (DOMAIN N5, D7).
+fn divisions(
+    view: &View<'_>,
+    owner: &[u8],
+    record: &Owner,
+    target: Target,
+    rules: DivisionRules,
+) -> (u32, u32) {
+    let words = owner.get(40..view.stride).unwrap_or_default();
+    let word = |at: usize| {
+        let bytes = words.get(at * 8..at * 8 + 8).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, u64::from_le_bytes)
+    };
+    let limited = !flag(record.flags, SCOPE_ALL);
+    let nowhere = is_zero((0..words.len() / 8).fold(0, |all, at| all | word(at))) & limited;
+
+    match target {
+        Target::Division(index) => {
+            let (at, bit) = (usize::from(index.0 / 64), index.0 % 64);
+            let outside = !ones(word(at) >> bit & 1);
+            (outside & limited, 0)
+        }
+        Target::Foreign => (limited, 0),
+        Target::Unattached => (nowhere | (limited & mask(rules.deny_unattached)), 0),
+        Target::Unscoped => (0, 0),
+        Target::Unspecified => (0, limited),
+        Target::Upstream => (0, nowhere | (limited & mask(rules.strict))),
+    }
+}
+
+/// All ones where the request says so, else zero.
+const fn mask(condition: bool) -> u32 {
+    (condition as u32).wrapping_neg()
+}
+
+/// All ones for 1, zero for 0.
+fn ones(bit: u64) -> u32 {
+    let [low, ..] = bit.to_le_bytes();
+    u32::from(low).wrapping_neg()
+}
+
+/// All ones where `flag` is set in `flags`.
+fn flag(flags: u8, flag: u8) -> u32 {
+    differs(u32::from(flags & flag), 0)
+}
+
+/// All ones where `value` is zero.
+fn is_zero(value: u64) -> u32 {
+    !differs64(value, 0)
+}
+
+/// All ones where the values differ.
+fn differs64(a: u64, b: u64) -> u32 {
+    let difference = a ^ b;
+    ones((difference | difference.wrapping_neg()) >> 63)
+}
+
+#[cfg(test)]
+mod tests;

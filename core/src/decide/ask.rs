@@ -1,0 +1,138 @@
+//! What is asked of a credential, as masks: resolved once, before anything is known of the token.
+
+use crate::division::Target;
+use crate::permission::{Entry, Operation, PermissionSet};
+use crate::snapshot::View;
+
+/// Who puts the question.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// A program that acts on the answer: what it does not say counts against it (DOMAIN D14).
+    Direct,
+    /// A proxy before an upstream that checks the same key again, and is handed the scope
+    /// (DOMAIN D11).
+    Proxy,
+}
+
+/// A request, resolved against the catalogue and a snapshot.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Ask {
+    any_of: PermissionSet,
+    /// Those of them that count for an operation from which system users are not barred.
+    unbarred: PermissionSet,
+    fresh: bool,
+    target: Target,
+}
+
+impl Ask {
+    /// Asks for any of `ids`, for `operation`, in `division`.
+    ///
+    /// A permission counts only for operations that it can grant; where none is given, each counts
+    /// for the strictest that it can mean. An unknown id grants nothing (DOMAIN N6, INTERFACES
+    /// section 5).
+    pub fn of_permissions<'i>(
+        view: &View<'_>,
+        ids: impl Iterator<Item = &'i str>,
+        operation: Option<Operation>,
+        division: Option<&str>,
+        mode: Mode,
+    ) -> Self {
+        let mut ask = Self::nothing();
+        let mut scoped = false;
+        let mut needs_fresh = Fresh::default();
+        for id in ids {
+            let Some(entry) = view.ext().permission(id) else {
+                scoped = true;
+                continue;
+            };
+            scoped |= entry.division_scoped;
+            let operation = operation.unwrap_or_else(|| entry.strictest());
+            needs_fresh.add(ask.add(&entry, operation));
+            if operation == Operation::Read
+                && let Some(wider) = entry.read_through()
+            {
+                needs_fresh.add(ask.add(wider, operation));
+            }
+        }
+        ask.fresh = needs_fresh.every();
+        ask.target = match division {
+            _ if !scoped => Target::Unscoped,
+            Some(name_or_id) => view.division(name_or_id),
+            None => open(mode),
+        };
+
+        ask
+    }
+
+    pub(super) const fn nothing() -> Self {
+        Self {
+            any_of: PermissionSet::EMPTY,
+            unbarred: PermissionSet::EMPTY,
+            fresh: false,
+            target: Target::Unscoped,
+        }
+    }
+
+    /// Lets `entry` count for `operation` if it can grant it; returns whether it does only while
+    /// the snapshot is fresh.
+    fn add(&mut self, entry: &Entry<'_>, operation: Operation) -> Option<bool> {
+        if !entry.ops.contains(operation) {
+            return None;
+        }
+        self.any_of = self.any_of.union(entry.permission.set());
+        if !operation.bars_system_users() {
+            self.unbarred = self.unbarred.union(entry.permission.set());
+        }
+
+        Some(entry.fresh_ops.contains(operation))
+    }
+
+    /// Returns the permissions of which any suffices.
+    #[must_use]
+    pub const fn any_of(&self) -> PermissionSet {
+        self.any_of
+    }
+
+    /// Returns those of them that do not count for system users.
+    #[must_use]
+    pub const fn barred(&self) -> PermissionSet {
+        PermissionSet(self.any_of.0 & !self.unbarred.0)
+    }
+
+    /// Returns whether it is refused once the snapshot is stale.
+    #[must_use]
+    pub const fn is_fresh(&self) -> bool {
+        self.fresh
+    }
+
+    /// Returns what it is about.
+    #[must_use]
+    pub const fn target(&self) -> Target {
+        self.target
+    }
+}
+
+const fn open(mode: Mode) -> Target {
+    match mode {
+        Mode::Direct => Target::Unspecified,
+        Mode::Proxy => Target::Upstream,
+    }
+}
+
+/// A request needs a fresh snapshot where every permission that grants it does.
+#[derive(Default)]
+struct Fresh {
+    any: bool,
+    any_lasting: bool,
+}
+
+impl Fresh {
+    fn add(&mut self, fresh: Option<bool>) {
+        self.any |= fresh == Some(true);
+        self.any_lasting |= fresh == Some(false);
+    }
+
+    const fn every(&self) -> bool {
+        self.any && !self.any_lasting
+    }
+}

@@ -1,0 +1,434 @@
+//! Reads a snapshot in place: no copy, no decoding, no index but the one in the file.
+
+use zerocopy::FromBytes;
+use zerocopy::little_endian::{U32, U64};
+
+use super::layout::{
+    DivisionRecord, GrantRecord, Header, NO_DIVISION, NO_IOT_ACCESS, PrincipalRecord,
+    ResourceRecord, SCOPE_ALL, Sections, bucket, row_len, stride,
+};
+use super::{DISABLED, Ext, MAGIC, Refused};
+use crate::division::{DivisionIndex, Target};
+use crate::name::Uuid;
+use crate::permission::PermissionSet;
+use crate::principal::PrincipalKind;
+use crate::time::{End, UnixSeconds};
+use crate::token::Context;
+
+/// Until when a snapshot may be used (ARCHITECTURE, decision 6).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// From here on operations marked `fresh` are refused.
+    pub stale_at: UnixSeconds,
+    /// From here on everything keyed is refused.
+    pub expires_at: UnixSeconds,
+}
+
+/// A snapshot as the decision reads it.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'a> {
+    pub(crate) header: &'a Header,
+    pub(super) divisions: &'a [DivisionRecord],
+    pub(crate) grants: &'a [GrantRecord],
+    pub(super) principals: &'a [u8],
+    pub(crate) stride: usize,
+    pub(crate) ids: &'a [U64],
+    pub(super) rows: &'a [u8],
+    pub(super) row_len: usize,
+    pub(super) directory: &'a [U32],
+    pub(super) resources: &'a [ResourceRecord],
+    pub(super) heap: &'a [u8],
+    pub(super) ext: &'a [u8],
+    pub(crate) context: &'a Context,
+    pub(crate) limits: Limits,
+}
+
+impl<'a> View<'a> {
+    /// Cuts `bytes` into sections; reads the header and nothing else.
+    pub(super) fn parse(
+        bytes: &'a [u8],
+        context: &'a Context,
+        limits: Limits,
+    ) -> Result<Self, Refused> {
+        let (header, rest) = Header::ref_from_prefix(bytes).map_err(|_| Refused::Length)?;
+        if header.magic != MAGIC {
+            return Err(Refused::UnknownFormat);
+        }
+        if header.features_critical.get() != 0 {
+            return Err(Refused::UnknownFeature);
+        }
+        let sections = Sections::of(header).ok_or(Refused::Counts)?;
+        if sections.file_len() != bytes.len() {
+            return Err(Refused::Length);
+        }
+        let mut cut = Cut(rest);
+        let divisions = cut.records(sections.divisions)?;
+        let grants = cut.records(sections.grants)?;
+        let principals = cut.bytes(sections.principals)?;
+        let ids = cut.records(sections.ids)?;
+        let rows = cut.bytes(sections.rows)?;
+        let directory = cut.records(sections.directory)?;
+        let resources = cut.records(sections.resources)?;
+        let heap = cut.bytes(sections.heap)?;
+        let ext = cut.bytes(sections.ext)?;
+
+        Ok(Self {
+            header,
+            divisions,
+            grants,
+            principals,
+            stride: stride(usize::from(header.scope_words)),
+            ids,
+            rows,
+            row_len: row_len(header.verifier_len),
+            directory,
+            resources,
+            heap,
+            ext,
+            context,
+            limits,
+        })
+    }
+
+    /// Returns a view that holds nobody, expired since ever: where a buffer is not what it was when
+    /// it was opened, nothing is granted.
+    pub(super) fn nothing(context: &'a Context) -> Self {
+        static HEADER: Header = Header {
+            magic: MAGIC,
+            account: [0; 16],
+            n_tokens: U32::ZERO,
+            n_principals: U32::ZERO,
+            n_grants: zerocopy::little_endian::U16::ZERO,
+            n_divisions: zerocopy::little_endian::U16::ZERO,
+            scope_words: 0,
+            verifier_len: 32,
+            flags: zerocopy::little_endian::U16::ZERO,
+            heap_len: U32::ZERO,
+            file_len: U32::ZERO,
+            dir_bits: 0,
+            window: 0,
+            zero: [0; 2],
+            features_critical: U32::ZERO,
+            features_other: U32::ZERO,
+            n_resources: U32::ZERO,
+            ext_len: U32::ZERO,
+            account_status: 1,
+            zeros: [0; 11],
+        };
+        Self {
+            header: &HEADER,
+            divisions: &[],
+            grants: &[],
+            principals: &[],
+            stride: stride(0),
+            ids: &[],
+            rows: &[],
+            row_len: row_len(32),
+            directory: &[],
+            resources: &[],
+            heap: &[],
+            ext: &[],
+            context,
+            limits: Limits { stale_at: UnixSeconds(0), expires_at: UnixSeconds(0) },
+        }
+    }
+
+    /// Returns the account that the snapshot is for.
+    #[must_use]
+    pub const fn account(&self) -> Uuid {
+        Uuid(self.header.account)
+    }
+
+    /// Returns whether the account is suspended: then nobody is let in.
+    #[must_use]
+    pub const fn is_suspended(&self) -> bool {
+        self.header.account_status != 0
+    }
+
+    /// Returns until when the snapshot may be used.
+    #[must_use]
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// Returns the number of tokens.
+    #[must_use]
+    pub const fn token_count(&self) -> usize {
+        self.ids.len()
+    }
+
+    /// Returns how many bytes of a verifier are kept, 16 or 32.
+    #[must_use]
+    pub const fn verifier_len(&self) -> u8 {
+        self.header.verifier_len
+    }
+
+    /// Returns what the operator added to the catalogue and to the route table.
+    #[must_use]
+    pub const fn ext(&self) -> Ext<'a> {
+        Ext::new(self.ext)
+    }
+
+    /// Returns the divisions in ascending order of their ids, each with its name.
+    pub fn divisions(&self) -> impl Iterator<Item = (Uuid, &'a str)> + use<'a> {
+        let heap = self.heap;
+        self.divisions.iter().map(move |record| {
+            (Uuid(record.id), text(heap, record.name_off, record.name_len).unwrap_or_default())
+        })
+    }
+
+    /// Finds a division by its id or by its name; one that is not here is
+    /// [`Target::Foreign`].
+    #[must_use]
+    pub fn division(&self, name_or_id: &str) -> Target {
+        let by_id = Uuid::parse(name_or_id)
+            .and_then(|id| self.divisions.binary_search_by_key(&id.0, |record| record.id).ok());
+        let place = by_id.or_else(|| self.divisions().position(|(_, name)| name == name_or_id));
+
+        place.and_then(|at| u16::try_from(at).ok()).map_or(Target::Foreign, |at| {
+            Target::Division(DivisionIndex(at))
+        })
+    }
+
+    /// Returns the id of a division of this snapshot.
+    #[must_use]
+    pub fn division_id(&self, index: DivisionIndex) -> Option<Uuid> {
+        self.divisions.get(usize::from(index.0)).map(|record| Uuid(record.id))
+    }
+
+    /// Says where a resource is: in a division, in none, or nothing where the index does not know
+    /// it (DOMAIN D16).
+    #[must_use]
+    pub fn resource(&self, kind: u8, id: Uuid) -> Option<Target> {
+        let at = self
+            .resources
+            .binary_search_by_key(&(kind, id.0), |record| (record.kind, record.id))
+            .ok()?;
+
+        Some(match self.resources.get(at)?.division.get() {
+            NO_DIVISION => Target::Unattached,
+            division => Target::Division(DivisionIndex(division)),
+        })
+    }
+
+    /// Returns the resource index: kind, id and division, none where the resource is in no
+    /// division.
+    pub fn resources(&self) -> impl Iterator<Item = (u8, Uuid, Option<Uuid>)> + use<'a> {
+        let divisions = self.divisions;
+        self.resources.iter().map(move |record| {
+            let division = divisions.get(usize::from(record.division.get()));
+            (record.kind, Uuid(record.id), division.map(|division| Uuid(division.id)))
+        })
+    }
+
+    /// Returns the number of principals.
+    #[must_use]
+    pub fn principal_count(&self) -> usize {
+        self.principals.len().checked_div(self.stride).unwrap_or(0)
+    }
+
+    /// Returns the principal at `index`, counted from 0 in the order of their keys.
+    #[must_use]
+    pub fn principal(&self, index: usize) -> Option<Principal<'a>> {
+        let record = self.principal_bytes(index)?;
+        let (record, scope) = PrincipalRecord::ref_from_prefix(record).ok()?;
+        let scope = <[U64]>::ref_from_bytes(scope).ok()?;
+
+        Some(Principal { record, scope, view: *self })
+    }
+
+    /// Returns every principal in the order of their keys.
+    pub fn principals(&self) -> impl Iterator<Item = Principal<'a>> + use<'a> {
+        let view = *self;
+        (0..view.principal_count()).filter_map(move |at| view.principal(at))
+    }
+
+    /// Returns every token in the order of their ids.
+    pub fn tokens(&self) -> impl Iterator<Item = TokenRow<'a>> + use<'a> {
+        let view = *self;
+        view.ids.iter().zip(0..).filter_map(move |(id, at)| {
+            let (principal, end, verifier) = view.row(at)?;
+            let disabled = principal & super::layout::TOKEN_DISABLED != 0;
+            let owner = usize::try_from(principal & !super::layout::TOKEN_DISABLED).ok()?;
+            Some(TokenRow { id: id.get(), owner, disabled, end: End(end), verifier })
+        })
+    }
+
+    pub(crate) fn principal_bytes(&self, index: usize) -> Option<&'a [u8]> {
+        let start = index.checked_mul(self.stride)?;
+        self.principals.get(start..start.checked_add(self.stride)?)
+    }
+
+    /// Returns a row as it stands: principal with the disabled bit, end, verifier.
+    pub(crate) fn row(&self, at: usize) -> Option<(u32, u32, &'a [u8])> {
+        let start = at.checked_mul(self.row_len)?;
+        let row = self.rows.get(start..start.checked_add(self.row_len)?)?;
+        let (head, verifier) = super::layout::RowRecord::ref_from_prefix(row).ok()?;
+
+        Some((head.principal.get(), head.end.get(), verifier))
+    }
+
+    /// Returns the place of `id`, or that of a neighbour where it is absent: one directory entry
+    /// and one window of the same width for every id, so both cost the same (FORMAT section 1).
+    #[inline]
+    pub(crate) fn rank(&self, id: u64) -> usize {
+        let tokens = self.ids.len();
+        let width = usize::from(self.header.window).min(tokens);
+        let first = self
+            .directory
+            .get(bucket(id, self.header.dir_bits))
+            .map_or(0, |first| usize::try_from(first.get()).unwrap_or(0))
+            .min(tokens - width);
+        let window = self.ids.get(first..first + width).unwrap_or_default();
+        let below: u64 = window.iter().map(|other| below(other.get(), id)).sum();
+
+        (first + usize::try_from(below).unwrap_or(0)).min(tokens.saturating_sub(1))
+    }
+}
+
+/// 1 if a < b, else 0: the borrow of a − b, without a branch (Hacker's Delight 2-13).
+#[inline]
+pub(crate) const fn below(a: u64, b: u64) -> u64 {
+    ((!a & b) | (!(a ^ b) & a.wrapping_sub(b))) >> 63
+}
+
+/// A principal of one snapshot.
+#[derive(Clone, Copy)]
+pub struct Principal<'a> {
+    pub(crate) record: &'a PrincipalRecord,
+    scope: &'a [U64],
+    view: View<'a>,
+}
+
+impl<'a> Principal<'a> {
+    /// Returns its number in the snapshots of this account; stable over versions.
+    #[must_use]
+    pub const fn key(&self) -> u32 {
+        self.record.key.get()
+    }
+
+    /// Returns its id, which outlives its name (DOMAIN B6, N14).
+    #[must_use]
+    pub const fn id(&self) -> Uuid {
+        Uuid(self.record.id)
+    }
+
+    /// Returns the username, or the friendly name of a service user.
+    #[must_use]
+    pub fn name(&self) -> &'a str {
+        text(self.view.heap, self.record.name_off, self.record.name_len).unwrap_or_default()
+    }
+
+    /// Returns what it is.
+    #[must_use]
+    pub fn kind(&self) -> PrincipalKind {
+        // `validate` has refused every other byte; the narrowest kind stands in.
+        PrincipalKind::from_byte(self.record.kind).unwrap_or(PrincipalKind::SystemUser)
+    }
+
+    /// Returns what it may do.
+    #[must_use]
+    pub fn permissions(&self) -> PermissionSet {
+        let grant = self.view.grants.get(usize::from(self.record.grant.get()));
+        grant.map_or(PermissionSet::EMPTY, |grant| PermissionSet(grant.permissions.get()))
+    }
+
+    /// Returns whether it is disabled.
+    #[must_use]
+    pub const fn is_disabled(&self) -> bool {
+        self.record.flags & DISABLED != 0
+    }
+
+    /// Returns whether it has access to IoT Trust Manager.
+    #[must_use]
+    pub const fn has_iot_access(&self) -> bool {
+        self.record.flags & NO_IOT_ACCESS == 0
+    }
+
+    /// Returns whether it may act in every division.
+    #[must_use]
+    pub const fn reaches_all_divisions(&self) -> bool {
+        self.record.flags & SCOPE_ALL != 0
+    }
+
+    /// Returns the divisions that it is limited to; none where it reaches all or none.
+    pub fn divisions(&self) -> impl Iterator<Item = Uuid> + use<'a> {
+        let scope = self.scope;
+        self.view.divisions.iter().zip(0_usize..).filter_map(move |(division, at)| {
+            let word = scope.get(at / 64)?;
+            (word.get() >> (at % 64) & 1 == 1).then_some(Uuid(division.id))
+        })
+    }
+
+    /// Returns its end.
+    #[must_use]
+    pub const fn end(&self) -> End {
+        End(self.record.end.get())
+    }
+}
+
+impl core::fmt::Debug for Principal<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Principal")
+            .field("id", &self.id())
+            .field("name", &self.name())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A token of one snapshot.
+#[derive(Clone, Copy)]
+pub struct TokenRow<'a> {
+    /// What it is looked up by.
+    pub id: u64,
+    /// Place of its owner; see [`View::principal`].
+    pub owner: usize,
+    /// Whether it is disabled.
+    pub disabled: bool,
+    /// Its end.
+    pub end: End,
+    /// Not shown anywhere; compared with another snapshot's to tell a rotation.
+    pub(crate) verifier: &'a [u8],
+}
+
+impl TokenRow<'_> {
+    /// Returns whether both rows hold the same secret.
+    #[must_use]
+    pub fn has_the_secret_of(&self, other: &TokenRow<'_>) -> bool {
+        self.verifier == other.verifier
+    }
+}
+
+impl core::fmt::Debug for TokenRow<'_> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("TokenRow")
+            .field("id", &self.id)
+            .field("owner", &self.owner)
+            .field("disabled", &self.disabled)
+            .field("end", &self.end)
+            .finish_non_exhaustive()
+    }
+}
+
+pub(super) fn text(heap: &[u8], offset: U32, len: u8) -> Option<&str> {
+    let start = usize::try_from(offset.get()).ok()?;
+    core::str::from_utf8(heap.get(start..start.checked_add(usize::from(len))?)?).ok()
+}
+
+/// What is left of the file.
+struct Cut<'a>(&'a [u8]);
+
+impl<'a> Cut<'a> {
+    fn bytes(&mut self, len: usize) -> Result<&'a [u8], Refused> {
+        let (taken, rest) = self.0.split_at_checked(len).ok_or(Refused::Length)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn records<T>(&mut self, len: usize) -> Result<&'a [T], Refused>
+    where
+        T: FromBytes + zerocopy::Immutable + zerocopy::KnownLayout + zerocopy::Unaligned,
+    {
+        <[T]>::ref_from_bytes(self.bytes(len)?).map_err(|_| Refused::Length)
+    }
+}
