@@ -1,0 +1,510 @@
+//! How a gateway catches up with the control plane, as a state machine without I/O.
+//!
+//! The machine is told what happened and the time, and is then polled until it has nothing more to
+//! do. It never waits, and it verifies every chunk itself: what it says to keep is good.
+//!
+//! ```text
+//!          aim (newer manifest)      last piece           begun               last chunk kept
+//!   Idle ───────────────────▶ Listing ────────▶ Beginning ─────▶ Fetching ──────────────────▶ Checking
+//!    ▲                         ▲   │             ▲   │            ▲   │                        │   │
+//!    │                    timeout: ask again    not now      timeout: ask again                │   │
+//!    │                                           └───────────────── damaged ◀──────────────────┘   │
+//!    └──────────────────────────────── in force, or refused ◀──────────────────────────────────────┘
+//! ```
+//!
+//! A lost link stops nothing but the asking; everything that arrived stays. A newer manifest starts
+//! over from any state.
+
+use core::fmt;
+
+use crate::snapshot::chunk::HashList;
+use crate::time::Millis;
+use crate::topic::GroupTopic;
+use crate::trust::{Manifest, Root};
+
+mod ask;
+mod have;
+
+use ask::{Control, Patience, Window};
+pub use ask::{Topics, WINDOW};
+use have::Bits;
+
+/// The most chunks in a snapshot that a gateway fetches: 256 MiB in chunks of 32 KiB.
+pub const MAX_CHUNKS: u32 = 8192;
+
+/// How many chunk hashes one piece of the hash list carries, so that a piece is at most 32 KiB.
+pub const HASHES_A_PIECE: u32 = 1024;
+
+const HASH: usize = 32;
+
+/// How long to wait after the store could not do what it was told.
+const STORE_PAUSE_MS: u64 = 10_000;
+
+/// Something to do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Output {
+    /// The hash list is verified: make room for the snapshot, then call [`CatchUp::begun`] or
+    /// [`CatchUp::not_now`].
+    Begin,
+    /// Every chunk is kept: verify the whole, put it in force, then call [`CatchUp::settled`] or
+    /// [`CatchUp::not_now`].
+    Check,
+    /// Subscribe in one packet, again where that was done before, so that the broker sends what it
+    /// retains.
+    Subscribe(Topics),
+    /// Unsubscribe in one packet.
+    Unsubscribe(Topics),
+}
+
+/// What became of a snapshot that was checked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Settled {
+    /// The bytes on disk are no longer those that were kept: fetch what is missing.
+    Damaged,
+    /// It is in force.
+    InForce,
+    /// It is what its manifest says, and still not usable: wait for a newer one.
+    Refused,
+}
+
+/// Catches up with the control plane. `B` is where a hash list is collected.
+#[derive(Debug)]
+pub struct CatchUp<B> {
+    online: bool,
+    control: Control,
+    window: Window,
+    target: Option<Target<B>>,
+    refused: Option<Root>,
+}
+
+/// The snapshot to be had next.
+#[derive(Debug)]
+struct Target<B> {
+    manifest: Manifest,
+    stage: Stage<B>,
+    patience: Patience,
+}
+
+#[derive(Debug)]
+enum Stage<B> {
+    Listing { bytes: B, have: Bits },
+    Beginning { list: HashList<B>, not_before: Millis, told: bool },
+    Fetching { list: HashList<B>, have: Bits },
+    Checking { list: HashList<B>, not_before: Millis, told: bool },
+    /// Only while one stage turns into the next.
+    Turning,
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>> Default for CatchUp<B> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
+    /// Starts offline and with nothing to fetch.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            online: false,
+            control: Control::new(),
+            window: Window::new(),
+            target: None,
+            refused: None,
+        }
+    }
+
+    /// The link is up, and the broker knows of no subscription.
+    pub fn link_up(&mut self, now: Millis) {
+        self.link_down();
+        self.online = true;
+        self.control.restart(now);
+        if let Some(target) = &mut self.target {
+            target.patience.restart(now);
+        }
+    }
+
+    /// The link is gone. What has arrived stays.
+    pub fn link_down(&mut self) {
+        self.online = false;
+        self.window.forget();
+        self.control.link_down();
+    }
+
+    /// A message arrived on `topic`, whatever it says: it need not be asked for again soon.
+    pub fn heard(&mut self, topic: GroupTopic, now: Millis) {
+        self.control.heard(topic, now);
+    }
+
+    /// The key set of `epoch` is held.
+    pub fn keys_held(&mut self, epoch: u32, now: Millis) {
+        self.control.keys_held(epoch, now);
+    }
+
+    /// Something signed under the key set of `epoch` arrived, and `held` is older: the key sets are
+    /// walked one by one (TRUST 3). `epoch` may be a lie; it then costs one subscription.
+    pub fn keys_behind(&mut self, held: u32, epoch: u32, now: Millis) {
+        self.control.keys_behind(held, epoch, now);
+    }
+
+    /// Returns the manifest of the snapshot being fetched.
+    #[must_use]
+    pub fn target(&self) -> Option<&Manifest> {
+        self.target.as_ref().map(|target| &target.manifest)
+    }
+
+    /// Returns the verified hash list of the snapshot being fetched, once it has arrived.
+    #[must_use]
+    pub fn list(&self) -> Option<&HashList<B>> {
+        match &self.target.as_ref()?.stage {
+            Stage::Beginning { list, .. }
+            | Stage::Checking { list, .. }
+            | Stage::Fetching { list, .. } => Some(list),
+            Stage::Listing { .. } | Stage::Turning => None,
+        }
+    }
+
+    /// Fetches the snapshot of `manifest`, which the caller found newer than the one in force;
+    /// `room` has 32 bytes for each of its chunks.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the manifest changes nothing.
+    pub fn aim(&mut self, manifest: &Manifest, room: B, now: Millis) -> Result<(), Dropped> {
+        if self.refused == Some(manifest.root()) {
+            return Err(Dropped::RefusedBefore);
+        }
+        let chunks = manifest.chunk_count();
+        if chunks > MAX_CHUNKS || room.as_ref().len() != chunks as usize * HASH {
+            return Err(Dropped::TooManyChunks { chunks });
+        }
+        if let Some(target) = &mut self.target {
+            let (old, new) = (&target.manifest, manifest);
+            if new.version() < old.version() {
+                return Err(Dropped::Older);
+            }
+            if new.version() == old.version() {
+                if new.root() != old.root() {
+                    return Err(Dropped::Fork);
+                }
+                if new.issued_at() <= old.issued_at() {
+                    return Err(Dropped::Known);
+                }
+                // The same snapshot, valid for longer: what has arrived stays good.
+                target.manifest = manifest.clone();
+                return Ok(());
+            }
+        }
+        self.window.leave_all();
+        let stage = Stage::Listing { bytes: room, have: Bits::new() };
+        let patience = Patience::new(now);
+        self.target = Some(Target { manifest: manifest.clone(), stage, patience });
+
+        Ok(())
+    }
+
+    /// Gives up the snapshot being fetched, because the one in force is as new.
+    pub fn abandon(&mut self) {
+        self.target = None;
+        self.window.leave_all();
+    }
+
+    /// A piece of a hash list arrived.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the piece changes nothing, or that the whole list was wrong and is asked for
+    /// again.
+    pub fn piece(
+        &mut self,
+        root: [u8; 8],
+        piece: u32,
+        bytes: &[u8],
+        now: Millis,
+    ) -> Result<(), Dropped> {
+        let target = self.target.as_mut().filter(|target| target.manifest.root().short() == root);
+        let target = target.ok_or(Dropped::NotAskedFor)?;
+        let chunks = target.manifest.chunk_count();
+        let Stage::Listing { bytes: list, have } = &mut target.stage else {
+            return Err(Dropped::Known);
+        };
+        if piece >= chunks.div_ceil(HASHES_A_PIECE) {
+            return Err(Dropped::NotAskedFor);
+        }
+        if have.has(piece) {
+            return Err(Dropped::Known);
+        }
+        let start = (piece * HASHES_A_PIECE) as usize * HASH;
+        let len = (chunks - piece * HASHES_A_PIECE).min(HASHES_A_PIECE) as usize * HASH;
+        let place = list.as_mut().get_mut(start..start + len).ok_or(Dropped::NotAskedFor)?;
+        if bytes.len() != len {
+            return Err(Dropped::Altered);
+        }
+        place.copy_from_slice(bytes);
+        have.add(piece);
+        self.window.arrived(GroupTopic::List { root, piece });
+        target.patience.progress(now);
+
+        target.check_list()
+    }
+
+    /// Storage for the snapshot is ready, and holds `kept` of its chunks, verified against
+    /// [`CatchUp::list`].
+    pub fn begun(&mut self, kept: impl Iterator<Item = u32>, now: Millis) {
+        let Some(target) = &mut self.target else { return };
+        let chunks = target.manifest.chunk_count();
+        target.turn(|stage| match stage {
+            Stage::Beginning { list, .. } => {
+                let mut have = Bits::new();
+                kept.filter(|index| *index < chunks).for_each(|index| have.add(index));
+                Stage::Fetching { list, have }
+            }
+            other => other,
+        });
+        target.patience.restart(now);
+        target.finish(now);
+    }
+
+    /// A chunk arrived. Where this returns nothing wrong, the chunk is as signed: write it, sync it
+    /// no later than at [`Output::Check`], and call [`CatchUp::kept`].
+    ///
+    /// # Errors
+    ///
+    /// Returns why the chunk is of no use.
+    pub fn chunk(
+        &mut self,
+        root: [u8; 8],
+        index: u32,
+        bytes: &[u8],
+        now: Millis,
+    ) -> Result<(), Dropped> {
+        let target = self.target.as_mut().filter(|target| target.manifest.root().short() == root);
+        let target = target.ok_or(Dropped::NotAskedFor)?;
+        let Stage::Fetching { list, have, .. } = &target.stage else {
+            return Err(Dropped::NotAskedFor);
+        };
+        if index >= target.manifest.chunk_count() {
+            return Err(Dropped::NotAskedFor);
+        }
+        if have.has(index) {
+            return Err(Dropped::Known);
+        }
+        if !list.accepts(index, bytes) {
+            return Err(Dropped::Altered);
+        }
+        target.patience.progress(now);
+
+        Ok(())
+    }
+
+    /// The chunk is written.
+    pub fn kept(&mut self, index: u32, now: Millis) {
+        let Some(target) = &mut self.target else { return };
+        let root = target.manifest.root().short();
+        if let Stage::Fetching { have, .. } = &mut target.stage {
+            have.add(index);
+            self.window.arrived(GroupTopic::Chunk { root, index });
+        }
+        target.finish(now);
+    }
+
+    /// The store could not do what [`Output::Begin`] or [`Output::Check`] said, and may do so later.
+    pub fn not_now(&mut self, now: Millis) {
+        let Some(target) = &mut self.target else { return };
+        if let Stage::Beginning { not_before, told, .. } | Stage::Checking { not_before, told, .. } =
+            &mut target.stage
+        {
+            *not_before = now.plus(STORE_PAUSE_MS);
+            *told = false;
+        }
+    }
+
+    /// The snapshot was checked.
+    pub fn settled(&mut self, how: Settled, now: Millis) {
+        let Some(target) = &mut self.target else { return };
+        match how {
+            Settled::Damaged => {
+                let not_before = now.plus(STORE_PAUSE_MS);
+                target.turn(|stage| match stage {
+                    Stage::Checking { list, .. } => {
+                        Stage::Beginning { list, not_before, told: false }
+                    }
+                    other => other,
+                });
+            }
+            Settled::InForce => {
+                self.refused = None;
+                self.abandon();
+            }
+            Settled::Refused => {
+                self.refused = Some(target.manifest.root());
+                self.abandon();
+            }
+        }
+    }
+
+    /// Returns the next thing to do; call it until it returns none.
+    pub fn poll(&mut self, now: Millis) -> Option<Output> {
+        if let Some(output) = self.target.as_mut().and_then(|target| target.poll(now)) {
+            return Some(output);
+        }
+        if !self.online {
+            return None;
+        }
+        if let Some(topics) = self.control.poll(now) {
+            return Some(Output::Subscribe(topics));
+        }
+        if let Some(target) = &mut self.target {
+            target.fill(&mut self.window, now);
+        }
+        if let Some(topics) = self.window.leave() {
+            return Some(Output::Unsubscribe(topics));
+        }
+
+        self.window.join().map(Output::Subscribe)
+    }
+
+    /// Returns when to call [`CatchUp::poll`] next, where nothing happens before.
+    #[must_use]
+    pub fn timeout(&self) -> Option<Millis> {
+        let store = self.target.as_ref().and_then(Target::store_timeout);
+        let fetch = self.target.as_ref().and_then(|target| target.fetch_timeout());
+        let asking = [self.control.timeout(), fetch].into_iter().flatten().filter(|_| self.online);
+
+        asking.chain(store).min()
+    }
+}
+
+impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
+    fn turn(&mut self, step: impl FnOnce(Stage<B>) -> Stage<B>) {
+        self.stage = step(core::mem::replace(&mut self.stage, Stage::Turning));
+    }
+
+    /// Turns to the next stage once every piece is there; a list that the root does not cover is
+    /// forgotten whole, since nothing says which piece is wrong.
+    fn check_list(&mut self) -> Result<(), Dropped> {
+        let pieces = self.manifest.chunk_count().div_ceil(HASHES_A_PIECE);
+        let Stage::Listing { bytes, have } = &mut self.stage else { return Ok(()) };
+        if have.count() < pieces {
+            return Ok(());
+        }
+        if HashList::check(bytes.as_ref(), &self.manifest).is_err() {
+            *have = Bits::new();
+            return Err(Dropped::Altered);
+        }
+        let manifest = &self.manifest;
+        let stage = core::mem::replace(&mut self.stage, Stage::Turning);
+        if let Stage::Listing { bytes, .. } = stage {
+            let list = HashList::check(bytes, manifest).map_err(|_| Dropped::Altered)?;
+            self.stage = Stage::Beginning { list, not_before: Millis(0), told: false };
+        }
+
+        Ok(())
+    }
+
+    fn finish(&mut self, now: Millis) {
+        let chunks = self.manifest.chunk_count();
+        self.turn(|stage| match stage {
+            Stage::Fetching { list, have, .. } if have.count() == chunks => {
+                Stage::Checking { list, not_before: now, told: false }
+            }
+            other => other,
+        });
+    }
+
+    fn poll(&mut self, now: Millis) -> Option<Output> {
+        let (output, not_before, told) = match &mut self.stage {
+            Stage::Beginning { not_before, told, .. } => (Output::Begin, not_before, told),
+            Stage::Checking { not_before, told, .. } => (Output::Check, not_before, told),
+            Stage::Fetching { .. } | Stage::Listing { .. } | Stage::Turning => return None,
+        };
+        if *told || now < *not_before {
+            return None;
+        }
+        *told = true;
+
+        Some(output)
+    }
+
+    /// Fills the window with what is missing, and renews it where nothing came for too long.
+    fn fill(&mut self, window: &mut Window, now: Millis) {
+        if self.fetch_timeout().is_some() && self.patience.is_over(now) {
+            window.ask_again();
+            self.patience.ask_again(now);
+        }
+        let root = self.manifest.root().short();
+        let chunks = self.manifest.chunk_count();
+        match &self.stage {
+            Stage::Listing { have, .. } => {
+                let pieces = chunks.div_ceil(HASHES_A_PIECE);
+                let _ = have
+                    .missing(pieces)
+                    .all(|piece| window.want(GroupTopic::List { root, piece }));
+            }
+            Stage::Fetching { have, .. } => {
+                let _ = have
+                    .missing(chunks)
+                    .all(|index| window.want(GroupTopic::Chunk { root, index }));
+            }
+            Stage::Beginning { .. } | Stage::Checking { .. } | Stage::Turning => {}
+        }
+    }
+
+    const fn fetch_timeout(&self) -> Option<Millis> {
+        match self.stage {
+            Stage::Fetching { .. } | Stage::Listing { .. } => Some(self.patience.until()),
+            Stage::Beginning { .. } | Stage::Checking { .. } | Stage::Turning => None,
+        }
+    }
+
+    const fn store_timeout(&self) -> Option<Millis> {
+        match self.stage {
+            Stage::Beginning { not_before, told: false, .. }
+            | Stage::Checking { not_before, told: false, .. } => Some(not_before),
+            _ => None,
+        }
+    }
+}
+
+/// Why something that arrived changed nothing.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Dropped {
+    /// The bytes are not those that were signed.
+    Altered,
+    /// Another root under the version being fetched: somebody signed two snapshots as one.
+    Fork,
+    /// It is already here.
+    Known,
+    /// Nothing asked for it.
+    NotAskedFor,
+    /// A newer snapshot is being fetched.
+    Older,
+    /// The same snapshot was refused after it had arrived whole.
+    RefusedBefore,
+    /// More chunks than a gateway keeps track of.
+    TooManyChunks {
+        /// What the manifest says.
+        chunks: u32,
+    },
+}
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Altered => f.write_str("not the bytes that were signed; asking again"),
+            Self::Fork => f.write_str("another snapshot under the version being fetched; compare what was published"),
+            Self::Known => f.write_str("already here"),
+            Self::NotAskedFor => f.write_str("nothing asked for it"),
+            Self::Older => f.write_str("a newer snapshot is being fetched"),
+            Self::RefusedBefore => f.write_str("this snapshot was refused; publish a newer one"),
+            Self::TooManyChunks { chunks } => {
+                write!(f, "{chunks} chunks, and a gateway takes {MAX_CHUNKS}; publish larger chunks")
+            }
+        }
+    }
+}
+
+impl core::error::Error for Dropped {}
+
+#[cfg(test)]
+mod tests;

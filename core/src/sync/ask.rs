@@ -1,0 +1,271 @@
+//! What is subscribed, and for how long to wait before asking again.
+//!
+//! Asking again is subscribing again: the broker then sends once more what it retains.
+
+use crate::time::Millis;
+use crate::topic::GroupTopic;
+
+/// The topics of one SUBSCRIBE or UNSUBSCRIBE; managed brokers take 8 (MEASURED).
+pub type Topics = heapless::Vec<GroupTopic, 8>;
+
+/// How many chunks and pieces are subscribed at a time, so that no broker's queue overflows.
+pub const WINDOW: usize = 16;
+
+/// How long nothing may come before it is asked for again, at first.
+const FIRST_WAIT_MS: u64 = 5_000;
+
+/// How often the first wait may double: up to 80 s.
+const MAX_DOUBLINGS: u32 = 4;
+
+/// How long the announcements may be silent on a link that is up. A broker may drop one, and nothing
+/// but another look finds out.
+const QUIET_MS: u64 = 15 * 60 * 1000;
+
+/// How long to wait: doubled each time in vain, halved by progress.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    until: Millis,
+    attempt: u32,
+}
+
+impl Patience {
+    pub(super) const fn new(now: Millis) -> Self {
+        Self { until: now.plus(FIRST_WAIT_MS), attempt: 0 }
+    }
+
+    pub(super) const fn restart(&mut self, now: Millis) {
+        *self = Self::new(now);
+    }
+
+    pub(super) const fn progress(&mut self, now: Millis) {
+        self.attempt = self.attempt.saturating_sub(1);
+        self.until = now.plus(FIRST_WAIT_MS << self.attempt);
+    }
+
+    pub(super) const fn ask_again(&mut self, now: Millis) {
+        if self.attempt < MAX_DOUBLINGS {
+            self.attempt += 1;
+        }
+        self.until = now.plus(FIRST_WAIT_MS << self.attempt);
+    }
+
+    pub(super) const fn rest(&mut self, now: Millis) {
+        *self = Self { until: now.plus(QUIET_MS), attempt: 0 };
+    }
+
+    pub(super) const fn until(&self) -> Millis {
+        self.until
+    }
+
+    pub(super) fn is_over(&self, now: Millis) -> bool {
+        now >= self.until
+    }
+}
+
+/// The announcements, and the walk from the key set held to the newest.
+#[derive(Debug)]
+pub(super) struct Control {
+    keys: Asked,
+    manifest: Asked,
+    walk: Option<Walk>,
+}
+
+#[derive(Debug)]
+struct Asked {
+    due: bool,
+    patience: Patience,
+}
+
+#[derive(Debug)]
+struct Walk {
+    /// The epoch after the one held.
+    next: u32,
+    /// The newest epoch heard of.
+    newest: u32,
+    asked: Asked,
+}
+
+impl Asked {
+    const fn new(now: Millis) -> Self {
+        Self { due: true, patience: Patience::new(now) }
+    }
+
+    fn take(&mut self, now: Millis) -> bool {
+        let again = self.patience.is_over(now);
+        if again {
+            self.patience.ask_again(now);
+        }
+
+        core::mem::take(&mut self.due) || again
+    }
+}
+
+impl Control {
+    pub(super) const fn new() -> Self {
+        Self { keys: Asked::new(Millis(0)), manifest: Asked::new(Millis(0)), walk: None }
+    }
+
+    pub(super) fn restart(&mut self, now: Millis) {
+        self.keys = Asked::new(now);
+        self.manifest = Asked::new(now);
+        if let Some(walk) = &mut self.walk {
+            walk.asked = Asked::new(now);
+        }
+    }
+
+    pub(super) const fn link_down(&mut self) {
+        self.keys.due = false;
+        self.manifest.due = false;
+    }
+
+    pub(super) const fn heard(&mut self, topic: GroupTopic, now: Millis) {
+        match topic {
+            GroupTopic::Keys => self.keys.patience.rest(now),
+            GroupTopic::Manifest => self.manifest.patience.rest(now),
+            _ => {}
+        }
+    }
+
+    pub(super) fn keys_held(&mut self, epoch: u32, now: Millis) {
+        self.walk = match self.walk.take() {
+            Some(walk) if epoch >= walk.newest => None,
+            Some(Walk { next, newest, .. }) if epoch >= next => {
+                Some(Walk { next: epoch.saturating_add(1), newest, asked: Asked::new(now) })
+            }
+            other => other,
+        };
+        // What was refused for want of a key set is retained, and may be good now.
+        self.manifest.due |= self.walk.is_none();
+    }
+
+    pub(super) fn keys_behind(&mut self, held: u32, epoch: u32, now: Millis) {
+        if epoch <= held {
+            return;
+        }
+        match &mut self.walk {
+            Some(walk) => walk.newest = walk.newest.max(epoch),
+            None => {
+                let next = held.saturating_add(1);
+                self.walk = Some(Walk { next, newest: epoch, asked: Asked::new(now) });
+            }
+        }
+    }
+
+    pub(super) fn poll(&mut self, now: Millis) -> Option<Topics> {
+        let mut topics = Topics::new();
+        // In this order, so that a key set arrives before what it signed.
+        if self.keys.take(now) {
+            let _ = topics.push(GroupTopic::Keys);
+        }
+        if let Some(walk) = &mut self.walk
+            && walk.asked.take(now)
+        {
+            let _ = topics.push(GroupTopic::KeysOf(walk.next));
+        }
+        if self.manifest.take(now) {
+            let _ = topics.push(GroupTopic::Manifest);
+        }
+
+        (!topics.is_empty()).then_some(topics)
+    }
+
+    pub(super) fn timeout(&self) -> Option<Millis> {
+        let due = |asked: &Asked| if asked.due { Millis(0) } else { asked.patience.until() };
+        let walk = self.walk.as_ref().map(|walk| due(&walk.asked));
+
+        [Some(due(&self.keys)), Some(due(&self.manifest)), walk].into_iter().flatten().min()
+    }
+}
+
+/// The pieces and chunks that are subscribed or about to be.
+#[derive(Debug)]
+pub(super) struct Window(heapless::Vec<Slot, WINDOW>);
+
+#[derive(Clone, Copy, Debug)]
+struct Slot {
+    topic: GroupTopic,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    /// Subscribed in vain; to be subscribed again.
+    Again,
+    /// To be subscribed.
+    Due,
+    /// Subscribed; nothing has come yet.
+    Waiting,
+    /// To be unsubscribed.
+    Done,
+}
+
+impl Window {
+    pub(super) const fn new() -> Self {
+        Self(heapless::Vec::new())
+    }
+
+    /// The broker knows of no subscription any more.
+    pub(super) fn forget(&mut self) {
+        self.0.clear();
+    }
+
+    /// Nothing of what was asked for is of use any more.
+    pub(super) fn leave_all(&mut self) {
+        self.0.retain(|slot| slot.state != State::Due);
+        self.0.iter_mut().for_each(|slot| slot.state = State::Done);
+    }
+
+    /// Takes `topic` up; false where there is no room.
+    pub(super) fn want(&mut self, topic: GroupTopic) -> bool {
+        if let Some(slot) = self.0.iter_mut().find(|slot| slot.topic == topic) {
+            if slot.state == State::Done {
+                slot.state = State::Again;
+            }
+            return true;
+        }
+
+        self.0.push(Slot { topic, state: State::Due }).is_ok()
+    }
+
+    pub(super) fn arrived(&mut self, topic: GroupTopic) {
+        // What was not subscribed yet need not be.
+        self.0.retain(|slot| slot.topic != topic || slot.state != State::Due);
+        if let Some(slot) = self.0.iter_mut().find(|slot| slot.topic == topic) {
+            slot.state = State::Done;
+        }
+    }
+
+    pub(super) fn ask_again(&mut self) {
+        for slot in self.0.iter_mut().filter(|slot| slot.state == State::Waiting) {
+            slot.state = State::Again;
+        }
+    }
+
+    /// What to unsubscribe: a packet full, or the rest where nothing more is expected.
+    pub(super) fn leave(&mut self) -> Option<Topics> {
+        let done = self.0.iter().filter(|slot| slot.state == State::Done).count();
+        let waiting = self.0.iter().any(|slot| slot.state == State::Waiting);
+        let enough = done >= Topics::new().capacity() || (done > 0 && !waiting);
+        if !enough {
+            return None;
+        }
+        let mut topics = Topics::new();
+        self.0.retain(|slot| slot.state != State::Done || topics.push(slot.topic).is_err());
+
+        Some(topics)
+    }
+
+    /// What to subscribe.
+    pub(super) fn join(&mut self) -> Option<Topics> {
+        let mut topics = Topics::new();
+        let due = |slot: &&mut Slot| matches!(slot.state, State::Again | State::Due);
+        for slot in self.0.iter_mut().filter(due) {
+            if topics.push(slot.topic).is_err() {
+                break;
+            }
+            slot.state = State::Waiting;
+        }
+
+        (!topics.is_empty()).then_some(topics)
+    }
+}
