@@ -1,0 +1,437 @@
+//! The bytes of a record.
+//!
+//! In this order, numbers little-endian, `v` a base-128 number in its shortest form:
+//! present u16 · seq v · boot v · mono_ms v · created_at u48 · codes u8 · reason or event u8 ·
+//! verb u8 · snapshot_version v · then what `present` names, from bit 0 up. `codes` holds, from
+//! bit 0, authentication (3 bits), outcome (2), time quality (2), stale (1); `verb` holds operation + 1
+//! (3 bits, 0 none) and method (5 bits, 0 none). A record has exactly one encoding, and only that
+//! one is read.
+
+use core::fmt;
+
+use super::{
+    Authentication, Credential, Event, MAX_ACTION, MAX_PATH, MAX_REQUEST_ID, MAX_RESOURCE, Method,
+    Outcome, Record, SnapshotName, Source, UnixMillis, Who,
+};
+use crate::decide::Reason;
+use crate::name::{MAX_NAME, Uuid};
+use crate::permission::{Operation, Permission};
+use crate::time::{Millis, TimeQuality};
+use crate::token::Lookup;
+
+/// No record has more bytes.
+pub const MAX_RECORD: usize = 768;
+
+const WHO: u16 = 1;
+const CREDENTIAL: u16 = 1 << 1; // two bits: 1 verified, kind as authentication says; 2 unverified; 3 see tag
+const ACTION: u16 = 1 << 3;
+const PERMISSION: u16 = 1 << 4;
+const DIVISION: u16 = 1 << 5;
+const RESOURCE: u16 = 1 << 6;
+const PATH: u16 = 1 << 7;
+const SOURCE: u16 = 1 << 8; // two bits: 1 user id, 2 IPv4, 3 IPv6
+const REQUEST_ID: u16 = 1 << 10;
+const ROUTE: u16 = 1 << 11;
+const COUNT: u16 = 1 << 12;
+const DROPPED: u16 = 1 << 13;
+const SNAPSHOT: u16 = 1 << 14;
+const SPAN: u16 = 1 << 15;
+
+const CREATED_AT_LEN: usize = 6;
+
+/// A field is longer than a record keeps, or the buffer is too small.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TooLong;
+
+impl fmt::Display for TooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a field is longer than a record keeps; cut it first")
+    }
+}
+
+impl core::error::Error for TooLong {}
+
+/// Why bytes are not a record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BadRecord {
+    /// The record ends before its fields do.
+    CutShort,
+    /// Bytes follow the record.
+    Remainder,
+    /// A text is not UTF-8.
+    Text,
+    /// A field is longer than a record keeps.
+    TooLong,
+    /// A code that this build does not know, or a value in a form that is never written.
+    Unknown,
+}
+
+impl fmt::Display for BadRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CutShort => "the record ends before its fields do",
+            Self::Remainder => "bytes follow the record",
+            Self::Text => "a text of the record is not UTF-8",
+            Self::TooLong => "a field is longer than a record keeps",
+            Self::Unknown => "a code that this version does not know; read it with a newer one",
+        })
+    }
+}
+
+impl core::error::Error for BadRecord {}
+
+impl<'a> Record<'a> {
+    /// Writes the record at the start of `buffer` and returns its length; [`MAX_RECORD`] bytes are
+    /// always enough.
+    ///
+    /// # Errors
+    ///
+    /// A text is longer than a record keeps, or `buffer` is too small.
+    pub fn encode(&self, buffer: &mut [u8]) -> Result<usize, TooLong> {
+        let size = buffer.len();
+        let mut to = Writer(buffer);
+        to.bytes(&self.present().to_le_bytes())?;
+        to.number(self.seq)?;
+        to.number(self.boot.into())?;
+        to.number(self.mono.0)?;
+        let created_at = self.created_at.0.min((1 << 48) - 1).to_le_bytes();
+        to.bytes(created_at.get(..CREATED_AT_LEN).unwrap_or_default())?;
+        let (outcome, why) = match self.outcome {
+            Outcome::Allow(reason) => (0, reason as u8),
+            Outcome::Deny(reason) => (1, reason as u8),
+            Outcome::Passthrough(reason) => (2, reason as u8),
+            Outcome::Event(event) => (3, event as u8),
+        };
+        let quality = self.quality as u8;
+        let operation = self.operation.map_or(0, |operation| operation as u8 + 1);
+        let method = self.method.map_or(0, |method| method as u8);
+        let stale = u8::from(self.stale);
+        let codes = self.authentication as u8 | outcome << 3 | quality << 5 | stale << 7;
+        to.bytes(&[codes, why, operation | method << 3])?;
+        to.number(self.snapshot_version)?;
+        self.encode_present(&mut to)?;
+
+        Ok(size - to.0.len())
+    }
+
+    fn present(&self) -> u16 {
+        let bit = |there: bool, bit: u16| if there { bit } else { 0 };
+        let credential = match self.credential {
+            Credential::None => 0,
+            Credential::Verified(lookup) if Some(lookup.kind) == kind(self.authentication) => 1,
+            Credential::Unverified(_) => 2,
+            Credential::Certificate(_) | Credential::Verified(_) => 3,
+        };
+        let source = match self.source {
+            Source::Unknown => 0,
+            Source::Uid(_) => 1,
+            Source::V4(_) => 2,
+            Source::V6(_) => 3,
+        };
+
+        bit(self.principal.is_some(), WHO)
+            | credential * CREDENTIAL
+            | bit(self.action.is_some(), ACTION)
+            | bit(self.permission.is_some(), PERMISSION)
+            | bit(self.division.is_some(), DIVISION)
+            | bit(self.resource.is_some(), RESOURCE)
+            | bit(self.path.is_some(), PATH)
+            | source * SOURCE
+            | bit(self.request_id.is_some(), REQUEST_ID)
+            | bit(self.route.is_some(), ROUTE)
+            | bit(self.count != 1, COUNT)
+            | bit(self.dropped_before != 0, DROPPED)
+            | bit(self.snapshot.is_some(), SNAPSHOT)
+            | bit(self.span.is_some(), SPAN)
+    }
+
+    fn encode_present(&self, to: &mut Writer<'_>) -> Result<(), TooLong> {
+        if let Some(who) = self.principal {
+            to.bytes(&who.id.0)?;
+            to.text(who.name, MAX_NAME)?;
+        }
+        encode_credential(self.credential, self.authentication, to)?;
+        self.action.map_or(Ok(()), |text| to.text(text, MAX_ACTION))?;
+        self.permission.map_or(Ok(()), |permission| to.bytes(&[permission.bit()]))?;
+        self.division.map_or(Ok(()), |division| to.bytes(&division.0))?;
+        self.resource.map_or(Ok(()), |text| to.text(text, MAX_RESOURCE))?;
+        self.path.map_or(Ok(()), |text| to.text(text, MAX_PATH))?;
+        match self.source {
+            Source::Unknown => {}
+            Source::Uid(uid) => to.number(uid.into())?,
+            Source::V4(address) => to.bytes(&address)?,
+            Source::V6(address) => to.bytes(&address)?,
+        }
+        self.request_id.map_or(Ok(()), |text| to.text(text, MAX_REQUEST_ID))?;
+        self.route.map_or(Ok(()), |route| to.number(route.into()))?;
+        if self.count != 1 {
+            to.number(self.count.into())?;
+        }
+        if self.dropped_before != 0 {
+            to.number(self.dropped_before.into())?;
+        }
+        if let Some(snapshot) = self.snapshot {
+            to.number(snapshot.epoch.into())?;
+            to.number(snapshot.number)?;
+            to.bytes(&snapshot.root)?;
+        }
+        if let Some((first, last)) = self.span {
+            to.number(first)?;
+            to.number(last)?;
+        }
+
+        Ok(())
+    }
+
+    /// Reads a record, which must fill `bytes` exactly.
+    ///
+    /// # Errors
+    ///
+    /// Says why `bytes` are not the encoding of a record.
+    pub fn decode(bytes: &'a [u8]) -> Result<Self, BadRecord> {
+        if bytes.len() > MAX_RECORD {
+            return Err(BadRecord::TooLong);
+        }
+        let mut from = Reader(bytes);
+        let present = u16::from_le_bytes(from.array()?);
+        let mut record = Self::decode_fixed(&mut from)?;
+        record.decode_who(present, &mut from)?;
+        record.decode_what(present, &mut from)?;
+        record.decode_rest(present, &mut from)?;
+
+        if from.0.is_empty() { Ok(record) } else { Err(BadRecord::Remainder) }
+    }
+
+    fn decode_fixed(from: &mut Reader<'a>) -> Result<Self, BadRecord> {
+        let (seq, boot, mono) = (from.number()?, from.small()?, Millis(from.number()?));
+        let mut created_at = [0; 8];
+        let low: [u8; CREATED_AT_LEN] = from.array()?;
+        created_at.iter_mut().zip(low).for_each(|(place, byte)| *place = byte);
+        let [codes, why, verb] = from.array()?;
+        let reason = Reason::from_byte(why).ok_or(BadRecord::Unknown);
+        let outcome = match codes >> 3 & 3 {
+            0 => Outcome::Allow(reason?),
+            1 => Outcome::Deny(reason?),
+            2 => Outcome::Passthrough(reason?),
+            _ => Outcome::Event(Event::from_byte(why).ok_or(BadRecord::Unknown)?),
+        };
+        let mut record = Self::new(outcome);
+        record.seq = seq;
+        record.boot = boot;
+        record.mono = mono;
+        record.created_at = UnixMillis(u64::from_le_bytes(created_at));
+        record.authentication = Authentication::from_byte(codes & 7).ok_or(BadRecord::Unknown)?;
+        record.quality = match codes >> 5 & 3 {
+            0 => TimeQuality::Synced,
+            1 => TimeQuality::Holdover,
+            2 => TimeQuality::Floor,
+            _ => TimeQuality::Unknown,
+        };
+        record.stale = codes >> 7 == 1;
+        if let Some(operation) = (verb & 7).checked_sub(1) {
+            record.operation = Some(Operation::from_byte(operation).ok_or(BadRecord::Unknown)?);
+        }
+        if verb >> 3 != 0 {
+            record.method = Some(Method::from_byte(verb >> 3).ok_or(BadRecord::Unknown)?);
+        }
+        record.snapshot_version = from.number()?;
+
+        Ok(record)
+    }
+
+    fn decode_who(&mut self, present: u16, from: &mut Reader<'a>) -> Result<(), BadRecord> {
+        if present & WHO != 0 {
+            self.principal = Some(Who { id: Uuid(from.array()?), name: from.text(MAX_NAME)? });
+        }
+        self.credential = match present / CREDENTIAL & 3 {
+            0 => Credential::None,
+            1 => {
+                let kind = kind(self.authentication).ok_or(BadRecord::Unknown)?;
+                Credential::Verified(Lookup { kind, id: u64::from_le_bytes(from.array()?) })
+            }
+            2 => Credential::Unverified(from.lookup()?),
+            _ => match from.array()? {
+                [0] => Credential::Certificate(from.array()?),
+                [1] => {
+                    let lookup = from.lookup()?;
+                    if Some(lookup.kind) == kind(self.authentication) {
+                        return Err(BadRecord::Unknown);
+                    }
+                    Credential::Verified(lookup)
+                }
+                _ => return Err(BadRecord::Unknown),
+            },
+        };
+
+        Ok(())
+    }
+
+    fn decode_what(&mut self, present: u16, from: &mut Reader<'a>) -> Result<(), BadRecord> {
+        if present & ACTION != 0 {
+            self.action = Some(from.text(MAX_ACTION)?);
+        }
+        if present & PERMISSION != 0 {
+            let [bit] = from.array()?;
+            self.permission = Some(Permission::new(bit).ok_or(BadRecord::Unknown)?);
+        }
+        if present & DIVISION != 0 {
+            self.division = Some(Uuid(from.array()?));
+        }
+        if present & RESOURCE != 0 {
+            self.resource = Some(from.text(MAX_RESOURCE)?);
+        }
+        if present & PATH != 0 {
+            self.path = Some(from.text(MAX_PATH)?);
+        }
+
+        Ok(())
+    }
+
+    fn decode_rest(&mut self, present: u16, from: &mut Reader<'a>) -> Result<(), BadRecord> {
+        self.source = match present / SOURCE & 3 {
+            0 => Source::Unknown,
+            1 => Source::Uid(from.small()?),
+            2 => Source::V4(from.array()?),
+            _ => Source::V6(from.array()?),
+        };
+        if present & REQUEST_ID != 0 {
+            self.request_id = Some(from.text(MAX_REQUEST_ID)?);
+        }
+        if present & ROUTE != 0 {
+            self.route = Some(u16::try_from(from.small()?).map_err(|_| BadRecord::Unknown)?);
+        }
+        if present & COUNT != 0 {
+            self.count = Some(from.small()?).filter(|n| *n != 1).ok_or(BadRecord::Unknown)?;
+        }
+        if present & DROPPED != 0 {
+            self.dropped_before =
+                Some(from.small()?).filter(|n| *n != 0).ok_or(BadRecord::Unknown)?;
+        }
+        if present & SNAPSHOT != 0 {
+            let (epoch, number, root) = (from.small()?, from.number()?, from.array()?);
+            self.snapshot = Some(SnapshotName { epoch, number, root });
+        }
+        if present & SPAN != 0 {
+            self.span = Some((from.number()?, from.number()?));
+        }
+
+        Ok(())
+    }
+}
+
+/// The kind that goes without saying for a token of this kind of credential.
+const fn kind(authentication: Authentication) -> Option<u8> {
+    match authentication {
+        Authentication::ApiToken => Some(1),
+        Authentication::ServiceUser => Some(2),
+        Authentication::None | Authentication::ClientCert | Authentication::Device => None,
+    }
+}
+
+fn encode_credential(
+    credential: Credential,
+    authentication: Authentication,
+    to: &mut Writer<'_>,
+) -> Result<(), TooLong> {
+    match credential {
+        Credential::None => Ok(()),
+        Credential::Certificate(id) => {
+            to.bytes(&[0])?;
+            to.bytes(&id)
+        }
+        Credential::Unverified(lookup) => {
+            to.bytes(&[lookup.kind])?;
+            to.bytes(&lookup.id.to_le_bytes())
+        }
+        Credential::Verified(lookup) => {
+            if Some(lookup.kind) != kind(authentication) {
+                to.bytes(&[1, lookup.kind])?;
+            }
+            to.bytes(&lookup.id.to_le_bytes())
+        }
+    }
+}
+
+/// What is left of the buffer.
+struct Writer<'b>(&'b mut [u8]);
+
+impl Writer<'_> {
+    fn bytes(&mut self, bytes: &[u8]) -> Result<(), TooLong> {
+        let (place, rest) =
+            core::mem::take(&mut self.0).split_at_mut_checked(bytes.len()).ok_or(TooLong)?;
+        place.copy_from_slice(bytes);
+        self.0 = rest;
+
+        Ok(())
+    }
+
+    fn number(&mut self, mut value: u64) -> Result<(), TooLong> {
+        loop {
+            let low = value.to_le_bytes()[0] & 0x7f;
+            value >>= 7;
+            if value == 0 {
+                return self.bytes(&[low]);
+            }
+            self.bytes(&[low | 0x80])?;
+        }
+    }
+
+    fn text(&mut self, text: &str, limit: usize) -> Result<(), TooLong> {
+        if text.len() > limit {
+            return Err(TooLong);
+        }
+        self.number(u64::try_from(text.len()).map_err(|_| TooLong)?)?;
+        self.bytes(text.as_bytes())
+    }
+}
+
+/// What is left to read.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], BadRecord> {
+        let (bytes, rest) = self.0.split_first_chunk().ok_or(BadRecord::CutShort)?;
+        self.0 = rest;
+
+        Ok(*bytes)
+    }
+
+    /// Reads a base-128 number in its shortest form.
+    fn number(&mut self) -> Result<u64, BadRecord> {
+        let mut value = 0;
+        for shift in (0..64).step_by(7) {
+            let [byte] = self.array()?;
+            let low = u64::from(byte & 0x7f);
+            if low << shift >> shift != low || (byte == 0 && shift > 0) {
+                return Err(BadRecord::Unknown);
+            }
+            value |= low << shift;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+        }
+
+        Err(BadRecord::Unknown)
+    }
+
+    fn small(&mut self) -> Result<u32, BadRecord> {
+        u32::try_from(self.number()?).map_err(|_| BadRecord::Unknown)
+    }
+
+    fn text(&mut self, limit: usize) -> Result<&'a str, BadRecord> {
+        let len = usize::try_from(self.number()?).map_err(|_| BadRecord::TooLong)?;
+        if len > limit {
+            return Err(BadRecord::TooLong);
+        }
+        let (bytes, rest) = self.0.split_at_checked(len).ok_or(BadRecord::CutShort)?;
+        self.0 = rest;
+
+        core::str::from_utf8(bytes).map_err(|_| BadRecord::Text)
+    }
+
+    fn lookup(&mut self) -> Result<Lookup, BadRecord> {
+        let [kind] = self.array()?;
+
+        Ok(Lookup { kind, id: u64::from_le_bytes(self.array()?) })
+    }
+}
