@@ -152,6 +152,11 @@ async fn a_planted_message_reaches_those_who_are_there_and_those_who_come() {
     late.subscribe("g/manifest").await;
     assert_eq!(late.message().await, kept("g/manifest", "forged"));
 
+    // No access list stands in the way of a hostile broker.
+    broker.set_access(Access::default());
+    broker.plant("g/manifest", b"again".to_vec());
+    assert_eq!(early.message().await, got("g/manifest", "again"));
+
     broker.forget("g/manifest");
     assert_eq!(broker.retained("g/manifest"), None);
     broker.plant("not/#/a topic", b"x".to_vec());

@@ -1,5 +1,7 @@
 //! What an honest broker does with honest clients.
 
+use rumqttc::v5::mqttbytes::v5::{PublishProperties, RetainForwardRule, SubscribeProperties};
+
 use super::*;
 
 #[tokio::test]
@@ -144,7 +146,7 @@ async fn a_will_that_its_client_may_not_publish_is_refused_with_the_connection()
     let will = LastWill::new("not/mine", "x", QoS::AtMostOnce, true, None);
     raw.send(connect("edge-7", 0, Some(will))).await;
     let Ok(Packet::ConnAck(ack)) = raw.receive().await else { panic!("no answer") };
-    assert_eq!(ack.code, rumqttc::v5::mqttbytes::v5::ConnectReturnCode::NotAuthorized);
+    assert_eq!(ack.code, ConnectReturnCode::NotAuthorized);
     assert!(raw.receive().await.is_err());
     assert!(broker.retained_topics().is_empty());
 }
@@ -165,12 +167,11 @@ async fn a_new_access_list_counts_for_clients_that_are_there_already() {
 #[tokio::test]
 async fn a_second_client_with_the_same_id_takes_over() {
     let broker = open_broker().await;
-    let mut first = Party::join(&broker, "same").await;
+    let mut first = Raw::join(&broker, "same").await;
     let _second = Party::join(&broker, "same").await;
-    assert!(
-        first.next().await.is_ok_and(|packet| matches!(packet, Packet::Disconnect(_)))
-            || first.incoming.is_closed()
-    );
+    let Ok(Packet::Disconnect(told)) = first.receive().await else { panic!("no DISCONNECT") };
+    assert_eq!(told.reason_code, DisconnectReasonCode::SessionTakenOver);
+    assert!(first.receive().await.is_err());
     assert_eq!(broker.connections(), 1);
 }
 
@@ -187,4 +188,76 @@ async fn each_client_announces_and_learns_the_limits() {
     assert_eq!(properties.max_packet_size, Some(4321));
     assert_eq!(properties.max_qos, Some(1));
     assert!(properties.assigned_client_identifier.is_some());
+}
+
+/// Subscribes by hand, with options that the ordinary client does not set.
+async fn subscribed(raw: &mut Raw, filter: Filter, id: Option<usize>) {
+    let properties = id.map(|id| SubscribeProperties { id: Some(id), user_properties: vec![] });
+    let filters = vec![filter];
+    raw.send(Packet::Subscribe(Subscribe { pkid: 9, filters, properties })).await;
+    assert!(matches!(raw.receive().await, Ok(Packet::SubAck(_))));
+}
+
+async fn next_publish(raw: &mut Raw) -> Publish {
+    loop {
+        if let Packet::Publish(publish) = raw.receive().await.unwrap() {
+            return publish;
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_options_of_a_subscription_are_kept_to() {
+    let broker = open_broker().await;
+    let mut writer = Party::join(&broker, "writer").await;
+    writer.retain("a", "retained").await;
+    let mut raw = Raw::join(&broker, "raw").await;
+    let never = RetainForwardRule::Never;
+    let options =
+        Filter { nolocal: true, preserve_retain: true, ..Filter::new("a", QoS::AtMostOnce) };
+    let options = Filter { retain_forward_rule: never, ..options };
+    subscribed(&mut raw, options, Some(7)).await;
+    subscribed(&mut raw, Filter::new("b", QoS::AtLeastOnce), Some(8)).await;
+
+    raw.send(publish("a", "own", QoS::AtMostOnce)).await;
+    raw.send(publish("b", "own", QoS::AtLeastOnce)).await;
+    // Neither what was retained nor its own on `a` comes before this.
+    let own = next_publish(&mut raw).await;
+    assert_eq!((&own.topic[..], own.qos), (&b"b"[..], QoS::AtLeastOnce));
+    assert_eq!(own.properties.unwrap().subscription_identifiers, [8]);
+
+    writer.retain("a", "new").await;
+    let new = next_publish(&mut raw).await;
+    assert_eq!((&new.payload[..], new.qos, new.retain), (&b"new"[..], QoS::AtMostOnce, true));
+    assert_eq!(new.properties.unwrap().subscription_identifiers, [7]);
+}
+
+#[tokio::test]
+async fn retained_messages_come_again_only_when_they_are_wanted_again() {
+    let broker = open_broker().await;
+    broker.plant("a", "1");
+    let mut raw = Raw::join(&broker, "raw").await;
+    let filter = |rule| Filter { retain_forward_rule: rule, ..Filter::new("a", QoS::AtMostOnce) };
+    subscribed(&mut raw, filter(RetainForwardRule::OnNewSubscribe), None).await;
+    assert_eq!(&next_publish(&mut raw).await.payload[..], b"1");
+    // Between two answers to SUBSCRIBE there is nothing else.
+    subscribed(&mut raw, filter(RetainForwardRule::OnNewSubscribe), None).await;
+    subscribed(&mut raw, filter(RetainForwardRule::OnEverySubscribe), None).await;
+    assert_eq!(&next_publish(&mut raw).await.payload[..], b"1");
+}
+
+#[tokio::test]
+async fn what_a_message_carries_beside_its_payload_arrives_too() {
+    let broker = open_broker().await;
+    let mut raw = Raw::join(&broker, "raw").await;
+    subscribed(&mut raw, Filter::new("a", QoS::AtMostOnce), None).await;
+    let properties = PublishProperties {
+        correlation_data: Some("c".into()),
+        response_topic: Some("back".to_owned()),
+        user_properties: vec![("k".to_owned(), "v".to_owned())],
+        ..PublishProperties::default()
+    };
+    let sent = Publish::new("a", QoS::AtMostOnce, "x", Some(properties.clone()));
+    raw.send(Packet::Publish(sent)).await;
+    assert_eq!(next_publish(&mut raw).await.properties, Some(properties));
 }
