@@ -1,6 +1,9 @@
 //! What an honest broker does with honest clients.
 
-use rumqttc::v5::mqttbytes::v5::{PublishProperties, RetainForwardRule, SubscribeProperties};
+use rumqttc::v5::mqttbytes::v5::{
+    ConnectReturnCode, DisconnectReasonCode, PublishProperties, RetainForwardRule,
+    SubscribeProperties,
+};
 
 use super::*;
 
