@@ -37,7 +37,7 @@ pub(crate) const NO_DIVISION: u16 = 0xffff;
 /// The first 80 bytes.
 #[derive(Clone, Copy, Debug, FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
 #[repr(C)]
-pub struct Header {
+pub(crate) struct Header {
     pub(crate) magic: [u8; 8],
     pub(crate) account: [u8; 16],
     pub(crate) n_tokens: U32,
