@@ -1,1 +1,13 @@
-//! To come.
+//! The control plane of Gateward: accounts, tokens and service users; compiles what gateways know.
+//!
+//! Read in the order of the work: [`accounts`] changes a folder, [`policy`] says whether all of it
+//! is right, [`compile`] turns it into bytes, [`diff`] says who gains and who loses what.
+
+pub mod clock;
+pub mod compile;
+pub mod day;
+pub mod draw;
+pub mod exit;
+mod extension;
+pub mod policy;
+pub mod whole;
