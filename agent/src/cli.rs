@@ -1,0 +1,223 @@
+//! The command line. Each command is a module with its arguments and a `run`.
+//!
+//! Data goes to standard output, everything else to standard error.
+
+mod check_config;
+
+use core::fmt;
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+use std::process::{ExitCode, Termination};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Serialize;
+
+use crate::client::ClientError;
+use crate::config::{self, Config};
+use crate::trace::Trace;
+
+/// Decides on a factory gateway, with the cable out, who may do what.
+#[derive(Debug, Parser)]
+#[command(name = "gateward", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// One variant a command, each in a file of its own.
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Say whether the configuration can be used, and everything that is wrong with it
+    CheckConfig(check_config::Args),
+}
+
+/// What every command takes.
+#[derive(Args, Debug)]
+pub(crate) struct Global {
+    /// The configuration [default: $GATEWARD_CONFIG, else /etc/gateward/agent.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// How to print
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+}
+
+/// How to print.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Human,
+    /// For programs
+    Json,
+}
+
+/// Runs the command that the arguments of this process name.
+#[must_use]
+pub fn main() -> Exit {
+    run(std::env::args_os())
+}
+
+/// Runs the command that `args` name; the first is the name of the program.
+fn run(args: impl Iterator<Item = OsString>) -> Exit {
+    let Cli { global, command } = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(usage) => return explain(&usage),
+    };
+    match Trace::from_environment() {
+        Ok(trace) => trace.start(),
+        Err(error) => return global.fail(Exit::Config, &error),
+    }
+
+    match command {
+        Command::CheckConfig(args) => args.run(&global),
+    }
+}
+
+/// Prints what clap has to say: help and version are what was asked for, all else is wrong usage.
+fn explain(usage: &clap::Error) -> Exit {
+    match (usage.print(), usage.use_stderr()) {
+        (Err(_), _) => Exit::Io,
+        (Ok(()), true) => Exit::Usage,
+        (Ok(()), false) => Exit::Success,
+    }
+}
+
+impl Global {
+    /// Returns which configuration is meant.
+    pub(crate) fn config_path(&self) -> PathBuf {
+        let named = || std::env::var_os("GATEWARD_CONFIG").filter(|path| !path.is_empty());
+        self.config
+            .clone()
+            .or_else(|| named().map(PathBuf::from))
+            .unwrap_or_else(|| PathBuf::from(config::DEFAULT_PATH))
+    }
+
+    /// Reads the configuration; where it cannot be used, says why and returns how to end.
+    pub(crate) fn load(&self) -> Result<Config, Exit> {
+        Config::load(&self.config_path(), config::environment())
+            .map_err(|bad| self.fail(Exit::Config, &bad))
+    }
+
+    /// Prints data: `human` or `json`, as asked. Returns `exit` unless that fails.
+    pub(crate) fn print(
+        &self,
+        exit: Exit,
+        human: &impl fmt::Display,
+        json: &impl Serialize,
+    ) -> Exit {
+        let mut out = io::stdout().lock();
+        let printed = match self.format {
+            Format::Human => writeln!(out, "{human}"),
+            Format::Json => serde_json::to_writer(&mut out, json)
+                .map_err(io::Error::from)
+                .and_then(|()| writeln!(out)),
+        };
+
+        if printed.and_then(|()| out.flush()).is_ok() { exit } else { Exit::Io }
+    }
+
+    /// Says on standard error why the command ends with `exit`, with all causes.
+    pub(crate) fn fail(&self, exit: Exit, error: &dyn core::error::Error) -> Exit {
+        let mut text = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            text.push_str(&format!(": {error}"));
+            cause = error.source();
+        }
+        // Where even standard error is closed, the exit code still tells.
+        let _ = writeln!(io::stderr().lock(), "{text}");
+        exit
+    }
+}
+
+/// How the process ends; scripts and systemd rely on these numbers (INTERFACES section 4).
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Yes, done.
+    Success = 0,
+    /// A clean no: denied, unhealthy, different.
+    No = 1,
+    /// Wrong usage.
+    Usage = 2,
+    /// Bad data: signature, format, broken chain.
+    BadData = 65,
+    /// The agent or the broker is not reachable.
+    Unavailable = 69,
+    /// Internal error.
+    Internal = 70,
+    /// Input or output failed.
+    Io = 74,
+    /// Not now: no usable snapshot.
+    NotNow = 75,
+    /// Permission refused by the system.
+    Permission = 77,
+    /// Configuration; systemd does not restart on it.
+    Config = 78,
+}
+
+impl Termination for Exit {
+    fn report(self) -> ExitCode {
+        ExitCode::from(self as u8)
+    }
+}
+
+impl From<&ClientError> for Exit {
+    fn from(error: &ClientError) -> Self {
+        match error {
+            ClientError::Broken(_) | ClientError::TooLong => Self::Io,
+            ClientError::Late | ClientError::NoAgent { .. } => Self::Unavailable,
+            ClientError::Permission { .. } => Self::Permission,
+            ClientError::Unsendable => Self::Internal,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn exit(args: &[&str]) -> Exit {
+        run(core::iter::once("gateward").chain(args.iter().copied()).map(OsString::from))
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn wrong_usage_ends_with_2_and_help_with_0() {
+        assert_eq!(exit(&[]), Exit::Usage);
+        assert_eq!(exit(&["no-such-command"]), Exit::Usage);
+        assert_eq!(exit(&["check-config", "--format", "xml"]), Exit::Usage);
+        assert_eq!(exit(&["--help"]), Exit::Success);
+        assert_eq!(exit(&["--version"]), Exit::Success);
+    }
+
+    #[test]
+    fn a_configuration_that_cannot_be_used_ends_with_78() {
+        assert_eq!(exit(&["check-config", "--config", "/no/such/agent.toml"]), Exit::Config);
+        assert_eq!(exit(&["--config", "/no/such/agent.toml", "check-config"]), Exit::Config);
+    }
+
+    #[test]
+    fn each_reason_for_no_answer_has_its_number() {
+        let cause = || io::Error::other("x");
+        let socket = String::new;
+        for (error, exit) in [
+            (ClientError::NoAgent { socket: socket(), cause: cause() }, 69),
+            (ClientError::Permission { socket: socket(), cause: cause() }, 77),
+            (ClientError::Late, 69),
+            (ClientError::TooLong, 74),
+        ] {
+            assert_eq!(Exit::from(&error) as u8, exit, "{error}");
+        }
+    }
+}
