@@ -1,0 +1,384 @@
+//! What the agent keeps on disk, and what is in force.
+//!
+//! The file `floor` names the version and root in force; writing it is the commit. Nothing on disk
+//! is believed: every signature and every hash is checked again at each start, and a slot that
+//! `floor` does not name is never served from, because that would be a way back.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gateward_core::name::Uuid;
+use gateward_core::snapshot::Verified;
+use gateward_core::snapshot::chunk::HashList;
+use gateward_core::time::UnixSeconds;
+use gateward_core::trust::{Admission, Audience, Floor, KeySet, Manifest, Now, Refused};
+use rustix::fs::{FlockOperation, flock};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+mod cache;
+mod disk;
+mod error;
+mod load;
+mod slot;
+
+use cache::Cache;
+use disk::Disk;
+pub use disk::{Step, Watcher};
+pub use error::{NotAdmitted, NotStored, OpenFailed};
+use load::Loaded;
+pub use load::{FloorState, InSlot, Look};
+use slot::{Incoming, Slot};
+
+const FLOOR: &str = "floor";
+
+/// What the agent must be told to find and believe its state.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The account; everything signed for another one is refused.
+    pub account: Uuid,
+    /// The group that the gateway is in; everything signed for another one is refused.
+    pub group: String,
+    /// The state folder.
+    pub dir: PathBuf,
+    /// The signed key set installed at enrolment.
+    pub anchor: Vec<u8>,
+}
+
+/// The snapshot that decisions are made with.
+#[derive(Debug)]
+pub struct InForce {
+    /// The snapshot, with the manifest that vouches for it.
+    pub verified: Verified<Arc<[u8]>>,
+    /// When it, or the last refresh of its manifest, was put in force in this run.
+    pub since: UnixSeconds,
+    /// The floor was lost, so nobody knows whether this is the newest snapshot that was ever
+    /// accepted: operations marked `fresh` wait for a newer manifest (ARCHITECTURE 4).
+    pub floor_rebuilt: bool,
+}
+
+/// Follows what is in force. A request borrows it once and so sees exactly one snapshot
+/// (DOMAIN H21).
+pub type Current = watch::Receiver<Option<Arc<InForce>>>;
+
+/// What was found at start.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Opened {
+    /// How often the agent has started on this state folder, this time included.
+    pub boot: u32,
+    /// Whether the floor was there.
+    pub floor: FloorState,
+    /// What is wrong with the state folder and was worked around; each is an event.
+    pub problems: Vec<String>,
+}
+
+/// The state folder of the one agent that runs on it.
+pub struct Store {
+    disk: Disk,
+    place: Place,
+    /// Never empty; ascending by epoch, the newest last.
+    keys: Vec<KeySet>,
+    floor: Floor,
+    floor_rebuilt: bool,
+    slot: Slot,
+    incoming: Option<Incoming>,
+    cache: Cache,
+    in_force: watch::Sender<Option<Arc<InForce>>>,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the state folder, which is made where it does not exist, and puts in force the snapshot
+    /// that `floor` names, if it still verifies.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the agent cannot start on this folder. Damaged content is not among the reasons:
+    /// it is reported, and fetched again (DOMAIN H12).
+    pub fn open(place: Place, now: &Now) -> Result<(Self, Opened), OpenFailed> {
+        Self::open_watched(place, now, None)
+    }
+
+    /// Like [`Store::open`], and shows every change to a file of the truth to `watcher` first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn open_watched(
+        place: Place,
+        now: &Now,
+        watcher: Option<Watcher>,
+    ) -> Result<(Self, Opened), OpenFailed> {
+        let lock = lock(&place.dir)?;
+        let disk = Disk::new(place.dir.clone(), watcher);
+        for dir in ["trust", "snapshot", Slot::A.dir(), Slot::B.dir()] {
+            disk.create_dir(Path::new(dir)).map_err(|source| OpenFailed::io(&place.dir, source))?;
+        }
+        let Loaded { keys, mut floor, floor_state, in_force, mut problems } =
+            load::load(&disk, &place)?;
+        let (cache, problem) = Cache::open(disk.path(Path::new("cache")));
+        problems.extend(problem.map(String::from));
+        floor.boots = floor.boots.saturating_add(1);
+        let floor_rebuilt = floor_state == FloorState::Rebuilt;
+        let slot = in_force.as_ref().map_or(Slot::B, |(slot, _)| *slot);
+        let in_force = in_force.map(|(_, verified)| {
+            Arc::new(InForce { verified, since: now.at, floor_rebuilt })
+        });
+        let mut store = Self {
+            disk,
+            place,
+            keys,
+            floor,
+            floor_rebuilt,
+            slot,
+            incoming: None,
+            cache,
+            in_force: watch::Sender::new(in_force),
+            _lock: lock,
+        };
+        problems.extend(store.first_writes().err().map(|error| {
+            format!("cannot write to the state folder: {error}; make room or mend its permissions")
+        }));
+        for problem in &problems {
+            warn!(problem, "state folder");
+        }
+
+        Ok((store, Opened { boot: floor.boots, floor: floor_state, problems }))
+    }
+
+    /// Looks at a state folder without changing or locking it, for the command line.
+    ///
+    /// # Errors
+    ///
+    /// Returns why nothing can be said about it.
+    pub fn read_only(place: &Place) -> Result<Look, OpenFailed> {
+        load::look(&Disk::new(place.dir.clone(), None), place)
+    }
+
+    /// A full disk must not keep the agent from starting, so these may fail.
+    fn first_writes(&mut self) -> io::Result<()> {
+        if let Some(first) = self.keys.first() {
+            let path = load::key_set_path(first.epoch());
+            if self.disk.read(&path, load::MAX_KEY_SET)?.as_deref() != Some(&self.place.anchor) {
+                self.disk.replace(&path, &self.place.anchor)?;
+            }
+        }
+
+        self.write_floor(self.floor)
+    }
+
+    /// Follows what is in force.
+    #[must_use]
+    pub fn current(&self) -> Current {
+        self.in_force.subscribe()
+    }
+
+    /// Returns the newest key set held.
+    #[must_use]
+    pub fn keys(&self) -> &KeySet {
+        // Never empty: the anchor is the first one, and nothing is ever taken out.
+        #[expect(clippy::expect_used, reason = "made with the anchor and only ever extended")]
+        self.keys.last().expect("the anchor is held")
+    }
+
+    /// Returns the floor: what was accepted so far, and the signed time.
+    #[must_use]
+    pub const fn floor(&self) -> &Floor {
+        &self.floor
+    }
+
+    /// Checks a manifest and whether it may follow what was accepted.
+    ///
+    /// [`Admission::Same`] with nothing in force means that its file must be fetched again.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the gateway goes on with what it has.
+    pub fn admit(&self, envelope: &[u8], now: &Now) -> Result<(Manifest, Admission), Refused> {
+        let manifest = Manifest::verify(envelope, self.keys(), self.audience())?;
+        let admission = self.floor.admit(&manifest, now)?;
+
+        Ok((manifest, admission))
+    }
+
+    /// Takes the next key set, which must follow the newest held. Where it says that the key of the
+    /// snapshot in force is compromised, nothing is in force any more.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the key sets stay as they are.
+    pub fn accept_keys(&mut self, envelope: &[u8]) -> Result<u32, NotAdmitted> {
+        let next = self.keys().follow(envelope)?;
+        let epoch = next.epoch();
+        self.disk.replace(&load::key_set_path(epoch), envelope)?;
+        let floor = self.floor.with_keys(&next);
+        self.keys.push(next);
+        self.write_floor(floor)?;
+        let current = self.in_force.borrow().clone();
+        if current.is_some_and(|current| self.is_compromised(current.verified.manifest())) {
+            warn!(epoch, "the key that signed the snapshot in force is compromised; denying");
+            self.in_force.send_replace(None);
+        }
+
+        Ok(epoch)
+    }
+
+    fn is_compromised(&self, manifest: &Manifest) -> bool {
+        self.keys.iter().any(|keys| keys.compromises(manifest))
+    }
+
+    /// Returns a hash list on disk that belongs to `manifest`, so that it need not be fetched.
+    #[must_use]
+    pub fn list_of(&self, manifest: &Manifest) -> Option<Vec<u8>> {
+        Slot::BOTH.into_iter().find_map(|slot| {
+            let list = slot.read_list(&self.disk).ok()??;
+            HashList::check(list.as_slice(), manifest).is_ok().then_some(list)
+        })
+    }
+
+    /// Makes room for the snapshot of `manifest` beside the one in force. Returns the chunks that
+    /// need not be fetched, each verified.
+    ///
+    /// # Errors
+    ///
+    /// The disk is full or fails; what is in force stays (DOMAIN H11).
+    pub fn begin<B: AsRef<[u8]>>(
+        &mut self,
+        manifest: &Manifest,
+        list: &HashList<B>,
+    ) -> io::Result<Vec<u32>> {
+        self.incoming = None;
+        let hint = self.cache.chunks(&manifest.root().0);
+        let current = self.in_force.borrow().clone();
+        let bytes = current.as_ref().map(|current| current.verified.bytes());
+        let slot = self.slot.other();
+        let (incoming, kept) = Incoming::begin(&self.disk, slot, manifest, list, hint, bytes)?;
+        self.incoming = Some(incoming);
+
+        Ok(kept)
+    }
+
+    /// Writes a chunk that the state machine found to be as signed.
+    ///
+    /// # Errors
+    ///
+    /// The disk is full or fails, or nothing was begun.
+    pub fn keep_chunk(&mut self, index: u32, chunk: &[u8]) -> io::Result<()> {
+        let incoming = self.incoming.as_mut().ok_or(io::ErrorKind::NotFound)?;
+        if incoming.write(&self.disk, index, chunk)? {
+            self.cache.set_chunks(&incoming.root, incoming.hint());
+        }
+
+        Ok(())
+    }
+
+    /// Puts the snapshot that was begun in force: everything synced, the whole file verified, then
+    /// `floor` written, then the swap.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the one in force stays.
+    pub fn commit(&mut self, manifest: &Manifest, envelope: &[u8], now: &Now) -> Result<(), NotStored> {
+        let incoming = self.incoming.take().ok_or(NotStored::NotBegun)?;
+        if incoming.root != manifest.root().0 {
+            return Err(NotStored::NotBegun);
+        }
+        self.floor.admit(manifest, now).map_err(NotStored::NotAdmitted)?;
+        incoming.sync(&self.disk)?;
+        self.disk.replace(&incoming.slot.manifest(), envelope)?;
+        let verified = incoming.slot.open(&self.disk, manifest)?;
+        self.write_floor(self.floor.with(manifest))?;
+        self.slot = incoming.slot;
+        self.swap(verified, now);
+
+        Ok(())
+    }
+
+    /// Takes a later manifest of the snapshot in force.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the manifest in force stays.
+    pub fn refresh(&mut self, manifest: &Manifest, envelope: &[u8], now: &Now) -> Result<(), NotStored> {
+        self.floor.admit(manifest, now).map_err(NotStored::NotAdmitted)?;
+        let current = self.in_force.borrow().clone().ok_or(NotStored::NotBegun)?;
+        let verified = current.verified.refreshed(manifest.clone()).map_err(NotStored::Refused)?;
+        self.disk.replace(&self.slot.manifest(), envelope)?;
+        self.write_floor(self.floor.with(manifest))?;
+        self.swap(verified, now);
+
+        Ok(())
+    }
+
+    fn swap(&mut self, verified: Verified<Arc<[u8]>>, now: &Now) {
+        // A manifest that was signed after the loss says what is newest.
+        self.floor_rebuilt = false;
+        let version = verified.manifest().version();
+        info!(%version, "snapshot in force");
+        let in_force = InForce { verified, since: now.at, floor_rebuilt: false };
+        self.in_force.send_replace(Some(Arc::new(in_force)));
+    }
+
+    /// Writes down how far time has come (TRUST 4): call it every 10 minutes at the latest, and at
+    /// stop.
+    ///
+    /// # Errors
+    ///
+    /// The disk is full or fails.
+    pub fn keep_time(&mut self, floor: Floor) -> io::Result<()> {
+        self.cache_written_chunks();
+        self.write_floor(floor)
+    }
+
+    fn cache_written_chunks(&mut self) {
+        if let Some(incoming) = &self.incoming {
+            self.cache.set_chunks(&incoming.root, incoming.hint());
+        }
+        self.cache.flush();
+    }
+
+    /// Keeps a refused message as evidence; only the newest few are kept.
+    pub fn keep_evidence(&mut self, code: &str, message: &[u8]) {
+        self.cache.keep_evidence(code, message);
+    }
+
+    fn write_floor(&mut self, floor: Floor) -> io::Result<()> {
+        self.disk.replace(Path::new(FLOOR), floor.encode().as_ref())?;
+        self.floor = floor;
+
+        Ok(())
+    }
+
+    fn audience(&self) -> Audience {
+        Audience::of(self.place.account, &self.place.group)
+    }
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store").field("dir", &self.place.dir).finish_non_exhaustive()
+    }
+}
+
+/// One agent at a time: two would each undo what the other committed.
+fn lock(dir: &Path) -> Result<File, OpenFailed> {
+    let made = if dir.is_dir() { Ok(()) } else { make_private(dir) };
+    let file = made
+        .and_then(|()| Disk::new(dir.into(), None).create(Path::new("lock"), 0))
+        .map_err(|source| OpenFailed::io(dir, source))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Err(rustix::io::Errno::WOULDBLOCK) => Err(OpenFailed::Locked { dir: dir.into() }),
+        locked => locked.map(|()| file).map_err(|errno| OpenFailed::io(dir, errno.into())),
+    }
+}
+
+fn make_private(dir: &Path) -> io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,238 @@
+//! From a folder that anybody may have touched to what may be served from it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use gateward_core::snapshot::Verified;
+use gateward_core::trust::{Audience, Floor, KeySet, Manifest};
+
+use super::disk::Disk;
+use super::slot::Slot;
+use super::{FLOOR, OpenFailed, Place};
+
+pub(super) const MAX_KEY_SET: u64 = 64 * 1024;
+const MAX_FLOOR: u64 = 1024;
+
+/// Whether the file `floor` was there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FloorState {
+    /// Neither a floor nor a snapshot: the first start.
+    First,
+    /// It was read.
+    Kept,
+    /// It was missing or damaged, and was made anew from the highest snapshot that verifies, if any.
+    Rebuilt,
+}
+
+/// What one of the two slots holds.
+#[derive(Debug)]
+pub struct InSlot {
+    /// `a` or `b`.
+    pub name: &'static str,
+    /// Whether the floor names it.
+    pub named: bool,
+    /// The snapshot, or why it is not one that may be served.
+    pub content: Result<Verified<Arc<[u8]>>, String>,
+}
+
+/// A state folder as it is.
+#[derive(Debug)]
+pub struct Look {
+    /// The newest key set.
+    pub keys: KeySet,
+    /// The floor, where it can be read.
+    pub floor: Option<Floor>,
+    /// Both slots.
+    pub slots: Vec<InSlot>,
+    /// What is wrong.
+    pub problems: Vec<String>,
+}
+
+pub(super) struct Loaded {
+    pub(super) keys: Vec<KeySet>,
+    pub(super) floor: Floor,
+    pub(super) floor_state: FloorState,
+    pub(super) in_force: Option<(Slot, Verified<Arc<[u8]>>)>,
+    pub(super) problems: Vec<String>,
+}
+
+pub(super) fn key_set_path(epoch: u32) -> PathBuf {
+    Path::new("trust").join(format!("keyset-{epoch}"))
+}
+
+/// Reads everything, checks everything, changes nothing.
+pub(super) fn load(disk: &Disk, place: &Place) -> Result<Loaded, OpenFailed> {
+    let (keys, mut problems) = key_sets(disk, place)?;
+    let found = read_floor(disk).unwrap_or_else(|error| {
+        problems.push(error.to_string());
+        None
+    });
+    let mut loaded =
+        Loaded { keys, floor: Floor::default(), floor_state: FloorState::Kept, in_force: None, problems };
+    match found {
+        Some(floor) => {
+            loaded.floor = floor;
+            loaded.open_named(disk, place);
+        }
+        None => loaded.rebuild(disk, place),
+    }
+
+    Ok(loaded)
+}
+
+pub(super) fn look(disk: &Disk, place: &Place) -> Result<Look, OpenFailed> {
+    let (keys, mut problems) = key_sets(disk, place)?;
+    let floor = read_floor(disk).unwrap_or_else(|error| {
+        problems.push(error.to_string());
+        None
+    });
+    let slots = Slot::BOTH.into_iter().filter_map(|slot| {
+        let manifest = read_manifest(disk, place, &keys, slot)?;
+        let named = floor.is_some_and(|floor| manifest.as_ref().is_ok_and(|m| names(&floor, m)));
+        let content = manifest.and_then(|manifest| open(disk, slot, &manifest));
+        let name = slot.dir().rsplit('/').next().unwrap_or_default();
+
+        Some(InSlot { name, named, content })
+    });
+    let slots = slots.collect();
+    let newest = keys.into_iter().next_back().ok_or(OpenFailed::Anchor(gateward_core::trust::Refused::UnknownFormat))?;
+
+    Ok(Look { keys: newest, floor, slots, problems })
+}
+
+impl Loaded {
+    /// Only what the floor names is served: the other slot is older, and serving it would be the
+    /// rollback that the floor is there to prevent.
+    fn open_named(&mut self, disk: &Disk, place: &Place) {
+        let newest = self.keys.last().map_or(0, KeySet::epoch);
+        if newest < self.floor.keys {
+            let held = self.floor.keys;
+            self.problems.push(format!(
+                "the key set of epoch {held} is lost; denying until it is fetched again"
+            ));
+            return;
+        }
+        if self.floor.version == Floor::default().version {
+            return;
+        }
+        let floor = self.floor;
+        let mut reasons = Vec::new();
+        for slot in Slot::BOTH {
+            match read_manifest(disk, place, &self.keys, slot) {
+                Some(Ok(manifest)) if names(&floor, &manifest) => match open(disk, slot, &manifest) {
+                    Ok(verified) => {
+                        self.in_force = Some((slot, verified));
+                        return;
+                    }
+                    Err(reason) => reasons.push(format!("{}: {reason}", slot.dir())),
+                },
+                Some(Err(reason)) => reasons.push(format!("{}: {reason}", slot.dir())),
+                Some(Ok(_)) | None => {}
+            }
+        }
+        self.problems.push(format!(
+            "no snapshot is usable; denying until version {} is fetched again{}{}",
+            floor.version,
+            if reasons.is_empty() { "" } else { ": " },
+            reasons.join("; ")
+        ));
+    }
+
+    /// The floor is lost: the highest snapshot that verifies is the best guess there is.
+    fn rebuild(&mut self, disk: &Disk, place: &Place) {
+        let mut best: Option<(Slot, Verified<Arc<[u8]>>)> = None;
+        let mut anything = !self.problems.is_empty();
+        for slot in Slot::BOTH {
+            let Some(manifest) = read_manifest(disk, place, &self.keys, slot) else { continue };
+            anything = true;
+            match manifest.and_then(|manifest| open(disk, slot, &manifest)) {
+                Ok(verified) => {
+                    let version = verified.manifest().version();
+                    if best.as_ref().is_none_or(|(_, best)| best.manifest().version() < version) {
+                        best = Some((slot, verified));
+                    }
+                }
+                Err(reason) => self.problems.push(format!("{}: {reason}", slot.dir())),
+            }
+        }
+        if let Some(newest) = self.keys.last() {
+            self.floor = self.floor.with_keys(newest);
+        }
+        if let Some((_, verified)) = &best {
+            self.floor = self.floor.with(verified.manifest());
+        }
+        self.floor_state = if anything { FloorState::Rebuilt } else { FloorState::First };
+        if anything {
+            self.problems.push("the floor was lost and was made anew; a newer manifest settles it".into());
+        }
+        self.in_force = best;
+    }
+}
+
+/// The anchor, and every key set that follows it one by one.
+fn key_sets(disk: &Disk, place: &Place) -> Result<(Vec<KeySet>, Vec<String>), OpenFailed> {
+    let anchor = KeySet::anchor(&place.anchor, place.account).map_err(OpenFailed::Anchor)?;
+    let mut problems = Vec::new();
+    let mut keys = vec![anchor];
+    while let Some(newest) = keys.last() {
+        let path = key_set_path(newest.epoch().saturating_add(1));
+        let next = match disk.read(&path, MAX_KEY_SET) {
+            Ok(Some(bytes)) => newest.follow(&bytes).map_err(|refused| refused.to_string()),
+            Ok(None) => break,
+            Err(error) => Err(error.to_string()),
+        };
+        match next {
+            Ok(next) => keys.push(next),
+            Err(reason) => {
+                problems.push(format!("`{}`: {reason}; it is fetched again", path.display()));
+                break;
+            }
+        }
+    }
+
+    Ok((keys, problems))
+}
+
+/// None where there is none; an error where it is not one.
+fn read_floor(disk: &Disk) -> io::Result<Option<Floor>> {
+    let Some(bytes) = disk.read(Path::new(FLOOR), MAX_FLOOR)? else { return Ok(None) };
+    let damaged = |refused| io::Error::new(io::ErrorKind::InvalidData, format!("`{FLOOR}`: {refused}"));
+
+    Floor::decode(&bytes).map(Some).map_err(damaged)
+}
+
+fn names(floor: &Floor, manifest: &Manifest) -> bool {
+    floor.version == manifest.version() && floor.root == manifest.root()
+}
+
+/// Checks a slot's manifest against the key set of its own epoch: a key that was retired since signed
+/// it rightly, one that is compromised did not. None where the slot is empty.
+fn read_manifest(
+    disk: &Disk,
+    place: &Place,
+    keys: &[KeySet],
+    slot: Slot,
+) -> Option<Result<Manifest, String>> {
+    let envelope = match slot.read_manifest(disk) {
+        Ok(envelope) => envelope?,
+        Err(error) => return Some(Err(error.to_string())),
+    };
+    let audience = Audience::of(place.account, &place.group);
+    let mut why = String::new();
+    for set in keys.iter().rev() {
+        match Manifest::verify(&envelope, set, audience) {
+            Ok(manifest) if keys.iter().any(|set| set.compromises(&manifest)) => {
+                return Some(Err("signed with a key that is compromised".into()));
+            }
+            Ok(manifest) => return Some(Ok(manifest)),
+            Err(refused) => why = refused.to_string(),
+        }
+    }
+
+    Some(Err(why))
+}
+
+fn open(disk: &Disk, slot: Slot, manifest: &Manifest) -> Result<Verified<Arc<[u8]>>, String> {
+    slot.open(disk, manifest).map_err(|unusable| unusable.to_string())
+}

@@ -1,0 +1,439 @@
+//! Drives [`gateward_core::sync::CatchUp`] with a real link, clock and store.
+//!
+//! There is no protocol in this file: it waits for the next thing to happen, tells the machine, and
+//! does what the machine says. It reads and writes files, so it runs on a thread that may block.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use gateward_core::name::Uuid;
+use gateward_core::snapshot;
+use gateward_core::sync::{CatchUp, Dropped, HASHES_A_PIECE, MAX_CHUNKS, Output, Settled, Topics};
+use gateward_core::time::Millis;
+use gateward_core::topic::{GroupTopic, GroupTopics};
+use gateward_core::trust::{Admission, Manifest, Now, Refused, Root, Version, manifest};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tracing::{debug, info, warn};
+
+use crate::clock::Clock;
+use crate::link::{self, Event};
+use crate::store::{NotAdmitted, NotStored, Store};
+
+mod status;
+
+pub use status::{Audit, Standing};
+
+/// How often the signed status is published where nothing changes.
+const STATUS_EVERY_MS: u64 = 5 * 60 * 1000;
+
+/// How often the time is written down (TRUST 4).
+const KEEP_TIME_EVERY_MS: u64 = 10 * 60 * 1000;
+
+/// Sends through the link, and never waits: events and requests make a circle, and a circle of
+/// queues that all wait can stand still. What is not sent is asked for again by the machine.
+pub trait Ask: Send + 'static {
+    /// Subscribes to exact names.
+    fn subscribe(&self, topics: &[&str]);
+    /// Unsubscribes from exact names.
+    fn unsubscribe(&self, topics: &[&str]);
+    /// Publishes a retained message; false where it was not sent.
+    fn publish_retained(&self, topic: &str, payload: Vec<u8>) -> bool;
+}
+
+impl Ask for link::Handle {
+    fn subscribe(&self, topics: &[&str]) {
+        if let Err(error) = self.try_subscribe(topics) {
+            debug!(%error, "not subscribed; the machine will ask again");
+        }
+    }
+
+    fn unsubscribe(&self, topics: &[&str]) {
+        if let Err(error) = self.try_unsubscribe(topics) {
+            debug!(%error, "not unsubscribed");
+        }
+    }
+
+    fn publish_retained(&self, topic: &str, payload: Vec<u8>) -> bool {
+        self.try_publish(topic, payload, true)
+            .inspect_err(|error| debug!(%error, "status not published"))
+            .is_ok()
+    }
+}
+
+/// Something that belongs into the audit.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Notice {
+    /// A snapshot is in force.
+    Accepted {
+        /// Its version.
+        version: Version,
+        /// Its root.
+        root: Root,
+    },
+    /// A key set was accepted.
+    KeysAccepted {
+        /// Its epoch.
+        epoch: u32,
+    },
+    /// The link is gone.
+    LinkDown,
+    /// The link is up.
+    LinkUp,
+    /// The snapshot in force is valid for longer.
+    Refreshed {
+        /// Its version.
+        version: Version,
+    },
+    /// Something that arrived was refused; it is kept as evidence.
+    Rejected {
+        /// A stable word for the reason.
+        code: &'static str,
+        /// What was refused.
+        topic: String,
+    },
+    /// The store could not keep what arrived (DOMAIN H11).
+    StorageFailed {
+        /// Whether the disk is full.
+        full: bool,
+    },
+}
+
+/// What the task is made of.
+#[derive(Debug)]
+pub struct Parts<A> {
+    /// Sends through the link.
+    pub ask: A,
+    /// The account.
+    pub account: Uuid,
+    /// Reads the clock, for waiting only.
+    pub clock: Clock,
+    /// What the link delivers.
+    pub events: mpsc::Receiver<Event>,
+    /// Where everything goes that is not about snapshots; what does not fit is dropped.
+    pub forward: Option<mpsc::Sender<Event>>,
+    /// The group.
+    pub group: String,
+    /// Where to tell what belongs into the audit.
+    pub notices: mpsc::Sender<Notice>,
+    /// What the gateway says about itself.
+    pub standing: Arc<Standing>,
+    /// What is kept on disk.
+    pub store: Store,
+}
+
+/// Keeps the gateway's snapshot the newest.
+#[derive(Debug)]
+pub struct Sync<A> {
+    parts: Parts<A>,
+    machine: CatchUp<Vec<u8>>,
+    /// The envelope of the machine's target.
+    envelope: Vec<u8>,
+    /// What was refused last, so that a retained message is reported once.
+    refused: Option<Bytes>,
+    status_at: Option<Millis>,
+    keep_time_at: Millis,
+    out: Vec<Notice>,
+}
+
+impl<A: Ask> Sync<A> {
+    /// Prepares the task.
+    #[must_use]
+    pub fn new(parts: Parts<A>) -> Self {
+        let keep_time_at = parts.clock.now().plus(KEEP_TIME_EVERY_MS);
+
+        Self {
+            parts,
+            machine: CatchUp::new(),
+            envelope: Vec::new(),
+            refused: None,
+            status_at: None,
+            keep_time_at,
+            out: Vec::new(),
+        }
+    }
+
+    /// Runs until the link has ended, on a thread that may block.
+    ///
+    /// # Errors
+    ///
+    /// The time could not be written down at the end.
+    pub async fn run(self) -> Result<(), SyncFailed> {
+        let runtime = Handle::current();
+        let worker = tokio::task::spawn_blocking(move || runtime.block_on(self.work()));
+
+        worker.await.map_err(|_| SyncFailed::Panicked)?
+    }
+
+    async fn work(mut self) -> Result<(), SyncFailed> {
+        loop {
+            let deadline = self.deadline();
+            tokio::select! {
+                event = self.parts.events.recv() => match event {
+                    Some(event) => self.tell(event),
+                    None => break,
+                },
+                () = self.parts.clock.reach(Some(deadline)) => {}
+            }
+            self.act();
+            for notice in core::mem::take(&mut self.out) {
+                // The journal never waits for this task, so it may wait for the journal.
+                if self.parts.notices.send(notice).await.is_err() {
+                    debug!("nobody takes notices any more");
+                }
+            }
+        }
+
+        self.keep_time().map_err(SyncFailed::KeepTime)
+    }
+
+    fn deadline(&self) -> Millis {
+        let machine = self.machine.timeout();
+
+        [machine, self.status_at].into_iter().flatten().fold(self.keep_time_at, Millis::min)
+    }
+
+    fn tell(&mut self, event: Event) {
+        let now = self.parts.clock.now();
+        match event {
+            Event::Up { .. } => {
+                self.machine.link_up(now);
+                self.status_at = Some(now);
+                self.out.push(Notice::LinkUp);
+                self.pass_on(event);
+            }
+            Event::Down => {
+                self.machine.link_down();
+                self.status_at = None;
+                self.out.push(Notice::LinkDown);
+                self.pass_on(event);
+            }
+            Event::Message { ref topic, ref payload, .. } => match self.topics().read(topic) {
+                Some(what) => {
+                    let (topic, payload) = (topic.clone(), payload.clone());
+                    self.hear(what, &topic, &payload, now);
+                }
+                None => self.pass_on(event),
+            },
+            Event::Subscribed { ref filter, reason } => {
+                if reason.is_refusal() {
+                    warn!(filter, %reason, "the broker refused a subscription; check its access list");
+                }
+            }
+            Event::Published { .. } => self.pass_on(event),
+        }
+    }
+
+    fn pass_on(&self, event: Event) {
+        if let Some(forward) = &self.parts.forward
+            && forward.try_send(event).is_err()
+        {
+            debug!("dropped an event that nobody took in time");
+        }
+    }
+
+    fn hear(&mut self, what: GroupTopic, topic: &str, payload: &Bytes, now: Millis) {
+        self.machine.heard(what, now);
+        let heard = match what {
+            GroupTopic::Keys | GroupTopic::KeysOf(_) => self.hear_keys(payload, now),
+            GroupTopic::Manifest => self.hear_manifest(payload, now),
+            GroupTopic::List { root, piece } => {
+                self.machine.piece(root, piece, payload, now).map_err(Unheard::from)
+            }
+            GroupTopic::Chunk { root, index } => self.hear_chunk(root, index, payload, now),
+            GroupTopic::Delta { .. } | GroupTopic::Revoked | GroupTopic::Time => Ok(()),
+        };
+        match heard {
+            Ok(()) => {}
+            Err(Unheard::Useless) => debug!(topic, "of no use"),
+            Err(Unheard::Refused(code)) => self.reject(code, topic, payload),
+            Err(Unheard::Storage(error)) => self.storage_failed(&error),
+        }
+    }
+
+    /// Reports a refused message once; a broker that repeats it gains nothing by it.
+    fn reject(&mut self, code: &'static str, topic: &str, payload: &Bytes) {
+        if self.refused.as_ref() == Some(payload) {
+            return;
+        }
+        warn!(code, topic, "refused");
+        self.refused = Some(payload.clone());
+        self.parts.store.keep_evidence(code, payload);
+        self.out.push(Notice::Rejected { code, topic: topic.to_owned() });
+    }
+
+    fn storage_failed(&mut self, error: &io::Error) {
+        let full = matches!(
+            error.kind(),
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+        );
+        warn!(%error, full, "cannot keep what arrived; what is in force stays");
+        self.out.push(Notice::StorageFailed { full });
+    }
+
+    fn hear_keys(&mut self, payload: &[u8], now: Millis) -> Result<(), Unheard> {
+        let held = self.parts.store.keys().epoch();
+        match self.parts.store.accept_keys(payload) {
+            Ok(epoch) => {
+                info!(epoch, "key set accepted");
+                self.out.push(Notice::KeysAccepted { epoch });
+                self.machine.keys_held(epoch, now);
+                self.status_at = self.status_at.map(|_| now);
+                Ok(())
+            }
+            Err(NotAdmitted::Refused(Refused::NewerKeySet { epoch })) => {
+                self.machine.keys_behind(held, epoch, now);
+                Ok(())
+            }
+            Err(NotAdmitted::Refused(Refused::OldKeySet)) => Ok(()),
+            Err(NotAdmitted::Refused(refused)) => Err(Unheard::Refused(refused.code())),
+            Err(NotAdmitted::Io(error)) => Err(Unheard::Storage(error)),
+        }
+    }
+
+    fn hear_manifest(&mut self, payload: &[u8], now: Millis) -> Result<(), Unheard> {
+        let (envelope, _) = manifest::split(payload)?;
+        let trusted = self.trusted();
+        let (manifest, admission) = match self.parts.store.admit(envelope, &trusted) {
+            Err(Refused::NewerKeySet { epoch }) => {
+                self.machine.keys_behind(self.parts.store.keys().epoch(), epoch, now);
+                return Ok(());
+            }
+            admitted => admitted?,
+        };
+        let in_force = self.parts.store.current().borrow().is_some();
+        match admission {
+            Admission::Same if in_force => Ok(()),
+            Admission::Refresh if in_force => self.refresh(&manifest, envelope, now),
+            Admission::Newer | Admission::Refresh | Admission::Same => {
+                self.aim(&manifest, envelope, now)
+            }
+        }
+    }
+
+    fn refresh(&mut self, manifest: &Manifest, envelope: &[u8], now: Millis) -> Result<(), Unheard> {
+        let trusted = self.trusted();
+        match self.parts.store.refresh(manifest, envelope, &trusted) {
+            Ok(()) => {
+                self.out.push(Notice::Refreshed { version: manifest.version() });
+                self.status_at = self.status_at.map(|_| now);
+                Ok(())
+            }
+            Err(NotStored::Io(error)) => Err(Unheard::Storage(error)),
+            Err(NotStored::NotAdmitted(refused)) => Err(Unheard::Refused(refused.code())),
+            Err(NotStored::NotBegun | NotStored::Refused(_)) => Err(Unheard::Useless),
+        }
+    }
+
+    fn aim(&mut self, manifest: &Manifest, envelope: &[u8], now: Millis) -> Result<(), Unheard> {
+        // No more room than the largest list, whatever the manifest says.
+        let room = vec![0; manifest.chunk_count().min(MAX_CHUNKS) as usize * 32];
+        self.machine.aim(manifest, room, now)?;
+        self.envelope = envelope.to_vec();
+        let root = manifest.root().short();
+        if let Some(list) = self.parts.store.list_of(manifest) {
+            for (piece, bytes) in (0..).zip(list.chunks(HASHES_A_PIECE as usize * 32)) {
+                let _ = self.machine.piece(root, piece, bytes, now);
+            }
+        }
+
+        Ok(())
+    }
+
+    fn hear_chunk(
+        &mut self,
+        root: [u8; 8],
+        index: u32,
+        payload: &[u8],
+        now: Millis,
+    ) -> Result<(), Unheard> {
+        self.machine.chunk(root, index, payload, now)?;
+        self.parts.store.keep_chunk(index, payload).map_err(Unheard::Storage)?;
+        self.machine.kept(index, now);
+
+        Ok(())
+    }
+
+    /// Does what the machine says until it has nothing more to say, and what is due.
+    fn act(&mut self) {
+        let now = self.parts.clock.now();
+        while let Some(output) = self.machine.poll(now) {
+            match output {
+                Output::Begin => self.begin(now),
+                Output::Check => self.check(now),
+                Output::Subscribe(topics) => self.named(&topics, |ask, names| ask.subscribe(names)),
+                Output::Unsubscribe(topics) => {
+                    self.named(&topics, |ask, names| ask.unsubscribe(names));
+                }
+            }
+        }
+        if self.status_at.is_some_and(|due| due <= now) {
+            let sent = self.publish_status();
+            // A busy link is tried again soon.
+            self.status_at = Some(now.plus(if sent { STATUS_EVERY_MS } else { 1_000 }));
+        }
+        if self.keep_time_at <= now {
+            self.keep_time_at = now.plus(KEEP_TIME_EVERY_MS);
+            if let Err(error) = self.keep_time() {
+                self.storage_failed(&error);
+            }
+        }
+    }
+
+    fn begin(&mut self, now: Millis) {
+        let begun = match (self.machine.target(), self.machine.list()) {
+            (Some(manifest), Some(list)) => self.parts.store.begin(manifest, list),
+            _ => return,
+        };
+        match begun {
+            Ok(kept) => self.machine.begun(kept.into_iter(), now),
+            Err(error) => {
+                self.storage_failed(&error);
+                self.machine.not_now(now);
+            }
+        }
+    }
+
+    /// Puts the snapshot that arrived in force, or keeps the one that is.
+    fn check(&mut self, now: Millis) {
+        let Some(manifest) = self.machine.target().cloned() else { return };
+        let trusted = self.trusted();
+        match self.parts.store.commit(&manifest, &self.envelope, &trusted) {
+            Ok(()) => {
+                let (version, root) = (manifest.version(), manifest.root());
+                self.out.push(Notice::Accepted { version, root });
+                self.status_at = self.status_at.map(|_| now);
+                self.machine.settled(Settled::InForce, now);
+            }
+            Err(NotStored::Io(error)) => {
+                self.storage_failed(&error);
+                self.machine.not_now(now);
+            }
+            Err(NotStored::NotBegun | NotStored::Refused(snapshot::Refused::Length | snapshot::Refused::Root)) => {
+                self.machine.settled(Settled::Damaged, now);
+            }
+            Err(NotStored::NotAdmitted(refused)) => {
+                self.reject(refused.code(), "manifest", &Bytes::copy_from_slice(&self.envelope));
+                self.machine.abandon();
+            }
+            Err(NotStored::Refused(refused)) => {
+                self.reject(refused.code(), "manifest", &Bytes::copy_from_slice(&self.envelope));
+                self.machine.settled(Settled::Refused, now);
+            }
+        }
+    }
+
+    fn named(&self, topics: &Topics, send: impl FnOnce(&A, &[&str])) {
+        let group = self.topics();
+        let names: Vec<_> = topics.iter().map(|what| group.topic(*what)).collect();
+        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        send(&self.parts.ask, &names);
+    }
+
+    fn publish_status(&self) -> bool {
+        let standing = &self.parts.standing;
+
+        self.parts.ask.publish_retained(&standing.topic(), standing.sign(false))
+    }
+}
