@@ -1,0 +1,56 @@
+//! How to reach the broker, and what to leave there.
+
+use core::fmt;
+use core::time::Duration;
+use std::sync::Arc;
+
+use super::tls::{TlsFiles, TrustedNow};
+use super::url::BrokerUrl;
+
+/// How to reach the broker, and as whom.
+pub struct LinkConfig {
+    /// Where the broker is.
+    pub url: BrokerUrl,
+    /// Required for `mqtts://`; read anew at every attempt.
+    pub tls: Option<TlsFiles>,
+    /// The MQTT client identifier. A second client of the same name puts the first one out.
+    pub client_id: String,
+    /// The keep-alive; whole seconds, from 1 to 65,535. A silent broker is left after 1.5 of them.
+    pub keep_alive: Duration,
+    /// The largest payload in either direction, in bytes. A longer one ends the connection.
+    pub max_payload: usize,
+    /// Asked at every attempt for the message that the broker publishes when we are gone.
+    pub will: Arc<dyn Fn() -> Option<Will> + Send + Sync>,
+    /// Asked at every TLS handshake for the time to believe (TRUST section 4).
+    pub verify_time: Arc<dyn Fn() -> TrustedNow + Send + Sync>,
+}
+
+impl LinkConfig {
+    /// The keep-alive as it stands in CONNECT.
+    pub(super) fn keep_alive_s(&self) -> u16 {
+        u16::try_from(self.keep_alive.as_secs()).unwrap_or(u16::MAX).max(1)
+    }
+}
+
+impl fmt::Debug for LinkConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LinkConfig")
+            .field("url", &self.url)
+            .field("tls", &self.tls)
+            .field("client_id", &self.client_id)
+            .field("keep_alive", &self.keep_alive)
+            .field("max_payload", &self.max_payload)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the broker publishes, at QoS 1, when the connection ends in whatever way.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Will {
+    /// Where.
+    pub topic: String,
+    /// What; at most 65,535 bytes.
+    pub payload: Vec<u8>,
+    /// Whether the broker keeps it.
+    pub retain: bool,
+}

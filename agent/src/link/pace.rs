@@ -1,0 +1,60 @@
+//! How long to rest before the next attempt: full jitter, so that a thousand gateways do not come
+//! back to a restarted broker in the same instant.
+
+use core::time::Duration;
+
+/// The longest rest before the first attempt after a failure.
+const FIRST: Duration = Duration::from_millis(200);
+
+/// The longest rest of all.
+const LONGEST: Duration = Duration::from_secs(30);
+
+/// The shortest rest, so that a broker that accepts and closes is not called in a tight loop.
+const SHORTEST: Duration = Duration::from_millis(10);
+
+/// Counts failures and draws the rests between them.
+#[derive(Debug, Default)]
+pub(super) struct Pace {
+    failures: u32,
+}
+
+impl Pace {
+    /// Forgets the failures so far, after a connection that held.
+    pub(super) const fn reset(&mut self) {
+        self.failures = 0;
+    }
+
+    /// The rest before the next attempt.
+    pub(super) fn rest(&mut self) -> Duration {
+        let ceiling = FIRST.saturating_mul(2_u32.saturating_pow(self.failures)).min(LONGEST);
+        self.failures = self.failures.saturating_add(1);
+        // Without randomness the longest rest is the polite one.
+        let share = getrandom::u32().unwrap_or(u32::MAX);
+
+        ceiling.mul_f64(f64::from(share) / f64::from(u32::MAX)).max(SHORTEST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rests_grow_to_half_a_minute_and_no_further() {
+        let mut pace = Pace::default();
+        let longest = (0..1_000).map(|_| pace.rest()).max().unwrap();
+        assert!(longest <= LONGEST && longest > Duration::from_secs(20), "{longest:?}");
+    }
+
+    #[test]
+    fn the_first_rest_is_short_again_after_a_connection_that_held() {
+        let mut pace = Pace::default();
+        for _ in 0..50 {
+            assert!(pace.rest() <= LONGEST);
+            assert!(pace.rest() >= SHORTEST);
+            pace.reset();
+            assert!(pace.rest() <= FIRST);
+            pace.reset();
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! TLS to the broker, with our own notion of time.
+//!
+//! A gateway without a clock that is right would refuse every certificate, and so never hear what
+//! time it is. The stock verifier does the work; only the moment it checks for comes from the
+//! caller (TRUST section 4). Files are read anew at each attempt, so a renewed certificate needs no
+//! restart.
+
+use core::fmt;
+use core::time::Duration;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::CryptoProvider;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
+use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use zeroize::Zeroizing;
+
+use super::ended::Ended;
+use super::wire::Pipe;
+use crate::config;
+
+/// How many certificates of a chain may be not valid yet; webpki follows at most six.
+const LONGEST_CHAIN: usize = 8;
+
+/// The files that TLS needs, all PEM.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TlsFiles {
+    /// Whom to believe about the broker's certificate; nobody else is believed.
+    pub ca: PathBuf,
+    /// Our certificate, then its intermediates.
+    pub cert: PathBuf,
+    /// The private key of our certificate.
+    pub key: PathBuf,
+}
+
+impl TlsFiles {
+    /// Reads the files and tries them together, without connecting; for `check-config`.
+    ///
+    /// # Errors
+    ///
+    /// The first problem met, with the file and how to mend it.
+    pub fn check(&self) -> Result<(), TlsProblem> {
+        let never = || TrustedNow { unix_seconds: 0, check_not_before: false };
+
+        client_config(self, Arc::new(never)).map(drop)
+    }
+}
+
+impl From<config::TlsFiles> for TlsFiles {
+    fn from(files: config::TlsFiles) -> Self {
+        Self { ca: files.ca, cert: files.certificate, key: files.key }
+    }
+}
+
+/// The moment for which certificates are checked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TrustedNow {
+    /// Seconds since 1970; `notAfter` is always checked against it.
+    pub unix_seconds: u64,
+    /// False while the quality of time is `floor` or `unknown`: then `notBefore` is not checked.
+    pub check_not_before: bool,
+}
+
+/// Tells the time for certificates.
+pub(super) type Now = Arc<dyn Fn() -> TrustedNow + Send + Sync>;
+
+/// Makes a TLS connection to `host` over `tcp`.
+pub(super) async fn wrap(
+    tcp: TcpStream,
+    host: &str,
+    files: &TlsFiles,
+    now: Now,
+) -> Result<Pipe, Ended> {
+    let config = client_config(files, now)?;
+    let name =
+        ServerName::try_from(host.to_owned()).map_err(|_| TlsProblem::Host(host.to_owned()))?;
+    let tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
+
+    Ok(Box::new(tls.map_err(Ended::Handshake)?))
+}
+
+fn client_config(files: &TlsFiles, now: Now) -> Result<ClientConfig, TlsProblem> {
+    let provider = Arc::new(provider());
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(&files.ca)? {
+        roots
+            .add(certificate)
+            .map_err(|source| TlsProblem::Authority { file: files.ca.clone(), source })?;
+    }
+    let verifier = Verifier::new(roots, &provider, now)
+        .map_err(|source| TlsProblem::Verifier { file: files.ca.clone(), source })?;
+    let chain = certificates(&files.cert)?;
+    let key = private_key(&files.key)?;
+
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsProblem::Provider)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_auth_cert(chain, key)
+        .map_err(|source| TlsProblem::Pair {
+            cert: files.cert.clone(),
+            key: files.key.clone(),
+            source,
+        })
+}
+
+#[cfg(feature = "aws-lc-rs")]
+fn provider() -> CryptoProvider {
+    rustls::crypto::aws_lc_rs::default_provider()
+}
+
+#[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+fn provider() -> CryptoProvider {
+    rustls::crypto::ring::default_provider()
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsProblem> {
+    let text = read(file)?;
+    let found: Vec<_> = CertificateDer::pem_slice_iter(&text)
+        .collect::<Result<_, _>>()
+        .map_err(|source| TlsProblem::Pem { file: file.to_owned(), source })?;
+    if found.is_empty() {
+        return Err(TlsProblem::Empty { file: file.to_owned() });
+    }
+
+    Ok(found)
+}
+
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsProblem> {
+    let text = Zeroizing::new(read(file)?);
+
+    // The cause is left out: of a key on one line it would quote the key.
+    PrivateKeyDer::from_pem_slice(&text).map_err(|_| TlsProblem::Key { file: file.to_owned() })
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, TlsProblem> {
+    std::fs::read(file).map_err(|source| TlsProblem::Unreadable { file: file.to_owned(), source })
+}
+
+/// The stock verifier, asked about the trusted moment instead of the system's.
+struct Verifier {
+    stock: Arc<WebPkiServerVerifier>,
+    now: Now,
+}
+
+impl Verifier {
+    fn new(
+        roots: RootCertStore,
+        provider: &Arc<CryptoProvider>,
+        now: Now,
+    ) -> Result<Self, rustls::client::VerifierBuilderError> {
+        let roots = Arc::new(roots);
+        let stock =
+            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider)).build()?;
+
+        Ok(Self { stock, now })
+    }
+}
+
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier").finish_non_exhaustive()
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        _system: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let TrustedNow { unix_seconds, check_not_before } = (self.now)();
+        let mut moment = UnixTime::since_unix_epoch(Duration::from_secs(unix_seconds));
+        // Whatever begins later than the moment is checked for its own beginning instead; what has
+        // ended by then has ended, and the rest of the check is never left out.
+        for _ in 0..LONGEST_CHAIN {
+            match self.stock.verify_server_cert(
+                end_entity,
+                intermediates,
+                server_name,
+                ocsp_response,
+                moment,
+            ) {
+                Err(Error::InvalidCertificate(CertificateError::NotValidYetContext {
+                    not_before,
+                    ..
+                })) if !check_not_before && not_before > moment => moment = not_before,
+                result => return result,
+            }
+        }
+
+        Err(CertificateError::NotValidYet.into())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.stock.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.stock.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.stock.supported_verify_schemes()
+    }
+}
+
+/// Why TLS cannot even be tried.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsProblem {
+    /// A certificate in the authorities' file is none.
+    #[error("`{}` holds a certificate that cannot be an authority; replace it", file.display())]
+    Authority {
+        /// The authorities' file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: Error,
+    },
+    /// A file holds no certificate.
+    #[error("`{}` holds no certificate; it must be PEM, `BEGIN CERTIFICATE`", file.display())]
+    Empty {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The host can stand in no certificate.
+    #[error("`{0}` can stand in no certificate; write a host name or an address in `url`")]
+    Host(String),
+    /// The file of the key holds none.
+    #[error("`{}` holds no private key; it must be PEM, unencrypted", file.display())]
+    Key {
+        /// The key's file.
+        file: PathBuf,
+    },
+    /// `mqtts://`, and no files.
+    #[error("`mqtts://` needs `ca_file`, `client_certificate_file` and `client_key_file`")]
+    Missing,
+    /// Certificate and key do not belong together.
+    #[error(
+        "`{}` and `{}` do not belong together; install both from the same enrolment",
+        cert.display(), key.display()
+    )]
+    Pair {
+        /// The certificate's file.
+        cert: PathBuf,
+        /// The key's file.
+        key: PathBuf,
+        /// What rustls says.
+        source: Error,
+    },
+    /// A file is not PEM.
+    #[error("`{}` is damaged; install it again", file.display())]
+    Pem {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        source: pem::Error,
+    },
+    /// The cryptography offers no usable version of TLS.
+    #[error("no usable version of TLS in this build")]
+    Provider(#[source] Error),
+    /// A file cannot be read.
+    #[error("cannot read `{}`; check that it exists and that this user may read it", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The authorities cannot be used.
+    #[error("`{}` holds no usable authority; replace it", file.display())]
+    Verifier {
+        /// The authorities' file.
+        file: PathBuf,
+        /// What rustls says.
+        source: rustls::client::VerifierBuilderError,
+    },
+}
+
+#[cfg(test)]
+mod tests;
