@@ -69,9 +69,13 @@ impl fmt::Display for Mistake {
 /// Returns `text` on one line and not too long, without what stands before an `@`: that may be a
 /// password.
 fn shown(text: &str) -> String {
-    let text = match (text.split_once("://"), text.rsplit_once('@')) {
-        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://…@{rest}"),
-        _ => text.to_owned(),
+    let text = match text.rsplit_once('@') {
+        Some((before, rest)) => {
+            let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+            let separator = if scheme.is_empty() { "" } else { "://" };
+            format!("{scheme}{separator}…@{rest}")
+        }
+        None => text.to_owned(),
     };
     let mut shown = text.chars().take(SHOWN).flat_map(char::escape_debug).collect::<String>();
     if text.chars().count() > SHOWN {

@@ -369,9 +369,13 @@ fn the_folders_of_systemd_move_defaults_and_nothing_else() {
 
 #[test]
 fn a_password_in_an_address_is_not_repeated() {
-    for url in ["mqtts://user:hunter2@broker.example", "http://hunter2@broker.example"] {
+    for url in [
+        "mqtts://user:hunter2@broker.example",
+        "http://hunter2@broker.example",
+        "user:hunter2@broker.example",
+    ] {
         let mistakes = Folder::complete("").mistakes(&[("GATEWARD__BROKER__URL", url)]);
-        assert!(mistakes[0].contains("://…@broker.example"), "{mistakes:?}");
+        assert!(mistakes[0].contains("…@broker.example"), "{mistakes:?}");
         assert!(!mistakes[0].contains("hunter2"), "{mistakes:?}");
     }
 }
