@@ -1,1 +1,20 @@
-//! To come.
+//! Decides on a factory gateway, with the cable out, who may do what.
+//!
+//! Work flows one way, through tasks that own their state and meet only at bounded queues:
+//!
+//! ```text
+//!   broker ─▶ link ─▶ sync ─▶ store ─▶ gate ─▶ journal ─▶ upload ─▶ broker
+//! ```
+//!
+//! Every decision is made by `gateward-core`; this crate owns the sockets, the disk and the clock.
+
+pub mod cli;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod link;
+mod notify;
+mod supervisor;
+mod trace;
+
+pub use crate::supervisor::Stopped;
