@@ -3,9 +3,12 @@
 //! Read in the order of the work: [`accounts`] changes a folder, [`policy`] says whether all of it
 //! is right, [`compile`] turns it into bytes, [`diff`] says who gains and who loses what.
 
+pub mod accounts;
+pub mod cli;
 pub mod clock;
 pub mod compile;
 pub mod day;
+pub mod diff;
 pub mod draw;
 pub mod exit;
 mod extension;

@@ -21,7 +21,6 @@ pub use routes::RouteEntry;
 pub use structure::{Account, Division, Group, Resource, Staleness};
 
 pub(crate) use folder::{SERVICE_USERS, Sources, TOKENS, USERS};
-pub(crate) use routes::PATH_KINDS;
 
 use std::collections::BTreeMap;
 use std::path::Path;

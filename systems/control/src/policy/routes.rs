@@ -6,7 +6,6 @@ use super::mistake::Mistakes;
 #[derive(Clone, Debug)]
 pub struct RouteEntry;
 pub(super) const RESOURCE_KINDS: [(&str, u8); 2] = [("enrollment_profile", 1), ("policy", 2)];
-pub(crate) const PATH_KINDS: u8 = 0;
 pub(super) fn read(_: &Root, _: &Catalogue, _: &mut Mistakes) -> Vec<RouteEntry> {
     Vec::new()
 }
