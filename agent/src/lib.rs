@@ -12,6 +12,8 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod identity;
+pub mod journal;
 pub mod link;
 mod notify;
 mod supervisor;

@@ -1,0 +1,245 @@
+//! The audit on disk: a record is there before the answer leaves.
+//!
+//! One thread owns the files. It takes whatever waits, writes it at once, syncs once, and only then
+//! answers each caller; so many callers share one sync and nobody is told of a record that a power
+//! cut could take back. What cannot be written is refused, and then nothing is allowed
+//! (ARCHITECTURE, decision 8).
+
+mod draft;
+mod frame;
+pub mod json;
+mod medium;
+mod reader;
+mod recover;
+mod slots;
+mod verify;
+mod writer;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use gateward_core::audit::{DecisionId, Head};
+use gateward_core::trust::GatewayId;
+use tokio::sync::{mpsc, oneshot, watch};
+
+pub use draft::{Draft, Stamp};
+pub use frame::SegmentHead;
+pub use reader::{Piece, Reader};
+pub use recover::Recovered;
+pub use verify::{Broken, Verified, verify, walk};
+
+use crate::identity::Identity;
+use medium::{Medium, Real};
+use writer::Command;
+
+/// How many records may wait for the thread; who comes after them waits to hand over.
+const QUEUE: usize = 1024;
+
+/// When a record counts as written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sync {
+    /// When a sync after it has ended; all that wait share one.
+    Group,
+    /// When the kernel has it; a sync follows within this time.
+    Interval(Duration),
+}
+
+/// How the journal is kept; the values are those of `[audit]` in `agent.toml`.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// When a record counts as written.
+    pub sync: Sync,
+    /// Bytes that all segments together may take; the last tenth is for events.
+    pub max_bytes: u64,
+    /// Drops the oldest segment where there is no room, instead of refusing.
+    pub drop_oldest: bool,
+    /// Which start of the agent this is, counted from 1.
+    pub boot: u32,
+    /// The time, for what is found out while opening.
+    pub now: Stamp,
+}
+
+/// What a caller is told about its record.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Written {
+    /// The record's number.
+    pub seq: u64,
+    /// What the caller may quote.
+    pub decision_id: DecisionId,
+}
+
+/// Why there is no record, and so no allow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum NotWritten {
+    /// The journal has been closed.
+    #[error("the journal is closed")]
+    Closed,
+    /// The disk refused; it is tried again with every record and every second.
+    #[error("the record could not be written; see the log for the disk's error")]
+    Failed,
+    /// All records together have reached `max_bytes` and none of them is released.
+    #[error("the journal is full; connect the collector or raise `audit.max_bytes`")]
+    Full,
+}
+
+/// How the journal is doing; what is durable, not what was handed over.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Status {
+    /// The number of the last durable record; 0 where there is none.
+    pub seq: u64,
+    /// The chain's head after it.
+    pub head: Head,
+    /// Bytes of all files with records.
+    pub bytes: u64,
+    /// The collector holds every record up to this number.
+    pub released: u64,
+    /// There is no room for a decision.
+    pub full: bool,
+    /// The last write failed.
+    pub failing: bool,
+}
+
+impl Status {
+    /// Returns how many records the collector does not hold yet.
+    #[must_use]
+    pub const fn backlog(&self) -> u64 {
+        self.seq.saturating_sub(self.released)
+    }
+
+    /// Returns whether an allow would be refused.
+    #[must_use]
+    pub const fn refusing(&self) -> bool {
+        self.full || self.failing
+    }
+}
+
+/// Why the journal could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("`{}`: the journal cannot be opened; check the disk and that only the agent writes there", path.display())]
+pub struct NotOpened {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The way to the thread that owns the files; clones share it, and the last one to go closes it.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    to: mpsc::Sender<Command>,
+    status: watch::Receiver<Status>,
+    folder: Arc<Path>,
+}
+
+/// A journal that was opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// The way to it.
+    pub journal: Journal,
+    /// What was found and mended; each finding is an event in the journal already.
+    pub recovered: Recovered,
+    /// Resolves when the last [`Journal`] is gone and everything is on disk.
+    pub done: oneshot::Receiver<()>,
+}
+
+impl Journal {
+    /// Opens the journal in `folder`, mends what a crash left, and starts its thread.
+    ///
+    /// Reads the last segment only, so it takes as long after a year as after a day.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read or written. Damaged records are no error: they are set aside.
+    pub fn open(
+        folder: &Path,
+        gateway: GatewayId,
+        identity: &Identity,
+        options: Options,
+    ) -> Result<Opened, NotOpened> {
+        Self::open_on(Arc::new(Real), folder, gateway, identity, options)
+    }
+
+    fn open_on(
+        medium: Arc<dyn Medium>,
+        folder: &Path,
+        gateway: GatewayId,
+        identity: &Identity,
+        options: Options,
+    ) -> Result<Opened, NotOpened> {
+        let failed = |source| NotOpened { path: folder.to_owned(), source };
+        let (writer, recovered) =
+            recover::recover(medium, folder, gateway, identity, options).map_err(failed)?;
+        let (to, from) = mpsc::channel(QUEUE);
+        let (show, status) = watch::channel(writer.status());
+        let (ended, done) = oneshot::channel();
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(failed)?;
+        std::thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || {
+                runtime.block_on(writer::run(writer, from, show));
+                // Whoever does not wait for the end does not want to know.
+                let _unheard = ended.send(());
+            })
+            .map_err(failed)?;
+
+        Ok(Opened { journal: Self { to, status, folder: folder.into() }, recovered, done })
+    }
+
+    /// Writes a record and waits until it counts as written.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is no record; nothing may be allowed then.
+    pub async fn append(&self, draft: Draft) -> Result<Written, NotWritten> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Append(Box::new(draft), Some(reply));
+        self.to.send(command).await.map_err(|_| NotWritten::Closed)?;
+
+        answer.await.map_err(|_| NotWritten::Closed)?
+    }
+
+    /// Hands over a record that nobody waits for; never waits itself.
+    ///
+    /// Returns whether there was room in the queue.
+    pub fn note(&self, draft: Draft) -> bool {
+        self.to.try_send(Command::Append(Box::new(draft), None)).is_ok()
+    }
+
+    /// Says that the collector holds every record up to `through`: they may be deleted when their
+    /// space is needed. Whoever calls this has written it down first.
+    ///
+    /// Returns whether there was room in the queue; where not, the next receipt says it again.
+    #[must_use]
+    pub fn release(&self, through: u64) -> bool {
+        self.to.try_send(Command::Release(through)).is_ok()
+    }
+
+    /// How the journal is doing now.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// How the journal is doing, whenever that changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// Reads the durable records from number `from` on, or from the first one after it that is
+    /// still there.
+    #[must_use]
+    pub fn reader(&self, from: u64) -> Reader {
+        Reader::new(&self.folder, from)
+    }
+
+    /// Where the journal's files are.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+#[cfg(test)]
+mod tests;

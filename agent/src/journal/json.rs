@@ -1,0 +1,278 @@
+//! A record as one line of JSON (INTERFACES section 7): for people, exports and the collector.
+//!
+//! Fields stand in the order of the contract, and what a record does not have is left out. Texts
+//! from outside are escaped here and nowhere before.
+
+use gateward_core::audit::{
+    Authentication, Credential, DecisionId, Head, Outcome, Record, SnapshotName, Source,
+};
+use gateward_core::name::{Hex, Uuid};
+use gateward_core::permission::{Entry, Permission};
+use gateward_core::trust::{GatewayId, Incarnation};
+use serde::Serialize;
+
+/// What is the same for every record of a journal.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Origin {
+    /// Whose gateway it is.
+    pub account: Uuid,
+    /// Which gateway it is.
+    pub gateway: GatewayId,
+    /// Which enrolment of it.
+    pub incarnation: Incarnation,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    seq: u64,
+    boot_id: u32,
+    created_at: String,
+    time_quality: &'static str,
+    account_id: String,
+    gateway_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authentication_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authentication_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    authentication: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    credential_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    operation: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permission: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    division_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resource: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+    decision: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot_version: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    snapshot_root: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stale: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_id: Option<&'a str>,
+    decision_id: String,
+    mono_ms: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    route_id: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    dropped_before: Option<u32>,
+    head: String,
+}
+
+/// Returns `record` as one line without its end.
+///
+/// `snapshot` is the one that was in force, by the events before the record or the head of its
+/// segment; `head` is the chain's after the record.
+#[must_use]
+pub fn line(
+    record: &Record<'_>,
+    origin: &Origin,
+    snapshot: Option<SnapshotName>,
+    head: &Head,
+) -> String {
+    let event = match record.outcome {
+        Outcome::Event(event) => Some(event),
+        Outcome::Allow(_) | Outcome::Deny(_) | Outcome::Passthrough(_) => None,
+    };
+    let named =
+        record.snapshot.or(snapshot.filter(|named| named.number == record.snapshot_version));
+    let version = record.snapshot.map_or(record.snapshot_version, |named| named.number);
+    let DecisionId(decision) =
+        DecisionId::new(origin.gateway, origin.incarnation, record.boot, record.seq);
+    let line = Line {
+        seq: record.seq,
+        boot_id: record.boot,
+        created_at: time(record.created_at.0),
+        time_quality: record.quality.name(),
+        account_id: origin.account.to_string(),
+        gateway_id: Uuid(origin.gateway.0).to_string(),
+        authentication_type: event.is_none().then(|| record.authentication.name()),
+        authentication_id: record.principal.map(|who| who.id.to_string()),
+        authentication: record.principal.map(|who| who.name),
+        credential_id: credential(record.credential),
+        action: record.action.or(event.map(|event| event.name())),
+        operation: record.operation.map(|operation| operation.name()),
+        permission: record.permission.map(permission),
+        division_id: record.division.map(|division| division.to_string()),
+        resource: resource(record),
+        method: record.method.map(|method| method.name()),
+        path: record.path,
+        decision: record.outcome.name(),
+        reason: reason(record.outcome),
+        snapshot_version: (version != 0).then_some(version),
+        snapshot_root: named.map(|named| Hex(&named.root).to_string()),
+        stale: event.is_none().then_some(record.stale),
+        source: source(record.source),
+        request_id: record.request_id,
+        decision_id: decision.to_string(),
+        mono_ms: record.mono.0,
+        route_id: record.route,
+        count: (record.count != 1).then_some(record.count),
+        dropped_before: (record.dropped_before != 0).then_some(record.dropped_before),
+        head: head.to_string(),
+    };
+
+    // Texts and numbers always have a form in JSON.
+    serde_json::to_string(&line).unwrap_or_default()
+}
+
+/// Returns `record` as one short line for people.
+#[must_use]
+pub fn human(record: &Record<'_>) -> String {
+    let who = match (record.principal, record.authentication) {
+        (Some(who), kind) => format!("{} {:?}", kind.name(), who.name),
+        (None, Authentication::None) => "-".to_owned(),
+        (None, kind) => kind.name().to_owned(),
+    };
+    let what = match record.outcome {
+        Outcome::Event(event) => event.name(),
+        outcome => reason(outcome).unwrap_or_default(),
+    };
+    let mut line = format!(
+        "{} {} {} {what} {who}",
+        record.seq,
+        time(record.created_at.0),
+        record.outcome.name()
+    );
+    for text in [credential(record.credential), resource(record)].into_iter().flatten() {
+        line += &format!(" {}", text.escape_debug());
+    }
+    let method = record.method.map(|method| method.name());
+    for text in [record.action, method, record.path].into_iter().flatten() {
+        line += &format!(" {}", text.escape_debug());
+    }
+
+    line
+}
+
+/// RFC 3339 in UTC with milliseconds.
+fn time(unix_millis: u64) -> String {
+    let millis = i64::try_from(unix_millis).unwrap_or(i64::MAX);
+    let time = jiff::Timestamp::from_millisecond(millis).unwrap_or(jiff::Timestamp::MAX);
+
+    format!("{time:.3}")
+}
+
+const fn reason(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Allow(reason) | Outcome::Deny(reason) | Outcome::Passthrough(reason) => {
+            Some(reason.name())
+        }
+        Outcome::Event(_) => None,
+    }
+}
+
+/// What a request only said about its credential is marked as that (DOMAIN I3).
+fn credential(credential: Credential) -> Option<String> {
+    match credential {
+        Credential::Certificate(id) => Some(Hex(&id).to_string()),
+        Credential::None => None,
+        Credential::Unverified(lookup) => Some(format!("unverified:{lookup}")),
+        Credential::Verified(lookup) => Some(lookup.to_string()),
+    }
+}
+
+fn permission(permission: Permission) -> String {
+    let entry = Entry::of(permission);
+
+    entry.map_or_else(|| format!("bit {}", permission.bit()), |entry| entry.id.to_owned())
+}
+
+fn resource(record: &Record<'_>) -> Option<String> {
+    let span = record.span.map(|(first, last)| format!("{first}..={last}"));
+    match (record.resource, span) {
+        (Some(text), Some(span)) => Some(format!("{text} {span}")),
+        (text, span) => text.map(str::to_owned).or(span),
+    }
+}
+
+fn source(source: Source) -> Option<String> {
+    match source {
+        Source::Uid(uid) => Some(format!("uid:{uid}")),
+        Source::Unknown => None,
+        Source::V4(address) => Some(std::net::Ipv4Addr::from(address).to_string()),
+        Source::V6(address) => Some(std::net::Ipv6Addr::from(address).to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateward_core::audit::{Event, UnixMillis, Who};
+    use gateward_core::decide::Reason;
+    use gateward_core::token::Lookup;
+
+    use super::*;
+
+    const ORIGIN: Origin = Origin {
+        account: Uuid([0x11; 16]),
+        gateway: GatewayId([0x22; 16]),
+        incarnation: Incarnation([0; 8]),
+    };
+
+    #[test]
+    fn a_decision_is_one_line_in_the_order_of_the_contract() {
+        let record = Record {
+            seq: 7,
+            boot: 2,
+            created_at: UnixMillis(1_700_000_000_005),
+            authentication: Authentication::ApiToken,
+            principal: Some(Who { id: Uuid([3; 16]), name: "ana\"\nruiz" }),
+            credential: Credential::Verified(Lookup { kind: 1, id: 5 }),
+            snapshot_version: 9,
+            ..Record::new(Outcome::Allow(Reason::Ok))
+        };
+        let snapshot = SnapshotName { epoch: 1, number: 9, root: [0xab; 32] };
+        let line = line(&record, &ORIGIN, Some(snapshot), &Head([0xcd; 32]));
+
+        assert!(line.starts_with(
+            r#"{"seq":7,"boot_id":2,"created_at":"2023-11-14T22:13:20.005Z","time_quality":"unknown","account_id":"11111111-"#
+        ), "{line}");
+        assert!(line.contains(r#""authentication":"ana\"\nruiz""#), "{line}");
+        assert!(line.contains(&format!(r#""snapshot_root":"{}""#, "ab".repeat(32))), "{line}");
+        assert!(!line.contains("null") && !line.contains('\n'), "{line}");
+    }
+
+    #[test]
+    fn i3_what_a_request_only_claimed_is_marked_unverified() {
+        let record = Record {
+            credential: Credential::Unverified(Lookup { kind: 1, id: 5 }),
+            ..Record::new(Outcome::Deny(Reason::UnknownToken))
+        };
+        let line = line(&record, &ORIGIN, None, &Head::START);
+
+        assert!(line.contains(r#""credential_id":"unverified:AQ"#), "{line}");
+        assert!(line.contains(r#""authentication_type":"none""#), "{line}");
+        assert!(!line.contains(r#""authentication":"#), "{line}");
+    }
+
+    #[test]
+    fn an_event_says_what_happened_and_which_numbers_it_is_about() {
+        let record = Record {
+            resource: Some("missing at start"),
+            span: Some((3, 9)),
+            ..Record::new(Outcome::Event(Event::Gap))
+        };
+        let line = line(&record, &ORIGIN, None, &Head::START);
+
+        assert!(line.contains(r#""action":"gap","resource":"missing at start 3..=9""#), "{line}");
+        assert!(line.contains(r#""decision":"event""#) && !line.contains("reason"), "{line}");
+        assert!(human(&record).contains("event gap - missing at start 3..=9"));
+    }
+}

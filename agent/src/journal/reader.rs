@@ -1,0 +1,181 @@
+//! Reading the journal from a number on, while it is being written.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use gateward_core::audit::{Head, Record, SnapshotName};
+
+use super::frame::{Frame, HEAD_LEN, MAX_FRAME, SegmentHead};
+use super::recover::list;
+use super::writer::segment_path;
+
+/// How much is read at once.
+const PIECE: usize = 64 << 10;
+
+/// Consecutive records of one segment, with what is needed to follow the chain from there.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Piece {
+    /// The number of the first record.
+    pub first: u64,
+    /// The number of the last record.
+    pub last: u64,
+    /// The chain's head before the first.
+    pub before: Head,
+    /// The chain's head after the last.
+    pub after: Head,
+    /// The snapshot in force before the first.
+    pub snapshot: Option<SnapshotName>,
+    /// Each record as length u16 little-endian, record, tag.
+    pub records: Vec<u8>,
+}
+
+/// A place in the journal; it goes on when there is more.
+#[derive(Debug)]
+pub struct Reader {
+    folder: PathBuf,
+    next: u64,
+    at: Option<Place>,
+}
+
+#[derive(Debug)]
+struct Place {
+    file: File,
+    offset: u64,
+    last: u64,
+    head: Head,
+    snapshot: Option<SnapshotName>,
+}
+
+impl Reader {
+    pub(crate) fn new(folder: &Path, from: u64) -> Self {
+        Self { folder: folder.to_owned(), next: from.max(1), at: None }
+    }
+
+    /// Returns the next records of one segment, none above number `durable` and together at most
+    /// `limit` bytes (but at least one record); none where there are no more for now.
+    ///
+    /// Records that are no longer there are passed over, which `first` shows.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, or what should be a record is none.
+    pub fn next(&mut self, durable: u64, limit: usize) -> io::Result<Option<Piece>> {
+        while self.next <= durable {
+            if self.at.is_none() && !self.seek()? {
+                return Ok(None);
+            }
+            let piece = self.read(durable, limit)?;
+            if piece.is_some() {
+                return Ok(piece);
+            }
+            // The segment has no more; a later one goes on.
+            self.at = None;
+            let later = list(&self.folder)?.into_iter().find(|first| *first >= self.next);
+            match later {
+                Some(first) => self.next = first,
+                None => return Ok(None),
+            }
+        }
+
+        Ok(None)
+    }
+
+    /// Returns the chain's head after record `number`; none where that record is not there.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, or what should be a record is none.
+    pub fn head_after(folder: &Path, number: u64) -> io::Result<Option<Head>> {
+        let mut reader = Self::new(folder, number);
+        if number == 0 || !reader.seek()? {
+            return Ok(None);
+        }
+        let piece = reader.read(number, 0)?;
+
+        Ok(piece.filter(|piece| piece.last == number).map(|piece| piece.after))
+    }
+
+    /// Opens the segment with record `next` and goes there; the first later one where it is gone.
+    fn seek(&mut self) -> io::Result<bool> {
+        let segments = list(&self.folder)?;
+        let holding = segments.iter().rev().find(|first| **first <= self.next);
+        let Some(first) = holding.or(segments.first()).copied() else { return Ok(false) };
+        let file = File::open(segment_path(&self.folder, first))?;
+        let mut bytes = [0; HEAD_LEN];
+        file.read_exact_at(&mut bytes, 0)?;
+        let head = SegmentHead::decode(&bytes).ok_or(io::ErrorKind::InvalidData)?;
+        self.next = self.next.max(head.first);
+        let mut place = Place {
+            file,
+            offset: u64::try_from(HEAD_LEN).unwrap_or_default(),
+            last: head.first - 1,
+            head: head.before,
+            snapshot: head.snapshot,
+        };
+        place.advance(self.next - 1, usize::MAX, |_| ())?;
+        self.at = Some(place);
+
+        Ok(true)
+    }
+
+    fn read(&mut self, durable: u64, limit: usize) -> io::Result<Option<Piece>> {
+        let Some(place) = &mut self.at else { return Ok(None) };
+        let (before, snapshot, first) = (place.head, place.snapshot, place.last + 1);
+        let mut records = Vec::new();
+        if first == self.next {
+            place.advance(durable, limit, |frame| {
+                let len = u16::try_from(frame.record.len()).unwrap_or(u16::MAX);
+                records.extend_from_slice(&len.to_le_bytes());
+                records.extend_from_slice(frame.record);
+                records.extend_from_slice(&frame.tag);
+            })?;
+        }
+        let (last, after) = (place.last, place.head);
+        self.next = self.next.max(last + 1);
+
+        Ok((!records.is_empty()).then_some(Piece { first, last, before, after, snapshot, records }))
+    }
+}
+
+impl Place {
+    /// Goes over records up to number `through`, stopping after the first with which they take
+    /// `limit` bytes or more would follow.
+    fn advance(
+        &mut self,
+        through: u64,
+        limit: usize,
+        mut take: impl FnMut(&Frame<'_>),
+    ) -> io::Result<()> {
+        let mut buffer = vec![0; PIECE.max(MAX_FRAME)];
+        let mut taken = 0_usize;
+        while self.last < through {
+            let got = self.file.read_at(&mut buffer, self.offset)?;
+            let mut rest = buffer.get(..got).unwrap_or_default();
+            let before = self.last;
+            while let Some(frame) = Frame::read(rest).filter(|_| self.last < through) {
+                if taken > 0 && taken + frame.len() > limit {
+                    return Ok(());
+                }
+                let record =
+                    Record::decode(frame.record).map_err(|_| io::ErrorKind::InvalidData)?;
+                if record.seq != self.last + 1 {
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
+                take(&frame);
+                taken += frame.len();
+                self.last = record.seq;
+                self.head = self.head.next(frame.record);
+                self.snapshot = record.snapshot.or(self.snapshot);
+                self.offset += u64::try_from(frame.len()).unwrap_or_default();
+                rest = rest.get(frame.len()..).unwrap_or_default();
+            }
+            if self.last == before {
+                return Ok(());
+            }
+        }
+
+        Ok(())
+    }
+}

@@ -1,0 +1,319 @@
+//! Opening the journal after whatever happened: a crash, a power cut, a flipped bit, a thief.
+//!
+//! Only what was never a whole record is cut off. A bad record with a good one behind it, or an end
+//! before the high-water mark, is damage: the file is kept aside as it is, what is good of it stays
+//! in the journal, and the journal says what is missing.
+
+use std::collections::VecDeque;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::{fs, io};
+
+use gateward_core::audit::{Event, Head, Ratchet, Record, SnapshotName};
+use gateward_core::name::Hex;
+use gateward_core::trust::GatewayId;
+
+use super::frame::{Frame, HEAD_LEN, SegmentHead};
+use super::medium::{Medium, sync_folder};
+use super::slots::{Slot, Slots};
+use super::verify::Walk;
+use super::writer::{Chain, Segment, Writer, segment_path};
+use super::{Draft, Options};
+use crate::identity::Identity;
+
+/// What was found and mended at start.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Recovered {
+    /// The number of the last record that was found.
+    pub last: u64,
+    /// Bytes cut off that were never a whole record.
+    pub cut: u64,
+    /// Files that were set aside.
+    pub damaged: Vec<PathBuf>,
+    /// Numbers of records that are missing, first and last.
+    pub gap: Option<(u64, u64)>,
+}
+
+/// How far the last good segment goes.
+struct End {
+    last: u64,
+    head: Head,
+    snapshot: Option<SnapshotName>,
+    good: usize,
+    /// The segment to go on with; none where a new one must begin.
+    segment: Option<u64>,
+}
+
+struct Recovery<'a> {
+    folder: &'a Path,
+    medium: &'a dyn Medium,
+    gateway: GatewayId,
+    identity: &'a Identity,
+    key: Option<Slot>,
+    /// Records up to this number were durable once.
+    known: u64,
+    found: Recovered,
+    /// The highest number seen in what is damaged.
+    seen: u64,
+}
+
+/// Opens the files in `folder` and writes down what was wrong with them.
+pub(crate) fn recover(
+    medium: Arc<dyn Medium>,
+    folder: &Path,
+    gateway: GatewayId,
+    identity: &Identity,
+    options: Options,
+) -> io::Result<(Writer, Recovered)> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    set_other_enrolment_aside(folder, gateway, identity)?;
+    let (key_slots, key) = Slots::open(&*medium, &folder.join("key"), identity.incarnation)?;
+    let (mark_slots, mark) = Slots::open(&*medium, &folder.join("mark"), identity.incarnation)?;
+    sync_folder(folder)?;
+    let number = |slot: &Option<Slot>| slot.as_ref().map_or(0, |slot| slot.number);
+    let known = number(&key).max(number(&mark));
+    let found = Recovered::default();
+    let mut recovery =
+        Recovery { folder, medium: &*medium, gateway, identity, key, known, found, seen: 0 };
+    let mut segments = recovery.segments()?;
+    let end = recovery.end(&mut segments)?;
+
+    let to = known.max(recovery.seen).max(end.last);
+    recovery.found.last = end.last;
+    recovery.found.gap = (to > end.last).then_some((end.last + 1, to));
+    let head = match mark {
+        Some(mark) if to > end.last && mark.number == to => Head(*mark.value),
+        _ => end.head,
+    };
+    let chain = Chain { seq: to, head, key: recovery.key_after(to), snapshot: end.snapshot };
+    let segment = end.segment.filter(|_| recovery.found.gap.is_none());
+    let bytes = u64::try_from(end.good).unwrap_or_default();
+    let file = segment.map(|first| medium.open(&segment_path(folder, first))).transpose()?;
+    let found = recovery.found;
+    let mut writer = Writer {
+        folder: folder.to_owned(),
+        gateway,
+        incarnation: identity.incarnation,
+        options,
+        segments,
+        set_aside: set_aside_bytes(folder)?,
+        file,
+        durable: (chain.clone(), bytes),
+        chain,
+        unsynced: Vec::new(),
+        key: key_slots,
+        mark: mark_slots,
+        released: 0,
+        failing: false,
+        refused: 0,
+        dropped: 0,
+        last: options.now,
+        medium,
+    };
+    let events = events(&found, options);
+    writer.commit(events.iter());
+
+    Ok((writer, found))
+}
+
+/// One event for each finding; they are the first records of this start.
+fn events(found: &Recovered, options: Options) -> Vec<Draft> {
+    let mut events = Vec::new();
+    let mut event = |event, particulars: &str, span| {
+        events.push(Draft { span, ..Draft::event(event, options.now, particulars) });
+    };
+    if found.cut > 0 {
+        event(Event::TailCut, &format!("{} bytes", found.cut), None);
+    }
+    for path in &found.damaged {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        event(Event::SegmentDamaged, &name, None);
+    }
+    if let Some((first, last)) = found.gap {
+        event(Event::Gap, "missing at start", Some((first, last)));
+    }
+
+    events
+}
+
+impl Recovery<'_> {
+    fn segments(&self) -> io::Result<VecDeque<Segment>> {
+        let mut segments = Vec::new();
+        for first in list(self.folder)? {
+            let bytes = fs::metadata(segment_path(self.folder, first))?.len();
+            segments.push(Segment { first, bytes });
+        }
+
+        Ok(segments.into())
+    }
+
+    /// Finds where the journal goes on, from the last segment backwards to one that can be read.
+    fn end(&mut self, segments: &mut VecDeque<Segment>) -> io::Result<End> {
+        while let Some(last) = segments.back_mut() {
+            let path = segment_path(self.folder, last.first);
+            let bytes = fs::read(&path)?;
+            let head = SegmentHead::decode(&bytes)
+                .filter(|head| head.first == last.first && head.gateway == self.gateway);
+            if let Some(head) = head {
+                let end = self.walk(&head, &bytes)?;
+                last.bytes = u64::try_from(end.good).unwrap_or_default();
+                return Ok(end);
+            }
+            if bytes.len() <= HEAD_LEN && self.known < last.first {
+                // It was being begun when the power went, and held nothing.
+                self.found.cut += u64::try_from(bytes.len()).unwrap_or_default();
+                fs::remove_file(&path)?;
+            } else {
+                self.seen = self.seen.max(last.first).max(behind(&bytes, 0).unwrap_or_default());
+                self.set_aside(last.first, None)?;
+            }
+            segments.pop_back();
+        }
+
+        Ok(End { last: 0, head: Head::START, snapshot: None, good: 0, segment: None })
+    }
+
+    fn walk(&mut self, head: &SegmentHead, bytes: &[u8]) -> io::Result<End> {
+        let mut walk = Walk::new(head, bytes);
+        let mut key = self.key.clone().map(|slot| (slot.number, Ratchet::new(*slot.value)));
+        let mut before = (walk.at, walk.last, walk.head, walk.snapshot);
+        while let Some(frame) = walk.step() {
+            if let Some((number, key)) = &mut key
+                && *number + 1 == walk.last
+            {
+                if !key.accepts(&walk.head, &frame.tag) {
+                    break;
+                }
+                key.step();
+                *number += 1;
+            }
+            before = (walk.at, walk.last, walk.head, walk.snapshot);
+        }
+        let (good, last, chain, snapshot) = before;
+        let rest = bytes.get(good..).unwrap_or_default();
+        let behind = behind(rest, last);
+        let short = last < self.known && self.found.damaged.is_empty();
+        if behind.is_some() || short {
+            self.seen = self.seen.max(behind.unwrap_or_default());
+            self.set_aside(head.first, bytes.get(..good))?;
+        } else if !rest.is_empty() {
+            self.found.cut += u64::try_from(rest.len()).unwrap_or_default();
+            let mut file = self.medium.open(&segment_path(self.folder, head.first))?;
+            file.cut(u64::try_from(good).unwrap_or_default())?;
+            file.sync()?;
+        }
+
+        Ok(End { last, head: chain, snapshot, good, segment: Some(head.first) })
+    }
+
+    /// Keeps the whole file under another name; `good`, where there is any, stays in its place.
+    fn set_aside(&mut self, first: u64, good: Option<&[u8]>) -> io::Result<()> {
+        let path = segment_path(self.folder, first);
+        let mut aside = path.with_extension("damaged");
+        let mut copy = 1;
+        while aside.exists() {
+            copy += 1;
+            aside = path.with_extension(format!("{copy}.damaged"));
+        }
+        fs::hard_link(&path, &aside)?;
+        match good {
+            None => fs::remove_file(&path)?,
+            Some(good) => {
+                let mended = path.with_extension("mended");
+                let mut file = self.medium.open(&mended)?;
+                file.cut(0)?;
+                file.write_at(good, 0)?;
+                file.sync()?;
+                fs::rename(&mended, &path)?;
+            }
+        }
+        sync_folder(self.folder)?;
+        self.found.damaged.push(aside);
+
+        Ok(())
+    }
+
+    /// The key for the record after `number`.
+    fn key_after(&self, number: u64) -> Ratchet {
+        let (from, mut key) = match &self.key {
+            Some(slot) if slot.number <= number => (slot.number, Ratchet::new(*slot.value)),
+            _ => (0, self.identity.audit.clone()),
+        };
+        for _ in from..number {
+            key.step();
+        }
+
+        key
+    }
+}
+
+/// Returns the highest number of a whole record anywhere in `bytes` that comes after `last`.
+fn behind(bytes: &[u8], last: u64) -> Option<u64> {
+    let mut highest = None;
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let frame = Frame::read(rest);
+        let record = frame.and_then(|frame| Record::decode(frame.record).ok());
+        let found = record.map(|record| record.seq).filter(|seq| *seq > last);
+        highest = highest.max(found);
+        let skip = frame.filter(|_| found.is_some()).map_or(1, |frame| frame.len());
+        rest = rest.get(skip..).unwrap_or_default();
+    }
+
+    highest
+}
+
+/// The first numbers of the segments in `folder`, ascending.
+pub(crate) fn list(folder: &Path) -> io::Result<Vec<u64>> {
+    let mut firsts = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        let first = name.to_str().and_then(|name| name.strip_suffix(".seg"));
+        let digits = first.filter(|digits| digits.len() == 20);
+        firsts.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
+    }
+    firsts.sort_unstable();
+
+    Ok(firsts)
+}
+
+fn set_aside_bytes(folder: &Path) -> io::Result<u64> {
+    let mut bytes = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.path().extension().is_some_and(|extension| extension == "damaged") {
+            bytes += entry.metadata()?.len();
+        }
+    }
+
+    Ok(bytes)
+}
+
+/// A gateway that was enrolled again counts from 1 again, so the files of the enrolment before go
+/// to a folder of their own.
+fn set_other_enrolment_aside(
+    folder: &Path,
+    gateway: GatewayId,
+    identity: &Identity,
+) -> io::Result<()> {
+    for first in list(folder)?.into_iter().rev() {
+        let bytes = fs::read(segment_path(folder, first))?;
+        let Some(head) = SegmentHead::decode(&bytes) else { continue };
+        if head.incarnation == identity.incarnation && head.gateway == gateway {
+            return Ok(());
+        }
+        let old = folder.join(format!("enrolment-{}", Hex(&head.incarnation.0)));
+        DirBuilder::new().recursive(true).mode(0o700).create(&old)?;
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                fs::rename(entry.path(), old.join(entry.file_name()))?;
+            }
+        }
+        return sync_folder(folder);
+    }
+
+    Ok(())
+}

@@ -1,0 +1,431 @@
+//! What a journal promises, through crashes, damage and disks that fail.
+
+use std::fs;
+use std::io;
+use std::sync::Mutex;
+
+use ed25519_dalek::SigningKey;
+use gateward_core::audit::{Event, Outcome, Ratchet, Record};
+use gateward_core::decide::Reason;
+use gateward_core::trust::Incarnation;
+
+use super::frame::Frame;
+use super::medium::Handle;
+use super::writer::segment_path;
+use super::*;
+
+const GATEWAY: GatewayId = GatewayId([7; 16]);
+const K0: [u8; 32] = [0xaa; 32];
+
+fn identity() -> Identity {
+    Identity {
+        gateway: "edge-7a".to_owned(),
+        incarnation: Incarnation([1; 8]),
+        key: SigningKey::from_bytes(&[9; 32]),
+        audit: Ratchet::new(K0),
+    }
+}
+
+fn options(boot: u32) -> Options {
+    Options {
+        sync: Sync::Group,
+        max_bytes: 512 << 20,
+        drop_oldest: false,
+        boot,
+        now: Stamp::default(),
+    }
+}
+
+fn open(folder: &Path, boot: u32) -> Opened {
+    Journal::open(folder, GATEWAY, &identity(), options(boot)).unwrap()
+}
+
+fn draft() -> Draft {
+    Draft::new(Outcome::Allow(Reason::Ok), Stamp::default())
+}
+
+/// Drops the journal and waits until its files are closed.
+async fn close(opened: Opened) {
+    drop(opened.journal);
+    opened.done.await.unwrap();
+}
+
+async fn write(folder: &Path, boot: u32, count: u64) {
+    let opened = open(folder, boot);
+    for _ in 0..count {
+        opened.journal.append(draft()).await.unwrap();
+    }
+    close(opened).await;
+}
+
+fn only_segment(folder: &Path) -> PathBuf {
+    segment_path(folder, 1)
+}
+
+/// The ends of the frames in a segment.
+fn ends(bytes: &[u8]) -> Vec<usize> {
+    let mut ends = vec![frame::HEAD_LEN];
+    while let Some(frame) = Frame::read(&bytes[*ends.last().unwrap()..]) {
+        ends.push(ends.last().unwrap() + frame.len());
+    }
+
+    ends
+}
+
+#[tokio::test]
+async fn n7_ten_thousand_records_share_syncs_and_are_in_order_without_gaps_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = open(folder.path(), 1);
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..10_000 {
+        let journal = opened.journal.clone();
+        waiting.spawn(async move { journal.append(draft()).await.unwrap().seq });
+    }
+    let mut seqs = waiting.join_all().await;
+    seqs.sort_unstable();
+    assert!(seqs.iter().copied().eq(1..=10_000));
+
+    // What a crash leaves is what is on disk now: nothing was flushed or closed.
+    let copy = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), copy.path().join(entry.file_name())).unwrap();
+    }
+    let again = open(copy.path(), 2);
+    assert_eq!(again.recovered, Recovered { last: 10_000, ..Recovered::default() });
+    assert_eq!(again.journal.append(draft()).await.unwrap().seq, 10_001);
+    close(again).await;
+    close(opened).await;
+
+    let verified = verify(copy.path()).unwrap();
+    assert_eq!((verified.records, verified.span), (10_001, Some((1, 10_001))));
+}
+
+#[tokio::test]
+async fn the_tags_of_all_records_are_those_of_the_keys_that_enrolment_began() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 1, 5).await;
+    write(folder.path(), 2, 5).await;
+
+    let bytes = fs::read(only_segment(folder.path())).unwrap();
+    let (mut head, mut key) = (Head::START, Ratchet::new(K0));
+    for end in ends(&bytes).windows(2) {
+        let frame = Frame::read(&bytes[end[0]..end[1]]).unwrap();
+        head = head.next(frame.record);
+        assert!(key.accepts(&head, &frame.tag));
+        key.step();
+    }
+    let key_file = fs::read(folder.path().join("key")).unwrap();
+    assert!(key_file.windows(32).any(|window| window == key.expose()));
+    assert!(!key_file.windows(32).any(|window| window == K0), "the first key is gone");
+}
+
+#[tokio::test]
+async fn a_torn_last_record_is_cut_at_every_byte_and_the_journal_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 1, 3).await;
+    let whole = fs::read(only_segment(folder.path())).unwrap();
+    let ends = ends(&whole);
+    let (second, third) = (ends[2], ends[3]);
+    // The mark is that of a crash before the third record was synced.
+    let before = tempfile::tempdir().unwrap();
+    write(before.path(), 1, 2).await;
+
+    for len in second + 1..third {
+        let torn = tempfile::tempdir().unwrap();
+        for name in ["key", "mark"] {
+            fs::copy(before.path().join(name), torn.path().join(name)).unwrap();
+        }
+        fs::write(only_segment(torn.path()), &whole[..len]).unwrap();
+
+        let opened = open(torn.path(), 2);
+        let cut = u64::try_from(len - second).unwrap();
+        assert_eq!(opened.recovered, Recovered { last: 2, cut, ..Recovered::default() });
+        assert_eq!(opened.journal.status().seq, 3, "the event that says so");
+        assert_eq!(opened.journal.append(draft()).await.unwrap().seq, 4);
+        close(opened).await;
+        assert_eq!(verify(torn.path()).unwrap().records, 4, "{len}");
+    }
+}
+
+#[tokio::test]
+async fn n9_a_flipped_bit_sets_the_segment_aside_and_is_reported_wherever_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 1, 4).await;
+    let whole = fs::read(only_segment(folder.path())).unwrap();
+
+    for at in (0..whole.len()).step_by(7) {
+        let damaged = tempfile::tempdir().unwrap();
+        for name in ["key", "mark"] {
+            fs::copy(folder.path().join(name), damaged.path().join(name)).unwrap();
+        }
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        fs::write(only_segment(damaged.path()), &bytes).unwrap();
+        assert!(verify(damaged.path()).is_err(), "byte {at}");
+
+        let opened = open(damaged.path(), 2);
+        let found = &opened.recovered;
+        let kept = ends(&whole).iter().filter(|end| **end <= at).count().saturating_sub(1);
+        let kept = u64::try_from(kept).unwrap();
+        assert_eq!((found.last, found.gap, found.cut), (kept, Some((kept + 1, 4)), 0), "byte {at}");
+        assert_eq!(fs::read(&found.damaged[0]).unwrap(), bytes, "the evidence is untouched");
+        // 5 is the damage, 6 the gap.
+        assert_eq!(opened.journal.append(draft()).await.unwrap().seq, 7, "no number is used twice");
+        close(opened).await;
+        let verified = verify(damaged.path()).unwrap();
+        assert_eq!(verified.gaps, [(kept + 1, 4)], "byte {at}");
+    }
+}
+
+#[tokio::test]
+async fn a_tail_that_was_cut_off_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 1, 4).await;
+    let whole = fs::read(only_segment(folder.path())).unwrap();
+    let path = only_segment(folder.path());
+    fs::write(&path, &whole[..ends(&whole)[2]]).unwrap();
+
+    let opened = open(folder.path(), 2);
+    assert_eq!(opened.recovered.gap, Some((3, 4)));
+    close(opened).await;
+    assert_eq!(verify(folder.path()).unwrap().gaps, [(3, 4)]);
+
+    // Even when no segment is left at all.
+    for first in recover::list(folder.path()).unwrap() {
+        fs::remove_file(segment_path(folder.path(), first)).unwrap();
+    }
+    let opened = open(folder.path(), 3);
+    assert_eq!(opened.recovered.gap, Some((1, 6)));
+    close(opened).await;
+}
+
+#[tokio::test]
+async fn a_segment_that_was_exchanged_or_removed_breaks_the_chain() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Options { max_bytes: 64 << 10, ..options(1) };
+    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
+    for _ in 0..400 {
+        opened.journal.append(draft()).await.unwrap();
+    }
+    close(opened).await;
+    let firsts = recover::list(folder.path()).unwrap();
+    assert!(firsts.len() > 2, "{firsts:?}");
+    assert_eq!(verify(folder.path()).unwrap().records, 400);
+
+    let middle = segment_path(folder.path(), firsts[1]);
+    let bytes = fs::read(&middle).unwrap();
+    fs::remove_file(&middle).unwrap();
+    assert!(matches!(verify(folder.path()), Err(Broken::Missing { .. })));
+
+    fs::write(&middle, fs::read(segment_path(folder.path(), firsts[0])).unwrap()).unwrap();
+    assert!(matches!(verify(folder.path()), Err(Broken::Head { .. })));
+    fs::write(&middle, bytes).unwrap();
+    assert!(verify(folder.path()).is_ok());
+}
+
+/// Lets writes or syncs of segments fail, and forgets what was not synced as a kernel may.
+#[derive(Default)]
+struct Faults {
+    fail_writes: bool,
+    fail_syncs: bool,
+}
+
+struct Faulty(Arc<Mutex<Faults>>);
+
+struct FaultyFile(Box<dyn Handle>, Arc<Mutex<Faults>>);
+
+impl Medium for Faulty {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Handle>> {
+        let file = Real.open(path)?;
+        let is_segment = path.extension().is_some();
+
+        Ok(if is_segment { Box::new(FaultyFile(file, Arc::clone(&self.0))) } else { file })
+    }
+}
+
+impl Handle for FaultyFile {
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        if self.1.lock().unwrap().fail_writes {
+            // Half of it gets there.
+            self.0.write_at(&bytes[..bytes.len() / 2], offset)?;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.0.write_at(bytes, offset)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        if self.1.lock().unwrap().fail_syncs {
+            return Err(io::Error::other("the disk is gone"));
+        }
+        self.0.sync()
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.0.cut(len)
+    }
+}
+
+#[tokio::test]
+async fn a_failed_write_or_sync_allows_nothing_and_leaves_the_chain_whole() {
+    for fail_writes in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = Arc::new(Mutex::new(Faults::default()));
+        let medium = Arc::new(Faulty(Arc::clone(&faults)));
+        let opened =
+            Journal::open_on(medium, folder.path(), GATEWAY, &identity(), options(1)).unwrap();
+        let journal = &opened.journal;
+        assert_eq!(journal.append(draft()).await.unwrap().seq, 1);
+
+        *faults.lock().unwrap() = Faults { fail_writes, fail_syncs: !fail_writes };
+        for _ in 0..3 {
+            assert_eq!(journal.append(draft()).await, Err(NotWritten::Failed));
+            assert!(journal.status().refusing());
+        }
+        *faults.lock().unwrap() = Faults::default();
+        let written = journal.append(draft()).await.unwrap();
+        assert!(!journal.status().refusing());
+        close(opened).await;
+
+        let mut events = Vec::new();
+        let verified = walk(folder.path(), |_, record, _| {
+            events.extend(
+                matches!(record.outcome, Outcome::Event(_))
+                    .then_some((record.outcome, record.count)),
+            );
+        });
+        assert_eq!(verified.unwrap().span, Some((1, written.seq)));
+        assert_eq!(events, [(Outcome::Event(Event::AuditFailed), 3)]);
+        assert_eq!(open(folder.path(), 2).recovered.gap, None);
+    }
+}
+
+#[tokio::test]
+async fn with_an_interval_what_was_answered_survives_a_failed_sync() {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Mutex::new(Faults::default()));
+    let medium = Arc::new(Faulty(Arc::clone(&faults)));
+    let every = Options { sync: Sync::Interval(Duration::from_millis(5)), ..options(1) };
+    let opened = Journal::open_on(medium, folder.path(), GATEWAY, &identity(), every).unwrap();
+    let mut watch = opened.journal.watch();
+    watch.wait_for(|status| !status.failing).await.unwrap();
+
+    // The first record makes the segment.
+    opened.journal.append(draft()).await.unwrap();
+    watch.wait_for(|status| status.seq == 1).await.unwrap();
+    faults.lock().unwrap().fail_syncs = true;
+    assert_eq!(opened.journal.append(draft()).await.unwrap().seq, 2);
+    watch.wait_for(|status| status.failing).await.unwrap();
+    assert_eq!(opened.journal.append(draft()).await, Err(NotWritten::Failed));
+    faults.lock().unwrap().fail_syncs = false;
+    watch.wait_for(|status| !status.failing && status.seq == 2).await.unwrap();
+    close(opened).await;
+
+    assert_eq!(verify(folder.path()).unwrap().span, Some((1, 2)));
+}
+
+#[tokio::test]
+async fn i5_a_full_journal_refuses_decisions_keeps_room_for_events_and_recovers_by_a_receipt() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Options { max_bytes: 64 << 10, ..options(1) };
+    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
+    let journal = &opened.journal;
+    let mut last = 0;
+    let refused = loop {
+        match journal.append(draft()).await {
+            Ok(written) => last = written.seq,
+            Err(refused) => break refused,
+        }
+    };
+    assert_eq!(refused, NotWritten::Full);
+    assert!(journal.status().full && journal.status().bytes <= 64 << 10);
+    let event = Draft::event(Event::AuditFull, Stamp::default(), "");
+    assert_eq!(journal.append(event).await.unwrap().seq, last + 1);
+
+    assert!(journal.release(last + 1));
+    assert_eq!(journal.append(draft()).await.unwrap().seq, last + 2);
+    assert!(!journal.status().refusing());
+    assert!(!only_segment(folder.path()).exists(), "released records go when space is needed");
+    close(opened).await;
+    assert!(verify(folder.path()).is_ok());
+}
+
+#[tokio::test]
+async fn where_the_oldest_may_be_dropped_the_journal_counts_what_went() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Options { max_bytes: 64 << 10, drop_oldest: true, ..options(1) };
+    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
+    for _ in 0..3_000 {
+        opened.journal.append(draft()).await.unwrap();
+    }
+    let last = opened.journal.status().seq;
+    close(opened).await;
+
+    let (mut next, mut dropped) = (None, 0);
+    let verified = walk(folder.path(), |_, record, _| {
+        assert_eq!(record.seq, next.unwrap_or(record.seq));
+        next = Some(record.seq + 1);
+        dropped += record.dropped_before;
+    });
+    let verified = verified.unwrap();
+    assert_eq!(verified.span.unwrap().1, last);
+    assert!(dropped > 0 && !verified.gaps.is_empty());
+}
+
+#[tokio::test]
+async fn a_gateway_enrolled_again_counts_from_one_and_keeps_the_old_records_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 1, 3).await;
+    let again = Identity { incarnation: Incarnation([2; 8]), ..identity() };
+    let opened = Journal::open(folder.path(), GATEWAY, &again, options(2)).unwrap();
+
+    assert_eq!(opened.recovered, Recovered::default());
+    assert_eq!(opened.journal.append(draft()).await.unwrap().seq, 1);
+    close(opened).await;
+    let old = folder.path().join("enrolment-0101010101010101");
+    assert_eq!(verify(&old).unwrap().records, 3);
+}
+
+#[tokio::test]
+async fn a_reader_goes_through_every_record_across_segments_while_they_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Options { max_bytes: 64 << 10, ..options(1) };
+    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
+    let mut reader = opened.journal.reader(1);
+    let (mut next, mut head) = (1, Head::START);
+    for _ in 0..4 {
+        for _ in 0..100 {
+            opened.journal.append(draft()).await.unwrap();
+        }
+        let durable = opened.journal.status().seq;
+        while let Some(piece) = reader.next(durable, 1000).unwrap() {
+            assert_eq!((piece.first, piece.before), (next, head));
+            assert!(piece.records.len() <= 1000);
+            (next, head) = (piece.last + 1, piece.after);
+            assert_eq!(Reader::head_after(folder.path(), piece.last).unwrap(), Some(head));
+        }
+        assert_eq!((next, head), (durable + 1, opened.journal.status().head));
+    }
+    assert_eq!(Reader::head_after(folder.path(), next).unwrap(), None);
+    close(opened).await;
+}
+
+#[tokio::test]
+async fn n9_nothing_that_is_shown_has_a_key_in_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = open(folder.path(), 1);
+    let shown = format!("{opened:?}{:?}{:?}", identity(), draft());
+
+    assert!(!shown.contains("aaaa") && !shown.contains("170, 170"), "{shown}");
+    close(opened).await;
+}
+
+#[test]
+fn a_record_on_disk_is_read_back_as_it_was_drafted() {
+    let draft = draft();
+    let record = draft.record(1, 2, 3);
+    let mut buffer = [0; gateward_core::audit::MAX_RECORD];
+    let len = record.encode(&mut buffer).unwrap();
+
+    assert_eq!(Record::decode(&buffer[..len]), Ok(record));
+}

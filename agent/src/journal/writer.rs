@@ -1,0 +1,425 @@
+//! The one owner of the journal's files: numbers, chains, writes, syncs, answers.
+//!
+//! After a failed write or sync the kernel may have forgotten which pages were dirty, so those
+//! bytes are never synced again: the chain goes back, the file is cut back to its last durable
+//! byte, and everything is refused until that has worked.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use std::{fs, io, mem};
+
+use gateward_core::audit::{DecisionId, Event, Head, MAX_RECORD, Outcome, Ratchet, SnapshotName};
+use gateward_core::trust::{GatewayId, Incarnation};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
+
+use super::frame::{Frame, HEAD_LEN, MAX_FRAME, SegmentHead};
+use super::medium::{Handle, Medium, sync_folder};
+use super::slots::Slots;
+use super::{Draft, NotWritten, Options, Stamp, Status, Sync, Written};
+
+/// The most records that share a write.
+const BATCH: usize = 512;
+/// A segment is ended when it has grown to this.
+const SEGMENT: u64 = 4 << 20;
+/// How often the key file and the mark are synced, and a failed write is tried again.
+const TIDY: Duration = Duration::from_secs(1);
+
+type Reply = oneshot::Sender<Result<Written, NotWritten>>;
+
+/// What the thread is asked to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Append(Box<Draft>, Option<Reply>),
+    Release(u64),
+}
+
+/// Where the chain stands: after record `seq`, with the key for the next one.
+#[derive(Clone, Debug)]
+pub(crate) struct Chain {
+    pub(crate) seq: u64,
+    pub(crate) head: Head,
+    pub(crate) key: Ratchet,
+    pub(crate) snapshot: Option<SnapshotName>,
+}
+
+/// A segment on disk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Segment {
+    pub(crate) first: u64,
+    pub(crate) bytes: u64,
+}
+
+/// The file name of the segment that begins with record `first`.
+pub(crate) fn segment_path(folder: &Path, first: u64) -> PathBuf {
+    folder.join(format!("{first:020}.seg"))
+}
+
+pub(crate) struct Writer {
+    pub(crate) medium: Arc<dyn Medium>,
+    pub(crate) folder: PathBuf,
+    pub(crate) gateway: GatewayId,
+    pub(crate) incarnation: Incarnation,
+    pub(crate) options: Options,
+    /// In order; the last one is being written.
+    pub(crate) segments: VecDeque<Segment>,
+    /// Bytes of files that were set aside.
+    pub(crate) set_aside: u64,
+    pub(crate) file: Option<Box<dyn Handle>>,
+    pub(crate) chain: Chain,
+    /// What a power cut leaves: this chain, and this many bytes of the last segment.
+    pub(crate) durable: (Chain, u64),
+    /// Frames that count as written and are not synced; empty with [`Sync::Group`].
+    pub(crate) unsynced: Vec<u8>,
+    pub(crate) key: Slots,
+    pub(crate) mark: Slots,
+    pub(crate) released: u64,
+    pub(crate) failing: bool,
+    pub(crate) refused: u32,
+    pub(crate) dropped: u32,
+    pub(crate) last: Stamp,
+}
+
+/// Serves until every [`super::Journal`] is gone, then leaves everything on disk.
+pub(crate) async fn run(
+    mut writer: Writer,
+    mut from: mpsc::Receiver<Command>,
+    show: watch::Sender<Status>,
+) {
+    let every = match writer.options.sync {
+        Sync::Group => TIDY,
+        Sync::Interval(every) => every.max(Duration::from_millis(1)),
+    };
+    let mut flush = tokio::time::interval(every);
+    let mut tidy = tokio::time::interval(TIDY);
+    flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut commands = Vec::with_capacity(BATCH);
+    let mut untidy = true;
+    loop {
+        let mut answers = Vec::new();
+        tokio::select! {
+            biased;
+            _ = flush.tick(), if !writer.unsynced.is_empty() && !writer.failing => writer.flush(),
+            _ = tidy.tick(), if untidy => untidy = !writer.tidy(),
+            count = from.recv_many(&mut commands, BATCH) => {
+                if count == 0 {
+                    break;
+                }
+                answers = writer.serve(commands.drain(..));
+                untidy = true;
+            }
+        }
+        // The status goes first: whoever has an answer can read its record.
+        show.send_if_modified(|shown| {
+            let status = writer.status();
+            let changed = *shown != status;
+            *shown = status;
+            changed
+        });
+        for (reply, answer) in answers {
+            // A caller that went away has its record all the same.
+            let _unheard = reply.send(answer);
+        }
+    }
+    writer.flush();
+    writer.tidy();
+}
+
+impl Writer {
+    pub(crate) fn status(&self) -> Status {
+        let bytes = self.bytes();
+        let needed = u64::try_from(MAX_FRAME).unwrap_or(u64::MAX);
+        let reclaimable: u64 = self.reclaimable().map(|segment| segment.bytes).sum();
+        let full = bytes - reclaimable + needed > self.limit(false) && !self.options.drop_oldest;
+
+        Status {
+            seq: self.durable.0.seq,
+            head: self.durable.0.head,
+            bytes,
+            released: self.released,
+            full,
+            failing: self.failing,
+        }
+    }
+
+    /// Writes what is asked for and says what to answer.
+    pub(crate) fn serve(
+        &mut self,
+        commands: impl Iterator<Item = Command>,
+    ) -> Vec<(Reply, Result<Written, NotWritten>)> {
+        let mut drafts = Vec::new();
+        for command in commands {
+            match command {
+                Command::Append(draft, reply) => drafts.push((draft, reply)),
+                Command::Release(through) => {
+                    self.released = self.released.max(through.min(self.durable.0.seq));
+                }
+            }
+        }
+        let results = self.commit(drafts.iter().map(|(draft, _)| &**draft));
+
+        drafts
+            .into_iter()
+            .zip(results)
+            .filter_map(|((_, reply), result)| Some((reply?, result)))
+            .collect()
+    }
+
+    /// Writes `drafts` as one, with one sync.
+    pub(crate) fn commit<'d>(
+        &mut self,
+        drafts: impl ExactSizeIterator<Item = &'d Draft>,
+    ) -> Vec<Result<Written, NotWritten>> {
+        let count = drafts.len();
+        if count == 0 {
+            return Vec::new();
+        }
+        if let Err(error) = self.ready() {
+            self.fail(&error, count);
+            return vec![Err(NotWritten::Failed); count];
+        }
+        let (before, kept) = (self.chain.clone(), self.unsynced.len());
+        let (dropped, refused) = (self.dropped, self.refused);
+        let mut frames = Vec::new();
+        if self.refused > 0 {
+            let count = mem::take(&mut self.refused);
+            let event = Draft::event(Event::AuditFailed, self.last, "");
+            let _room_or_not = self.add(&Draft { count, ..event }, &mut frames);
+        }
+        let mut results: Vec<_> = drafts.map(|draft| self.add(draft, &mut frames)).collect();
+
+        if let Err(error) = self.write(&frames) {
+            self.chain = before;
+            self.unsynced.truncate(kept);
+            (self.dropped, self.refused) = (dropped, refused);
+            self.fail(&error, count);
+            results.fill(Err(NotWritten::Failed));
+        }
+
+        results
+    }
+
+    /// Gives `draft` the next number and appends its frame, where there is room for it.
+    fn add(&mut self, draft: &Draft, frames: &mut Vec<u8>) -> Result<Written, NotWritten> {
+        self.last = draft.stamp;
+        let is_event = matches!(draft.outcome, Outcome::Event(_));
+        if let Some((first, last)) = self.make_room(is_event, frames.len())? {
+            let lost = u32::try_from(last - first + 1).unwrap_or(u32::MAX);
+            self.dropped = self.dropped.saturating_add(lost);
+            let event = Draft::event(Event::Gap, draft.stamp, "dropped to make room");
+            self.encode(&Draft { span: Some((first, last)), count: lost, ..event }, frames)?;
+        }
+
+        self.encode(draft, frames)
+    }
+
+    fn encode(&mut self, draft: &Draft, frames: &mut Vec<u8>) -> Result<Written, NotWritten> {
+        let seq = self.chain.seq + 1;
+        let mut buffer = [0; MAX_RECORD];
+        let record = draft.record(seq, self.options.boot, self.dropped);
+        // Every text of a draft is short enough, so this does not happen.
+        let len = record.encode(&mut buffer).map_err(|_| NotWritten::Failed)?;
+        let record = buffer.get(..len).unwrap_or_default();
+        self.chain.seq = seq;
+        self.chain.head = self.chain.head.next(record);
+        let tag = self.chain.key.tag(&self.chain.head);
+        self.chain.key.step();
+        self.chain.snapshot = draft.snapshot.or(self.chain.snapshot);
+        self.dropped = 0;
+        Frame { record, tag }.write(frames);
+        let (gateway, incarnation) = (self.gateway, self.incarnation);
+        let decision_id = DecisionId::new(gateway, incarnation, self.options.boot, seq);
+
+        Ok(Written { seq, decision_id })
+    }
+
+    /// Appends `frames` to the last segment and, with [`Sync::Group`], waits for the disk.
+    fn write(&mut self, frames: &[u8]) -> io::Result<()> {
+        if frames.is_empty() {
+            return Ok(());
+        }
+        let at = self.durable.1 + len(&self.unsynced);
+        let file = self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        file.write_at(frames, at)?;
+        if self.options.sync == Sync::Group {
+            file.sync()?;
+            self.advance(at + len(frames));
+        } else {
+            self.unsynced.extend_from_slice(frames);
+            self.grown_to(at + len(frames));
+        }
+
+        Ok(())
+    }
+
+    /// What is written is durable; the key that is no longer needed is overwritten.
+    fn advance(&mut self, bytes: u64) {
+        self.durable = (self.chain.clone(), bytes);
+        self.grown_to(bytes);
+        let Chain { seq, head, key, .. } = &self.chain;
+        let kept = self.key.write(*seq, key.expose()).and_then(|()| self.mark.write(*seq, &head.0));
+        if let Err(error) = kept {
+            tracing::warn!(%error, "the audit's key or mark was not written; the next record tries again");
+        }
+    }
+
+    fn grown_to(&mut self, bytes: u64) {
+        if let Some(last) = self.segments.back_mut() {
+            last.bytes = bytes;
+        }
+    }
+
+    /// Syncs what counts as written already.
+    fn flush(&mut self) {
+        if let Err(error) = self.try_flush() {
+            self.fail(&error, 0);
+        }
+    }
+
+    fn try_flush(&mut self) -> io::Result<()> {
+        if !self.unsynced.is_empty() {
+            self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?.sync()?;
+            let bytes = self.durable.1 + len(&self.unsynced);
+            self.unsynced.clear();
+            self.advance(bytes);
+        }
+
+        Ok(())
+    }
+
+    /// Does what need not be done for every record; returns whether nothing is left to do.
+    fn tidy(&mut self) -> bool {
+        if self.failing
+            && let Err(error) = self.ready()
+        {
+            self.fail(&error, 0);
+        }
+        let synced = self.key.sync().and_then(|()| self.mark.sync());
+        if let Err(error) = &synced {
+            tracing::warn!(%error, "the audit's key and mark were not synced");
+        }
+
+        synced.is_ok() && !self.failing && self.unsynced.is_empty()
+    }
+
+    fn fail(&mut self, error: &io::Error, records: usize) {
+        if !self.failing {
+            tracing::error!(%error, "audit records cannot be written; nothing is allowed until they can");
+        }
+        self.failing = true;
+        self.refused = self.refused.saturating_add(u32::try_from(records).unwrap_or(u32::MAX));
+    }
+
+    /// Mends a failed write and begins a new segment where one is due.
+    fn ready(&mut self) -> io::Result<()> {
+        if self.failing {
+            self.mend()?;
+            self.failing = false;
+        }
+        let size = SEGMENT.min(self.options.max_bytes / 8);
+        if self.file.is_none() || self.segments.back().is_none_or(|last| last.bytes >= size) {
+            self.try_flush()?;
+            self.begin_segment()?;
+        }
+
+        Ok(())
+    }
+
+    /// Cuts the file back to its last durable byte and writes again, on fresh pages, what already
+    /// counts as written.
+    fn mend(&mut self) -> io::Result<()> {
+        let Some(last) = self.segments.back() else { return Ok(()) };
+        self.file = None;
+        let mut file = self.medium.open(&segment_path(&self.folder, last.first))?;
+        file.cut(self.durable.1)?;
+        file.sync()?;
+        if !self.unsynced.is_empty() {
+            file.write_at(&self.unsynced, self.durable.1)?;
+            file.sync()?;
+            let bytes = self.durable.1 + len(&self.unsynced);
+            self.unsynced.clear();
+            self.advance(bytes);
+        }
+        self.file = Some(file);
+        tracing::info!("audit records can be written again");
+
+        Ok(())
+    }
+
+    fn begin_segment(&mut self) -> io::Result<()> {
+        let head = SegmentHead {
+            gateway: self.gateway,
+            incarnation: self.incarnation,
+            boot: self.options.boot,
+            first: self.chain.seq + 1,
+            before: self.chain.head,
+            created_at: self.last.created_at.0,
+            snapshot: self.chain.snapshot,
+        };
+        let mut file = self.medium.open(&segment_path(&self.folder, head.first))?;
+        file.cut(0)?;
+        file.write_at(&head.encode(), 0)?;
+        file.sync()?;
+        sync_folder(&self.folder)?;
+        let bytes = u64::try_from(HEAD_LEN).unwrap_or_default();
+        self.segments.push_back(Segment { first: head.first, bytes });
+        self.durable.1 = bytes;
+        self.file = Some(file);
+
+        Ok(())
+    }
+
+    fn bytes(&self) -> u64 {
+        self.set_aside + self.segments.iter().map(|segment| segment.bytes).sum::<u64>()
+    }
+
+    /// The last tenth is for events.
+    const fn limit(&self, is_event: bool) -> u64 {
+        let max = self.options.max_bytes;
+        if is_event { max } else { max - max / 10 }
+    }
+
+    /// Whole segments that the collector holds, oldest first; never the one being written.
+    fn reclaimable(&self) -> impl Iterator<Item = &Segment> {
+        let nexts = self.segments.iter().skip(1);
+        let pairs = self.segments.iter().zip(nexts);
+
+        pairs.take_while(|(_, next)| next.first <= self.released + 1).map(|(segment, _)| segment)
+    }
+
+    /// Makes room for one more frame behind `pending` bytes; returns the numbers of records that
+    /// nobody else holds and that had to go for it.
+    fn make_room(
+        &mut self,
+        is_event: bool,
+        pending: usize,
+    ) -> Result<Option<(u64, u64)>, NotWritten> {
+        // Two frames: what is dropped needs one to say so.
+        let needed = u64::try_from(pending + 2 * MAX_FRAME).unwrap_or(u64::MAX);
+        let mut lost: Option<(u64, u64)> = None;
+        while self.bytes() + needed > self.limit(is_event) {
+            let released = self.reclaimable().next().is_some();
+            let next = self.segments.get(1).map(|segment| segment.first);
+            let (true, Some(next)) = (released || self.options.drop_oldest, next) else {
+                return if lost.is_some() { Ok(lost) } else { Err(NotWritten::Full) };
+            };
+            let Some(oldest) = self.segments.front().copied() else { return Err(NotWritten::Full) };
+            fs::remove_file(segment_path(&self.folder, oldest.first))
+                .map_err(|_| NotWritten::Full)?;
+            self.segments.pop_front();
+            if !released {
+                let first = oldest.first.max(self.released + 1);
+                lost = Some((lost.map_or(first, |(first, _)| first), next - 1));
+            }
+        }
+
+        Ok(lost)
+    }
+}
+
+fn len(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
