@@ -1,0 +1,1 @@
+//! A chunk is kept only in its place and whole.

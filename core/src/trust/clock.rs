@@ -1,0 +1,82 @@
+//! How late it is, as far as a gateway can know (TRUST section 4).
+//!
+//! The clock of the machine may be wrong, set back, or absent. What was signed happened, and run
+//! time passes: now is never before either.
+
+use super::Floor;
+use crate::time::{Millis, TimeQuality, UnixSeconds};
+
+/// The time that decisions are made with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Now {
+    /// The time.
+    pub at: UnixSeconds,
+    /// How far it can be trusted.
+    pub quality: TimeQuality,
+}
+
+/// What the machine's clock shows.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Shown {
+    /// The time, where there is a clock.
+    pub clock: Option<UnixSeconds>,
+    /// Whether the kernel says that it is synchronised.
+    pub synchronised: bool,
+}
+
+/// Follows the time through one run of the program.
+#[derive(Clone, Copy, Debug)]
+pub struct TrustedTime {
+    build: UnixSeconds,
+    signed: UnixSeconds,
+    /// L at `since`.
+    lived: UnixSeconds,
+    since: Millis,
+}
+
+impl TrustedTime {
+    /// Starts with the floor that was read, at run time `mono`; `build` is when the program was
+    /// built.
+    #[must_use]
+    pub const fn new(build: UnixSeconds, floor: &Floor, mono: Millis) -> Self {
+        Self { build, signed: floor.signed, lived: floor.lived, since: mono }
+    }
+
+    /// Takes over a floor that something was accepted into.
+    pub fn follow(&mut self, floor: &Floor, mono: Millis) {
+        let reset = floor.signed < self.signed;
+        let lived = if reset { floor.lived } else { self.lived(mono).max(floor.lived) };
+        *self = Self { build: self.build, signed: floor.signed, lived, since: mono };
+    }
+
+    /// Returns max(build time, L, clock), and how far that can be trusted.
+    #[must_use]
+    pub fn now(&self, mono: Millis, shown: Shown) -> Now {
+        let least = self.build.max(self.lived(mono));
+        let (at, quality) = match shown.clock.filter(|clock| *clock >= least) {
+            Some(clock) if shown.synchronised => (clock, TimeQuality::Synced),
+            Some(clock) => (clock, TimeQuality::Holdover),
+            None if self.signed == UnixSeconds(0) => (least, TimeQuality::Unknown),
+            None => (least, TimeQuality::Floor),
+        };
+
+        Now { at, quality }
+    }
+
+    /// Returns `floor` with how far time has come, to be written at least every 10 minutes and at
+    /// stop.
+    ///
+    /// The clock is written down only while it is synchronised, and at most up to `until`, the end
+    /// of the manifest in force: a clock that jumped ahead must not stick.
+    #[must_use]
+    pub fn kept(&self, floor: &Floor, mono: Millis, shown: Shown, until: UnixSeconds) -> Floor {
+        let clock = shown.clock.filter(|_| shown.synchronised).unwrap_or_default().min(until);
+
+        Floor { lived: self.lived(mono).max(floor.lived).max(clock), ..*floor }
+    }
+
+    /// L: signed time and the run time since.
+    fn lived(&self, mono: Millis) -> UnixSeconds {
+        self.lived.plus(mono.since(self.since) / 1000)
+    }
+}

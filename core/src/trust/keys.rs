@@ -1,0 +1,345 @@
+//! Which keys may sign what, and how one set of keys gives way to the next.
+//!
+//! Payload in postcard after format and account: `epoch u32` ‖ `issued_at u64` ‖ `expires u64` ‖
+//! `thresholds [u8; 4]` ‖ `required [u8; 4]` ‖ keys ‖ retired ids ‖ compromised ids. A key is `key`
+//! (length, bytes) ‖ `alg u8` ‖ `roles u8` ‖ audiences: 0, or 1 and a list of `[u8; 16]`. The four
+//! places are those of [`Role`]; bit n of `roles` is role n, bit n of `required` is algorithm n + 1.
+
+use ed25519_dalek::VerifyingKey;
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::envelope::{Envelope, Kind, MAX_SIGNATURES};
+use super::{Audience, Manifest, Refused, wire};
+use crate::name::{Hex, Uuid};
+use crate::time::UnixSeconds;
+
+/// The most keys in a set.
+pub const MAX_KEYS: usize = 16;
+/// The most audiences that one key may be limited to.
+pub const MAX_AUDIENCES: usize = 8;
+/// The most ids in each of the lists of retired and compromised keys.
+pub const MAX_REVOKED_KEYS: usize = 32;
+
+/// What a key may sign.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(u8)]
+pub enum Role {
+    /// The next key set.
+    Root = 0,
+    /// Manifests and revocation lists.
+    Snapshot = 1,
+    /// Beacons.
+    Beacon = 2,
+    /// Receipts.
+    Collector = 3,
+}
+
+impl Role {
+    /// Every role, in the order of the numbers.
+    pub const ALL: [Self; 4] = [Self::Root, Self::Snapshot, Self::Beacon, Self::Collector];
+
+    /// Returns the bit of the role in a key's roles.
+    #[must_use]
+    pub const fn bit(self) -> u8 {
+        1 << self as u8
+    }
+
+    fn of<T: Copy + Default>(self, places: &[T; 4]) -> T {
+        places.get(self as usize).copied().unwrap_or_default()
+    }
+}
+
+/// A signature algorithm.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[repr(u8)]
+pub enum Algorithm {
+    /// Ed25519 (RFC 8032), verified strictly; always required.
+    Ed25519 = 1,
+    /// ML-DSA-65 (FIPS 204), which this build does not have.
+    MlDsa65 = 2,
+}
+
+impl Algorithm {
+    /// Returns the bit of the algorithm in what a role requires.
+    #[must_use]
+    pub const fn bit(self) -> u8 {
+        1 << (self as u8 - 1)
+    }
+}
+
+/// The first 8 bytes of SHA-256(public key).
+#[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(transparent)]
+pub struct KeyId(pub [u8; 8]);
+
+impl KeyId {
+    /// Returns the id of a public key.
+    #[must_use]
+    pub fn of(public: &[u8]) -> Self {
+        Self(super::first(Sha256::new_with_prefix(public)))
+    }
+}
+
+impl core::fmt::Display for KeyId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        Hex(&self.0).fmt(f)
+    }
+}
+
+impl core::fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        Hex(&self.0).fmt(f)
+    }
+}
+
+/// A payload as postcard frames it.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Body<'a> {
+    pub(super) epoch: u32,
+    pub(super) issued_at: u64,
+    pub(super) expires: u64,
+    pub(super) thresholds: [u8; 4],
+    pub(super) required: [u8; 4],
+    #[serde(borrow)]
+    pub(super) keys: Vec<KeyBody<'a>, MAX_KEYS>,
+    pub(super) retired: Vec<KeyId, MAX_REVOKED_KEYS>,
+    pub(super) compromised: Vec<KeyId, MAX_REVOKED_KEYS>,
+}
+
+#[derive(Deserialize, Serialize)]
+pub(super) struct KeyBody<'a> {
+    pub(super) public: &'a [u8],
+    pub(super) algorithm: u8,
+    pub(super) roles: u8,
+    pub(super) audiences: Option<Vec<Audience, MAX_AUDIENCES>>,
+}
+
+/// An Ed25519 key of a set.
+#[derive(Clone, Debug)]
+pub struct Key {
+    id: KeyId,
+    public: [u8; 32],
+    roles: u8,
+    audiences: Option<Vec<Audience, MAX_AUDIENCES>>,
+}
+
+impl Key {
+    /// Returns its id.
+    #[must_use]
+    pub const fn id(&self) -> KeyId {
+        self.id
+    }
+
+    /// Returns the public key.
+    #[must_use]
+    pub const fn public(&self) -> &[u8; 32] {
+        &self.public
+    }
+
+    /// Returns whether it may sign what `role` signs.
+    #[must_use]
+    pub const fn has(&self, role: Role) -> bool {
+        self.roles & role.bit() != 0
+    }
+
+    /// Returns whether it may sign for `audience`; a limited key signs nothing that has none.
+    #[must_use]
+    pub fn reaches(&self, audience: Option<Audience>) -> bool {
+        self.audiences.as_ref().is_none_or(|own| audience.is_some_and(|one| own.contains(&one)))
+    }
+}
+
+/// The keys that a gateway trusts.
+///
+/// The first is installed at enrolment, every further one is signed by the root keys of the one
+/// before and by its own.
+#[derive(Clone, Debug)]
+pub struct KeySet {
+    account: Uuid,
+    epoch: u32,
+    issued_at: UnixSeconds,
+    expires: UnixSeconds,
+    thresholds: [u8; 4],
+    required: [u8; 4],
+    keys: Vec<Key, MAX_KEYS>,
+    retired: Vec<KeyId, MAX_REVOKED_KEYS>,
+    compromised: Vec<KeyId, MAX_REVOKED_KEYS>,
+    resets_time: bool,
+}
+
+impl KeySet {
+    /// Reads the key set that was installed at enrolment: whoever installed it vouches for it, and
+    /// its own root keys must have signed it.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it is not one of `account`.
+    pub fn anchor(bytes: &[u8], account: Uuid) -> Result<Self, Refused> {
+        let envelope = Envelope::open(bytes, Kind::KeySet)?;
+        let set = Self::read(envelope.payload)?;
+        if set.account != account {
+            return Err(Refused::OtherAccount);
+        }
+        set.signers(&envelope, Kind::KeySet, Role::Root, None)?;
+
+        Ok(set)
+    }
+
+    /// Reads the key set of the next epoch, which the threshold of the root keys held and the
+    /// threshold of its own root keys must have signed.
+    ///
+    /// # Errors
+    ///
+    /// Returns why this one stays the newest.
+    pub fn follow(&self, bytes: &[u8]) -> Result<Self, Refused> {
+        let envelope = Envelope::open(bytes, Kind::KeySet)?;
+        let mut next = Self::read(envelope.payload)?;
+        if next.account != self.account {
+            return Err(Refused::OtherAccount);
+        }
+        if next.epoch <= self.epoch {
+            return Err(Refused::OldKeys);
+        }
+        if next.epoch - self.epoch > 1 {
+            return Err(Refused::NewerKeys(next.epoch));
+        }
+        self.signers(&envelope, Kind::KeySet, Role::Root, None)?;
+        next.signers(&envelope, Kind::KeySet, Role::Root, None)?;
+        next.resets_time = next.compromised.iter().any(|id| !self.compromised.contains(id));
+
+        Ok(next)
+    }
+
+    /// Returns the account.
+    #[must_use]
+    pub const fn account(&self) -> Uuid {
+        self.account
+    }
+
+    /// Returns the number of the set, at least 1.
+    #[must_use]
+    pub const fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Returns when it was signed.
+    #[must_use]
+    pub const fn issued_at(&self) -> UnixSeconds {
+        self.issued_at
+    }
+
+    /// Returns from when on it accepts nothing new; what it accepted before stays (TRUST section 3).
+    #[must_use]
+    pub const fn expires(&self) -> UnixSeconds {
+        self.expires
+    }
+
+    /// Returns its Ed25519 keys, retired and compromised ones too.
+    #[must_use]
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// Returns whether the key is in the set and may still sign as `role`.
+    #[must_use]
+    pub fn trusts(&self, id: KeyId, role: Role) -> bool {
+        let barred = self.retired.contains(&id) || self.compromised.contains(&id);
+
+        !barred && self.keys.iter().any(|key| key.id == id && key.has(role))
+    }
+
+    /// Returns whether `manifest` would not have been accepted without keys that this set calls
+    /// compromised: it is unusable from now on, whenever it was signed.
+    #[must_use]
+    pub fn compromises(&self, manifest: &Manifest) -> bool {
+        let (signers, threshold) = manifest.signed_by();
+
+        signers.iter().filter(|id| !self.compromised.contains(id)).count() < threshold
+    }
+
+    /// Returns whether signed time starts again from this set: it calls a key compromised that may
+    /// have pushed time ahead.
+    pub(super) const fn resets_time(&self) -> bool {
+        self.resets_time
+    }
+
+    /// Returns how many keys must sign as `role`.
+    pub(super) fn threshold(&self, role: Role) -> usize {
+        usize::from(role.of(&self.thresholds))
+    }
+
+    /// Returns who signed, where that is enough.
+    pub(super) fn signers(
+        &self,
+        envelope: &Envelope<'_>,
+        kind: Kind,
+        role: Role,
+        audience: Option<Audience>,
+    ) -> Result<Vec<KeyId, MAX_SIGNATURES>, Refused> {
+        if role.of(&self.required) != Algorithm::Ed25519.bit() {
+            return Err(Refused::AlgorithmMissing);
+        }
+        let keys = self.keys.iter();
+        let keys = keys.filter(|key| self.trusts(key.id, role) && key.reaches(audience));
+        let signers = envelope.signers(kind, keys);
+        if signers.len() < self.threshold(role) {
+            return Err(Refused::Unsigned);
+        }
+
+        Ok(signers)
+    }
+
+    /// Reads a set that nobody vouches for yet.
+    fn read(payload: &[u8]) -> Result<Self, Refused> {
+        let (account, body) = wire::read_payload::<Body<'_>>(payload)?;
+        let Body { epoch, issued_at, expires, thresholds, required, keys, retired, compromised } =
+            body;
+        if epoch == 0 || issued_at >= expires || expires > u64::from(u32::MAX) {
+            return Err(Refused::Absurd);
+        }
+        let set = Self {
+            account,
+            epoch,
+            issued_at: UnixSeconds(issued_at),
+            expires: UnixSeconds(expires),
+            thresholds,
+            required,
+            keys: ed25519_keys(keys)?,
+            retired,
+            compromised,
+            resets_time: false,
+        };
+
+        set.is_usable().then_some(set).ok_or(Refused::KeysUnusable)
+    }
+
+    /// Whether every role asks for Ed25519 and for at least one key, every key stands once, and the
+    /// root keys can reach their threshold: else no set could ever follow.
+    fn is_usable(&self) -> bool {
+        let asks = self.required.iter().all(|bits| bits & Algorithm::Ed25519.bit() != 0);
+        let counts = !self.thresholds.contains(&0);
+        let once = |key: &Key| self.keys.iter().filter(|other| other.id == key.id).count() == 1;
+        let roots =
+            self.keys.iter().filter(|key| self.trusts(key.id, Role::Root) && key.reaches(None));
+
+        asks && counts && self.keys.iter().all(once) && roots.count() >= self.threshold(Role::Root)
+    }
+}
+
+/// Keeps the keys that this build can verify with; what requires others is refused at its use.
+fn ed25519_keys(bodies: Vec<KeyBody<'_>, MAX_KEYS>) -> Result<Vec<Key, MAX_KEYS>, Refused> {
+    let ours = bodies.into_iter().filter(|body| body.algorithm == Algorithm::Ed25519 as u8);
+
+    ours.map(|KeyBody { public, roles, audiences, .. }| {
+        let public: [u8; 32] = public.try_into().map_err(|_| Refused::KeysUnusable)?;
+        let key = VerifyingKey::from_bytes(&public).map_err(|_| Refused::KeysUnusable)?;
+        if key.is_weak() {
+            return Err(Refused::KeysUnusable);
+        }
+
+        Ok(Key { id: KeyId::of(&public), public, roles, audiences })
+    })
+    .collect()
+}

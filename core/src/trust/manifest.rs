@@ -1,0 +1,245 @@
+//! Which snapshot is in force for a group of gateways, and until when.
+//!
+//! Payload in postcard after format and account: the fields of TRUST section 2, row 1, in that
+//! order, one list of deltas at the end.
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+use super::envelope::{Envelope, Kind, MAX_ENVELOPE, MAX_SIGNATURES};
+use super::keys::{KeyId, KeySet, Role};
+use super::{Audience, Refused, Root, Version, wire};
+use crate::name::Uuid;
+use crate::snapshot::MAX_FILE;
+use crate::time::UnixSeconds;
+
+/// The most deltas that a manifest names.
+pub const MAX_DELTAS: usize = 4;
+/// The longest that a snapshot may be used without a newer manifest: 90 days (DOMAIN Q8).
+pub const MAX_EXPIRES_AFTER: u32 = 90 * 86_400;
+/// Chunks are from 4 KiB to 1 MiB.
+pub const CHUNK_LOG2: core::ops::RangeInclusive<u8> = 12..=20;
+/// The most bytes of a message on the topic `manifest`.
+pub const MAX_MESSAGE: usize = 1 << 20;
+
+const MIN_FILE: u32 = 80;
+const ALLOW_OBSERVE: u8 = 1;
+const ALLOW_DROP: u8 = 2;
+
+/// A way from an older snapshot to the one that the manifest names.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct DeltaRef {
+    /// Version number that it starts from, in any epoch.
+    pub from: u64,
+    /// Its length in bytes.
+    pub len: u32,
+    /// Its SHA-256: a delta is believed only where this is right.
+    pub sha256: [u8; 32],
+}
+
+/// A payload as postcard frames it.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(super) struct Body {
+    pub(super) audience: Audience,
+    pub(super) keyset: u32,
+    pub(super) version: u64,
+    pub(super) issued_at: u64,
+    pub(super) stale_after: u32,
+    pub(super) expires_after: u32,
+    pub(super) file_len: u32,
+    pub(super) chunk_log2: u8,
+    pub(super) root: Root,
+    pub(super) revoked_counter: u64,
+    pub(super) allow: u8,
+    pub(super) deltas: Vec<DeltaRef, MAX_DELTAS>,
+}
+
+/// A manifest that as many keys signed as must, for this account and this audience.
+///
+/// Whether it may follow what was accepted before is for [`super::Floor::admit`] to say.
+#[derive(Clone, Debug)]
+pub struct Manifest {
+    account: Uuid,
+    body: Body,
+    keys_expire: UnixSeconds,
+    signers: Vec<KeyId, MAX_SIGNATURES>,
+    threshold: usize,
+}
+
+impl Manifest {
+    /// Verifies an envelope with the key set held.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it says nothing. [`Refused::NewerKeys`] comes before any signature is looked at:
+    /// the keys that could verify it are not held yet.
+    pub fn verify(envelope: &[u8], keys: &KeySet, audience: Audience) -> Result<Self, Refused> {
+        let envelope = Envelope::open(envelope, Kind::Manifest)?;
+        let (account, body) = wire::read_payload::<Body>(envelope.payload)?;
+        if account != keys.account() {
+            return Err(Refused::OtherAccount);
+        }
+        if body.audience != audience {
+            return Err(Refused::OtherAudience);
+        }
+        if body.keyset < keys.epoch() {
+            return Err(Refused::OldKeys);
+        }
+        if body.keyset > keys.epoch() {
+            return Err(Refused::NewerKeys(body.keyset));
+        }
+        let signers = keys.signers(&envelope, Kind::Manifest, Role::Snapshot, Some(audience))?;
+        let threshold = keys.threshold(Role::Snapshot);
+        if !body.is_sane() {
+            return Err(Refused::Absurd);
+        }
+        if body.issued_at >= keys.expires().0 {
+            return Err(Refused::KeysExpired);
+        }
+
+        Ok(Self { account, body, keys_expire: keys.expires(), signers, threshold })
+    }
+
+    /// Returns the account.
+    #[must_use]
+    pub const fn account(&self) -> Uuid {
+        self.account
+    }
+
+    /// Returns the group that it is for.
+    #[must_use]
+    pub const fn audience(&self) -> Audience {
+        self.body.audience
+    }
+
+    /// Returns the version of the snapshot.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        Version { epoch: self.body.keyset, number: self.body.version }
+    }
+
+    /// Returns when it was signed.
+    #[must_use]
+    pub const fn issued_at(&self) -> UnixSeconds {
+        UnixSeconds(self.body.issued_at)
+    }
+
+    /// Returns the first second at which operations that need a fresh snapshot stop.
+    #[must_use]
+    pub fn stale_at(&self) -> UnixSeconds {
+        self.issued_at().plus(self.body.stale_after.into())
+    }
+
+    /// Returns the first second at which every keyed operation stops.
+    #[must_use]
+    pub fn expires_at(&self) -> UnixSeconds {
+        self.issued_at().plus(self.body.expires_after.into())
+    }
+
+    /// Returns the length of the file in bytes.
+    #[must_use]
+    pub const fn file_len(&self) -> u32 {
+        self.body.file_len
+    }
+
+    /// Returns the binary logarithm of the length of every chunk but the last.
+    #[must_use]
+    pub const fn chunk_log2(&self) -> u8 {
+        self.body.chunk_log2
+    }
+
+    /// Returns the number of chunks, at least 1.
+    #[must_use]
+    pub const fn chunk_count(&self) -> u32 {
+        self.body.file_len.div_ceil(1 << self.body.chunk_log2)
+    }
+
+    /// Returns the root over the whole file.
+    #[must_use]
+    pub const fn root(&self) -> Root {
+        self.body.root
+    }
+
+    /// Returns the number of the newest revocation list when it was signed, in its epoch.
+    #[must_use]
+    pub const fn revoked_counter(&self) -> u64 {
+        self.body.revoked_counter
+    }
+
+    /// Returns whether gateways may run in observe mode, which lets requests pass unchecked.
+    #[must_use]
+    pub const fn allow_observe(&self) -> bool {
+        self.body.allow & ALLOW_OBSERVE != 0
+    }
+
+    /// Returns whether gateways may go on where records can no longer be written.
+    #[must_use]
+    pub const fn allow_drop(&self) -> bool {
+        self.body.allow & ALLOW_DROP != 0
+    }
+
+    /// Returns the ways from older snapshots to this one.
+    #[must_use]
+    pub fn deltas(&self) -> &[DeltaRef] {
+        &self.body.deltas
+    }
+
+    /// Returns from when on its key set accepts nothing new.
+    pub(super) const fn keys_expire(&self) -> UnixSeconds {
+        self.keys_expire
+    }
+
+    /// Returns who signed, and how many must have.
+    pub(super) fn signed_by(&self) -> (&[KeyId], usize) {
+        (&self.signers, self.threshold)
+    }
+}
+
+impl Body {
+    /// A key that signs nonsense is still only one key: nothing here may overflow or never end
+    /// (DOMAIN E12, H17).
+    fn is_sane(&self) -> bool {
+        (MIN_FILE as usize..=MAX_FILE).contains(&(self.file_len as usize))
+            && CHUNK_LOG2.contains(&self.chunk_log2)
+            && (1..=MAX_EXPIRES_AFTER).contains(&self.expires_after)
+            && self.stale_after <= self.expires_after
+            && u32::try_from(self.issued_at).is_ok()
+    }
+}
+
+/// What arrives on the topic `manifest`. Nothing in it is verified.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub struct Message<'a> {
+    /// The signed manifest, for [`Manifest::verify`].
+    #[serde(borrow)]
+    pub envelope: &'a [u8],
+    /// Deltas, each believed only where its SHA-256 is the one in the manifest.
+    #[serde(borrow)]
+    pub deltas: Vec<Delta<'a>, MAX_DELTAS>,
+}
+
+/// A delta as it arrived.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct Delta<'a> {
+    /// Version number that it says to start from.
+    pub from: u64,
+    /// Its bytes.
+    pub bytes: &'a [u8],
+}
+
+/// Takes apart a message on the topic `manifest`.
+///
+/// # Errors
+///
+/// The message is longer than any, or not what belongs on that topic.
+pub fn split(message: &[u8]) -> Result<Message<'_>, Refused> {
+    if message.len() > MAX_MESSAGE {
+        return Err(Refused::TooLong);
+    }
+    let message: Message<'_> = wire::read(message)?;
+    if message.envelope.len() > MAX_ENVELOPE {
+        return Err(Refused::TooLong);
+    }
+
+    Ok(message)
+}

@@ -1,0 +1,253 @@
+//! Making what gateways believe: for the control plane, the collector and tests.
+//!
+//! Nothing is checked here that verifying checks: what comes out is read again with
+//! [`super::Manifest::verify`] and its like before it is published.
+
+extern crate alloc;
+
+use alloc::vec::Vec;
+use core::fmt;
+
+use ed25519_dalek::SigningKey;
+use ed25519_dalek::ed25519::signature::MultipartSigner;
+use serde::Serialize;
+
+use super::envelope::{Envelope, Kind, Signed};
+use super::keys::{self, Algorithm, KeyId};
+use super::manifest::{self, DeltaRef};
+use super::receipt;
+use super::{Audience, GatewayId, Incarnation, Root, wire};
+use crate::audit::Head;
+use crate::name::Uuid;
+use crate::time::UnixSeconds;
+
+/// A list has more entries than the format has room for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct TooMany(
+    /// Of what.
+    pub &'static str,
+);
+
+impl fmt::Display for TooMany {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "too many {} for one object; leave out those that are no longer needed", self.0)
+    }
+}
+
+impl core::error::Error for TooMany {}
+
+/// A key set to be signed; see [`super::KeySet`].
+#[derive(Clone, Debug)]
+pub struct KeySetDraft {
+    /// The account.
+    pub account: Uuid,
+    /// One more than the set before; the first is 1.
+    pub epoch: u32,
+    /// Now.
+    pub issued_at: UnixSeconds,
+    /// From when on it accepts nothing new.
+    pub expires: UnixSeconds,
+    /// How many keys must sign, by [`super::Role`]; at least 1 each.
+    pub thresholds: [u8; 4],
+    /// Which algorithms must have signed, by [`super::Role`]; bits of [`Algorithm`].
+    pub required: [u8; 4],
+    /// The keys.
+    pub keys: Vec<KeyDraft>,
+    /// Keys that sign nothing new; what they signed stays good until it expires.
+    pub retired: Vec<KeyId>,
+    /// Keys whose signatures are void.
+    pub compromised: Vec<KeyId>,
+}
+
+/// A key of a set.
+#[derive(Clone, Debug)]
+pub struct KeyDraft {
+    /// The public key.
+    pub public: [u8; 32],
+    /// Bits of [`super::Role`].
+    pub roles: u8,
+    /// The groups that it may sign for; none means all.
+    pub audiences: Option<Vec<Audience>>,
+}
+
+impl KeySetDraft {
+    /// Signs the set with root keys: those of the set before, and its own.
+    ///
+    /// # Errors
+    ///
+    /// A list is too long.
+    pub fn sign(&self, signers: &[&SigningKey]) -> Result<Vec<u8>, TooMany> {
+        let mut keys = heapless::Vec::new();
+        for KeyDraft { public, roles, audiences } in &self.keys {
+            let audiences = match audiences {
+                Some(all) => Some(fit("audiences of a key", all)?),
+                None => None,
+            };
+            let algorithm = Algorithm::Ed25519 as u8;
+            let key = keys::KeyBody { public, algorithm, roles: *roles, audiences };
+            keys.push(key).map_err(|_| TooMany("keys"))?;
+        }
+        let body = keys::Body {
+            epoch: self.epoch,
+            issued_at: self.issued_at.0,
+            expires: self.expires.0,
+            thresholds: self.thresholds,
+            required: self.required,
+            keys,
+            retired: fit("retired keys", &self.retired)?,
+            compromised: fit("compromised keys", &self.compromised)?,
+        };
+
+        seal(Kind::KeySet, self.account, &body, signers)
+    }
+}
+
+/// A manifest to be signed; see [`super::Manifest`].
+#[derive(Clone, Debug)]
+pub struct ManifestDraft {
+    /// The account.
+    pub account: Uuid,
+    /// The group of gateways.
+    pub audience: Audience,
+    /// Epoch of the key set it is signed under.
+    pub keyset: u32,
+    /// Version of the snapshot; one more than the one before.
+    pub version: u64,
+    /// Now.
+    pub issued_at: UnixSeconds,
+    /// Seconds until operations that need a fresh snapshot stop.
+    pub stale_after: u32,
+    /// Seconds until every keyed operation stops.
+    pub expires_after: u32,
+    /// Length of the file in bytes.
+    pub file_len: u32,
+    /// Binary logarithm of the length of a chunk.
+    pub chunk_log2: u8,
+    /// See [`crate::snapshot::chunk::root_of`].
+    pub root: Root,
+    /// Number of the newest revocation list.
+    pub revoked_counter: u64,
+    /// Whether gateways may run in observe mode.
+    pub allow_observe: bool,
+    /// Whether gateways may go on where records can no longer be written.
+    pub allow_drop: bool,
+    /// Ways from older snapshots.
+    pub deltas: Vec<DeltaRef>,
+}
+
+impl ManifestDraft {
+    /// Signs the manifest with snapshot keys.
+    ///
+    /// # Errors
+    ///
+    /// There are too many deltas or signers.
+    pub fn sign(&self, signers: &[&SigningKey]) -> Result<Vec<u8>, TooMany> {
+        let body = manifest::Body {
+            audience: self.audience,
+            keyset: self.keyset,
+            version: self.version,
+            issued_at: self.issued_at.0,
+            stale_after: self.stale_after,
+            expires_after: self.expires_after,
+            file_len: self.file_len,
+            chunk_log2: self.chunk_log2,
+            root: self.root,
+            revoked_counter: self.revoked_counter,
+            allow: u8::from(self.allow_observe) | u8::from(self.allow_drop) << 1,
+            deltas: fit("deltas", &self.deltas)?,
+        };
+
+        seal(Kind::Manifest, self.account, &body, signers)
+    }
+}
+
+/// A receipt to be signed; see [`super::Receipt`].
+#[derive(Clone, Copy, Debug)]
+pub struct ReceiptDraft {
+    /// The account.
+    pub account: Uuid,
+    /// The gateway.
+    pub gateway: GatewayId,
+    /// Its enrolment.
+    pub incarnation: Incarnation,
+    /// Number of the last record held, with all before.
+    pub through: u64,
+    /// Head of the chain after it.
+    pub head: Head,
+    /// Now.
+    pub time: UnixSeconds,
+}
+
+impl ReceiptDraft {
+    /// Signs the receipt with a collector key.
+    ///
+    /// # Errors
+    ///
+    /// There are too many signers.
+    pub fn sign(&self, signers: &[&SigningKey]) -> Result<Vec<u8>, TooMany> {
+        let Self { account, gateway, incarnation, through, head, time } = *self;
+        let body = receipt::Body { gateway, incarnation, through, head, time };
+
+        seal(Kind::Receipt, account, &body, signers)
+    }
+}
+
+/// Returns what is published on the topic `manifest`: the signed manifest with its deltas, each
+/// with the version that it starts from.
+///
+/// # Errors
+///
+/// There are too many deltas.
+pub fn message(envelope: &[u8], deltas: &[(u64, &[u8])]) -> Result<Vec<u8>, TooMany> {
+    let mut own = heapless::Vec::new();
+    for (from, bytes) in deltas {
+        let delta = manifest::Delta { from: *from, bytes };
+        own.push(delta).map_err(|_| TooMany("deltas"))?;
+    }
+
+    encode(&manifest::Message { envelope, deltas: own })
+}
+
+fn fit<T: Clone, const N: usize>(
+    what: &'static str,
+    list: &[T],
+) -> Result<heapless::Vec<T, N>, TooMany> {
+    heapless::Vec::from_slice(list).map_err(|_| TooMany(what))
+}
+
+fn seal(
+    kind: Kind,
+    account: Uuid,
+    body: &impl Serialize,
+    signers: &[&SigningKey],
+) -> Result<Vec<u8>, TooMany> {
+    let payload = encode(&(wire::FORMAT, account.0, body))?;
+
+    seal_payload(kind, &payload, signers)
+}
+
+pub(super) fn seal_payload(
+    kind: Kind,
+    payload: &[u8],
+    signers: &[&SigningKey],
+) -> Result<Vec<u8>, TooMany> {
+    let signed: Vec<_> = signers
+        .iter()
+        .map(|key| {
+            let id = KeyId::of(key.verifying_key().as_bytes());
+            (id, key.multipart_sign(&[kind.domain(), payload]).to_bytes())
+        })
+        .collect();
+    let mut signatures = heapless::Vec::new();
+    for (key, bytes) in &signed {
+        let signature = Signed { key: *key, algorithm: Algorithm::Ed25519 as u8, bytes };
+        signatures.push(signature).map_err(|_| TooMany("signatures"))?;
+    }
+
+    encode(&Envelope { typ: kind as u8, payload, signatures })
+}
+
+/// Nothing that is written here can fail but for memory, which aborts.
+fn encode(value: &impl Serialize) -> Result<Vec<u8>, TooMany> {
+    postcard::to_allocvec(value).map_err(|_| TooMany("bytes"))
+}

@@ -1,0 +1,1 @@
+//! Attacks on what a gateway believes, and what must still be accepted.

@@ -1,0 +1,79 @@
+//! Reading and writing what is small, with one spelling for everything.
+//!
+//! postcard by itself takes several spellings of a number and ignores what follows; signatures are
+//! over the bytes as received, so neither would let anything through, but two spellings of one
+//! message would have two hashes. Only the one that is written here is read.
+
+use postcard::ser_flavors::Flavor;
+use serde::{Deserialize, Serialize};
+
+use super::Refused;
+use crate::name::Uuid;
+
+/// The format of every payload.
+pub(super) const FORMAT: u8 = 1;
+
+/// Reads all of `bytes`.
+pub(super) fn read<'a, T: Deserialize<'a> + Serialize>(bytes: &'a [u8]) -> Result<T, Refused> {
+    let (value, rest) = postcard::take_from_bytes::<T>(bytes).map_err(|_| Refused::Malformed)?;
+    if !rest.is_empty() || postcard::serialize_with_flavor(&value, Same(bytes)) != Ok(true) {
+        return Err(Refused::Malformed);
+    }
+
+    Ok(value)
+}
+
+/// Reads a payload: the format, the account, and what its type holds.
+pub(super) fn read_payload<'a, T>(payload: &'a [u8]) -> Result<(Uuid, T), Refused>
+where
+    T: Deserialize<'a> + Serialize,
+{
+    let (format, rest) = payload.split_first().ok_or(Refused::Malformed)?;
+    if *format != FORMAT {
+        return Err(Refused::UnknownFormat);
+    }
+    let (account, body) = read::<([u8; 16], T)>(rest)?;
+
+    Ok((Uuid(account), body))
+}
+
+/// Compares what would be written with bytes at hand, without a buffer.
+struct Same<'a>(&'a [u8]);
+
+impl Flavor for Same<'_> {
+    type Output = bool;
+
+    fn try_push(&mut self, byte: u8) -> postcard::Result<()> {
+        self.try_extend(&[byte])
+    }
+
+    fn try_extend(&mut self, bytes: &[u8]) -> postcard::Result<()> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(postcard::Error::SerializeBufferFull)?;
+
+        Ok(())
+    }
+
+    fn finalize(self) -> postcard::Result<bool> {
+        Ok(self.0.is_empty())
+    }
+}
+
+/// A chain head as its 32 bytes.
+pub(super) mod head {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::audit::Head;
+
+    pub(in crate::trust) fn serialize<S: Serializer>(
+        head: &Head,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        head.0.serialize(to)
+    }
+
+    pub(in crate::trust) fn deserialize<'a, D: Deserializer<'a>>(
+        from: D,
+    ) -> Result<Head, D::Error> {
+        <[u8; 32]>::deserialize(from).map(Head)
+    }
+}
