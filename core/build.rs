@@ -1,5 +1,10 @@
 //! Turns the tables in `data/` into constants, so that they are data for readers and code for the
 //! firmware.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a build script says what is wrong by failing"
+)]
 
 use std::env;
 use std::fmt::Write as _;
@@ -11,6 +16,8 @@ fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
 
     fs::write(out.join("permissions.rs"), permissions(&rows("data/permissions.tsv")))
+        .expect("OUT_DIR can be written");
+    fs::write(out.join("routes.rs"), routes(&rows("data/routes.tsv")))
         .expect("OUT_DIR can be written");
 }
 
@@ -76,4 +83,80 @@ fn permissions(rows: &[Vec<String>]) -> String {
     .expect("a string can be written");
 
     code
+}
+
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+const CREDENTIALS: [&str; 4] = ["key", "passcode", "mtls", "device"];
+
+/// Routes that work only where a policy switches them on (DOMAIN G16).
+const OFF: [&str; 2] = ["scep", "acme"];
+
+fn bits(names: &str, known: &[&str]) -> u8 {
+    names.split_whitespace().filter(|name| *name != "none").fold(0, |set, name| {
+        let bit = known.iter().position(|known| *known == name);
+        set | 1 << bit.unwrap_or_else(|| panic!("unknown word {name}"))
+    })
+}
+
+fn routes(rows: &[Vec<String>]) -> String {
+    let mut code = format!(
+        "/// The built-in rules, in the order of their numbers (DOMAIN section 7).\n\
+         pub static RULES: [Rule<'static>; {}] = [\n",
+        rows.len()
+    );
+    for row in rows {
+        let [id, methods, pattern, any_of, op, auth, division, stale, name, _] = row.as_slice()
+        else {
+            panic!("routes.tsv has ten columns");
+        };
+        let (resource, action) = name.split_once('/').expect("a resource has an action");
+        let any_of = if any_of == "-" { "" } else { any_of.as_str() };
+        writeln!(
+            code,
+            "Rule {{ id: {id:?}, methods: Methods({}), pattern: Pattern({pattern:?}), \
+             permissions: AnyOf({any_of:?}), operation: {}, accepts: Accepts({}), \
+             division: DivisionSource::{}, fresh: {}, resource: {resource:?}, \
+             action: {action:?}, enabled: {} }},",
+            bits(methods, &METHODS),
+            route_operation(op),
+            bits(auth, &CREDENTIALS),
+            division_source(division),
+            stale == "fresh",
+            !OFF.contains(&id.as_str()),
+        )
+        .expect("a string can be written");
+    }
+    code.push_str("];\n");
+
+    code
+}
+
+fn route_operation(word: &str) -> &str {
+    match word {
+        "public" => "RouteOperation::Public",
+        "enroll" => "RouteOperation::Enroll",
+        "approve" => "RouteOperation::Needs(Operation::Approve)",
+        "delete" => "RouteOperation::Needs(Operation::Delete)",
+        "issue" => "RouteOperation::Needs(Operation::Issue)",
+        "issue_ca" => "RouteOperation::Needs(Operation::IssueCa)",
+        "read" => "RouteOperation::Needs(Operation::Read)",
+        "revoke" => "RouteOperation::Needs(Operation::Revoke)",
+        "write" => "RouteOperation::Needs(Operation::Write)",
+        _ => panic!("unknown operation {word}"),
+    }
+}
+
+fn division_source(words: &str) -> &str {
+    match words {
+        "none" => "None",
+        "path:division" => "PathDivision",
+        "path:enrollment_profile" => "PathResource(ResourceKind::ENROLLMENT_PROFILE)",
+        "path:policy" => "PathResource(ResourceKind::POLICY)",
+        "query:division_id else filter" => "Query",
+        "upstream"
+        | "upstream(body)"
+        | "upstream(body.division_id)"
+        | "upstream(body.enrollment_profile_id)" => "Upstream",
+        _ => panic!("unknown source of the division: {words}"),
+    }
 }

@@ -1,0 +1,1 @@
+//! Whether requests find the rule that they should, and only that.
