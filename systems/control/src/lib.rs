@@ -13,4 +13,6 @@ pub mod draw;
 pub mod exit;
 mod extension;
 pub mod policy;
+#[cfg(test)]
+mod testing;
 pub mod whole;

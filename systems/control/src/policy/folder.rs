@@ -127,11 +127,11 @@ impl Root {
             inline.iter().map(|node| (POLICY, node)).chain(more.iter().map(|node| (file, node)))
         {
             let place = Place { file, line: node.line };
-            match &node.value {
-                Value::Table(table) => tables.push((place, table)),
-                other => {
-                    mistakes.add(place, section, format!("is {}; write a table", other.kind()))
-                }
+            if let Value::Table(table) = &node.value {
+                tables.push((place, table));
+            } else {
+                let what = format!("is {}; write a table", node.value.kind());
+                mistakes.add(place, section, what);
             }
         }
 

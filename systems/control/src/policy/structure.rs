@@ -247,15 +247,11 @@ pub(super) fn roles(
     for (place, table) in root.many("roles", mistakes) {
         let mut fields = Fields::new("roles", place, table, mistakes);
         let id = fields.token("id", EXTRA);
-        let partner = fields.place();
-        match fields.word("scope", &[("account", false), ("system", false), ("partner", true)]) {
-            Some(true) => fields.wrong(
-                partner,
-                "scope",
-                "`partner` is not supported, since what partners may do is not specified; write \
-                 `account` or `system`",
-            ),
-            Some(false) | None => {}
+        let scopes = [("account", false), ("system", false), ("partner", true)];
+        if fields.word("scope", &scopes) == Some(true) {
+            let what = "`partner` is not supported, since what partners may do is not specified; \
+                        write `account` or `system`";
+            fields.wrong(place, "scope", what);
         }
         let permissions = catalogue.set(&mut fields, "permissions");
         if roles.insert(id.text.clone(), permissions).is_some() {
