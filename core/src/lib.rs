@@ -14,6 +14,7 @@ pub mod permission;
 pub mod principal;
 pub mod route;
 pub mod snapshot;
+pub mod sync;
 pub mod time;
 pub mod token;
 pub mod topic;

@@ -9,7 +9,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::snapshot::chunk;
-use crate::trust::testing;
+use crate::name::Uuid;
+use crate::time::UnixSeconds;
+use crate::trust::sign::{KeyDraft, KeySetDraft, ManifestDraft};
+use crate::trust::{Audience, KeySet, SigningKey};
 
 type Machine = CatchUp<Vec<u8>>;
 
@@ -444,7 +447,7 @@ struct Snapshot {
 impl Snapshot {
     fn new(version: u64, len: usize) -> Self {
         let file: Vec<u8> = (0..len.max(80)).map(|at| (at / 7 + version as usize) as u8).collect();
-        let manifest = testing::manifest(version, &file, 12);
+        let manifest = manifest(version, &file);
         let leaves = (0..).zip(file.chunks(CHUNK)).map(|(index, bytes)| chunk::leaf(index, bytes));
 
         Self { version, manifest, list: leaves.flatten().collect(), file }
@@ -461,6 +464,44 @@ impl Snapshot {
     fn chunk(&self, index: u32) -> &[u8] {
         self.file.chunks(CHUNK).nth(index as usize).unwrap()
     }
+}
+
+/// A manifest that one key of everything signed.
+fn manifest(version: u64, file: &[u8]) -> Manifest {
+    let account = Uuid([1; 16]);
+    let audience = Audience::of(account, "plant-7");
+    let signer = SigningKey::from_bytes(&[7; 32]);
+    let public = signer.verifying_key().to_bytes();
+    let keys = KeySetDraft {
+        account,
+        epoch: 1,
+        issued_at: UnixSeconds(1),
+        expires: UnixSeconds(1_000_000),
+        thresholds: [1; 4],
+        required: [1; 4],
+        keys: std::vec![KeyDraft { public, roles: 0b1111, audiences: None }],
+        retired: Vec::new(),
+        compromised: Vec::new(),
+    };
+    let keys = KeySet::anchor(&keys.sign(&[&signer]).unwrap(), account).unwrap();
+    let draft = ManifestDraft {
+        account,
+        audience,
+        keyset: 1,
+        version,
+        issued_at: UnixSeconds(version),
+        stale_after: 600,
+        expires_after: 6_000,
+        file_len: u32::try_from(file.len()).unwrap(),
+        chunk_log2: 12,
+        root: chunk::root_of(file, 12).unwrap(),
+        revoked_counter: 0,
+        allow_observe: false,
+        allow_drop: false,
+        deltas: Vec::new(),
+    };
+
+    Manifest::verify(&draft.sign(&[&signer]).unwrap(), &keys, audience).unwrap()
 }
 
 fn connected() -> Machine {
