@@ -18,9 +18,7 @@ use subtle::ConstantTimeEq;
 
 use crate::division::{DivisionRules, Target};
 use crate::permission::{Permission, PermissionSet};
-use crate::snapshot::{
-    DISABLED, NO_IOT_ACCESS, Principal, SCOPE_ALL, TOKEN_DISABLED, View, below,
-};
+use crate::snapshot::{DISABLED, NO_IOT_ACCESS, Principal, SCOPE_ALL, TOKEN_DISABLED, View, below};
 use crate::time::{UnixSeconds, clamp};
 use crate::token::{Lookup, Token, differs};
 
@@ -112,11 +110,8 @@ pub fn decide<'a>(
     // The only branches on the outcome begin here.
     let held = (weighed.failed & POSSESSION == 0).then(|| view.principal(weighed.owner)).flatten();
     // Expiry depends on nothing of the token, so it is said of every token alike (DOMAIN B11).
-    let reason = if now >= view.limits().expires_at {
-        Reason::SnapshotExpired
-    } else {
-        failed.reason()
-    };
+    let reason =
+        if now >= view.limits().expires_at { Reason::SnapshotExpired } else { failed.reason() };
     let permission = match reason {
         Reason::Ok => PermissionSet(weighed.usable).first(),
         _ => ask.any_of().first(),
@@ -194,7 +189,8 @@ fn weigh(
         division,
         unspecified,
     ];
-    let failed = failures.iter().zip(0..).fold(0, |all, (failure, bit)| all | (failure & (1 << bit)));
+    let failed =
+        failures.iter().zip(0..).fold(0, |all, (failure, bit)| all | (failure & (1 << bit)));
 
     // Keeps the compiler from finding that a failure early in the list settles the outcome.
     Weighed { failed: black_box(failed), owner, usable }
@@ -247,6 +243,7 @@ fn divisions(
             (outside & limited, 0)
         }
         Target::Foreign => (limited, 0),
+        Target::Malformed => (u32::MAX, 0),
         Target::Unattached => (nowhere | (limited & mask(rules.deny_unattached)), 0),
         Target::Unscoped => (0, 0),
         Target::Unspecified => (0, limited),

@@ -27,6 +27,8 @@ pub enum Target {
     Division(DivisionIndex),
     /// A division that this snapshot does not know: only a principal without limits passes.
     Foreign,
+    /// Something that is no division, or two that differ: nobody passes (DOMAIN D13).
+    Malformed,
     /// An item that is in no division (DOMAIN D10).
     Unattached,
     /// No permission asked for depends on divisions (DOMAIN D17).

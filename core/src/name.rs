@@ -147,7 +147,8 @@ impl Uuid {
     #[must_use]
     pub fn text(&self) -> [u8; 36] {
         let mut text = [b'-'; 36];
-        let mut places = text.iter_mut().enumerate().filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23));
+        let mut places =
+            text.iter_mut().enumerate().filter(|(at, _)| !matches!(at, 8 | 13 | 18 | 23));
         for byte in self.0 {
             for nibble in [byte >> 4, byte & 15] {
                 if let Some((_, place)) = places.next() {
@@ -224,7 +225,12 @@ mod tests {
 
         assert_eq!(Uuid::parse(text).unwrap().to_string(), text);
         assert_eq!(Uuid::parse(&text.to_uppercase()), Uuid::parse(text));
-        for bad in ["", "0193a5d40b9e7c618d5e3f1a7b2c9d10", &text[1..], "0193a5d4-0b9e-7c61-8d5e-3f1a7b2c9d1g"] {
+        for bad in [
+            "",
+            "0193a5d40b9e7c618d5e3f1a7b2c9d10",
+            &text[1..],
+            "0193a5d4-0b9e-7c61-8d5e-3f1a7b2c9d1g",
+        ] {
             assert_eq!(Uuid::parse(bad), None, "{bad}");
         }
     }

@@ -12,10 +12,10 @@ mod validate;
 mod view;
 
 pub use ext::Ext;
+pub(crate) use layout::{DISABLED, NO_IOT_ACCESS, SCOPE_ALL, TOKEN_DISABLED};
 pub use layout::{
     MAGIC, MAX_EXT, MAX_FILE, MAX_GRANTS, MAX_PRINCIPALS, MAX_RESOURCES, MAX_TOKENS, MAX_WINDOW,
 };
-pub(crate) use layout::{DISABLED, NO_IOT_ACCESS, SCOPE_ALL, TOKEN_DISABLED};
 pub(crate) use view::below;
 pub use view::{Limits, Principal, TokenRow, View};
 

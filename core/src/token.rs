@@ -439,9 +439,12 @@ mod tests {
         let secret = Secret([7; 32]);
         let one = Context::new(&[1; 16]);
 
-        let all: Vec<_> =
-            [one.verifier(1, &secret), one.verifier(2, &secret), Context::new(&[2; 16]).verifier(1, &secret)]
-                .into();
+        let all: Vec<_> = [
+            one.verifier(1, &secret),
+            one.verifier(2, &secret),
+            Context::new(&[2; 16]).verifier(1, &secret),
+        ]
+        .into();
         assert!(all[0] != all[1] && all[0] != all[2] && all[1] != all[2]);
     }
 

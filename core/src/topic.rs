@@ -336,15 +336,30 @@ mod tests {
         let topics = GroupTopics::new(ACCOUNT, "plant-7").unwrap();
         let base = "gateward/v1/11111111-1111-1111-1111-111111111111/plant-7";
         for rest in [
-            "", "/", "/keys/", "/keys/01", "/keys/+1", "/keys/", "/keys/4294967296", "/manifest/",
-            "/chunk/abcdef010203040/1", "/chunk/ABCDEF0102030405/1", "/chunk/abcdef0102030405/",
-            "/chunk/abcdef0102030405/l", "/chunk/abcdef0102030405/1/2", "/delta/x", "/unknown",
+            "",
+            "/",
+            "/keys/",
+            "/keys/01",
+            "/keys/+1",
+            "/keys/",
+            "/keys/4294967296",
+            "/manifest/",
+            "/chunk/abcdef010203040/1",
+            "/chunk/ABCDEF0102030405/1",
+            "/chunk/abcdef0102030405/",
+            "/chunk/abcdef0102030405/l",
+            "/chunk/abcdef0102030405/1/2",
+            "/delta/x",
+            "/unknown",
             "/chunk/+bcdef0102030405/1",
         ] {
             let topic = String::from(base) + rest;
             assert_eq!(topics.read(&topic), None, "{topic}");
         }
-        assert_eq!(topics.read("gateward/v1/11111111-1111-1111-1111-111111111111/other/keys"), None);
+        assert_eq!(
+            topics.read("gateward/v1/11111111-1111-1111-1111-111111111111/other/keys"),
+            None
+        );
     }
 
     #[test]

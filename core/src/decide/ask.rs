@@ -2,6 +2,7 @@
 
 use crate::division::Target;
 use crate::permission::{Entry, Operation, PermissionSet};
+use crate::route::{DivisionSource, DivisionText, Found, RouteOperation};
 use crate::snapshot::View;
 
 /// Who puts the question.
@@ -64,7 +65,40 @@ impl Ask {
         ask
     }
 
-    pub(super) const fn nothing() -> Self {
+    /// Asks for what a rule of the route table asks for.
+    ///
+    /// `division` is what the caller says beside the path; where both name one and differ, nobody
+    /// passes. An id that no row of the catalogue has grants nothing (DOMAIN A17, A18).
+    #[must_use]
+    pub fn of_route(
+        view: &View<'_>,
+        found: &Found<'_>,
+        division: Option<&str>,
+        mode: Mode,
+    ) -> Self {
+        let mut ask = Self::nothing();
+        let RouteOperation::Needs(operation) = found.rule.operation else { return ask };
+        let mut scoped = false;
+        for id in found.rule.permissions.ids() {
+            let entry = view.ext().permission(id);
+            scoped |= entry.is_none_or(|entry| entry.division_scoped);
+            if let Some(entry) = entry {
+                ask.add(&entry, operation);
+            }
+        }
+        ask.fresh = found.rule.fresh;
+        ask.target = match (of_path(view, found), division.map(|text| view.division(text))) {
+            _ if !scoped || found.rule.division == DivisionSource::None => Target::Unscoped,
+            (None, None) => open(mode),
+            (Some(target), None) | (None, Some(target)) => target,
+            (Some(target), Some(stated)) if target == stated => target,
+            (Some(_), Some(_)) => Target::Malformed,
+        };
+
+        ask
+    }
+
+    const fn nothing() -> Self {
         Self {
             any_of: PermissionSet::EMPTY,
             unbarred: PermissionSet::EMPTY,
@@ -109,6 +143,17 @@ impl Ask {
     #[must_use]
     pub const fn target(&self) -> Target {
         self.target
+    }
+}
+
+/// Returns what the path or the query is about, or none where they leave that open (DOMAIN D11, D12,
+/// D13, D16).
+fn of_path(view: &View<'_>, found: &Found<'_>) -> Option<Target> {
+    match (found.rule.division, found.division) {
+        (DivisionSource::PathResource(kind), _) => view.resource(kind.byte(), found.resource_id?),
+        (_, DivisionText::Bad) => Some(Target::Malformed),
+        (_, DivisionText::Id(id)) => Some(view.division_of(id)),
+        (_, DivisionText::Absent) => None,
     }
 }
 

@@ -38,22 +38,28 @@ fn world() -> World {
             for scope in [Scope::All, Scope::Only(BTreeSet::new()), Scope::Only([id(2)].into())] {
                 let number = u64::from(key).wrapping_mul(0x9e37_79b9_7f4a_7c15);
                 let secret = Secret([key as u8; 32]);
-                contents.principals.insert(key, PrincipalEntry {
-                    id: id(100),
-                    name: format!("p{key}"),
-                    kind,
-                    disabled: bits & 1 != 0,
-                    no_iot_access: bits & 2 != 0,
-                    permissions: PermissionSet(0x3f7ef >> (key % 3)),
-                    scope,
-                    end: if bits & 4 != 0 { End(1_700_000_000) } else { End::NEVER },
-                });
-                contents.tokens.insert(number, TokenEntry {
-                    principal: key,
-                    disabled: bits & 8 != 0,
-                    end: if key % 13 == 0 { End(NOW.0 as u32) } else { End(NOW.0 as u32 + 1) },
-                    verifier: Context::new(&id(7).0).verifier(number, &secret),
-                });
+                contents.principals.insert(
+                    key,
+                    PrincipalEntry {
+                        id: id(100),
+                        name: format!("p{key}"),
+                        kind,
+                        disabled: bits & 1 != 0,
+                        no_iot_access: bits & 2 != 0,
+                        permissions: PermissionSet(0x3f7ef >> (key % 3)),
+                        scope,
+                        end: if bits & 4 != 0 { End(1_700_000_000) } else { End::NEVER },
+                    },
+                );
+                contents.tokens.insert(
+                    number,
+                    TokenEntry {
+                        principal: key,
+                        disabled: bits & 8 != 0,
+                        end: if key % 13 == 0 { End(NOW.0 as u32) } else { End(NOW.0 as u32 + 1) },
+                        verifier: Context::new(&id(7).0).verifier(number, &secret),
+                    },
+                );
                 secrets.insert(number, secret);
                 key += 1;
             }
@@ -74,12 +80,23 @@ fn the_check_agrees_with_a_plain_model_on_every_combination() {
             let token = Token::read(&text).unwrap();
             for permission in &crate::permission::CATALOGUE {
                 for operation in Operation::ALL {
-                    for division in [None, Some("division 2"), Some("division 1"), Some("elsewhere")] {
+                    for division in
+                        [None, Some("division 2"), Some("division 1"), Some("elsewhere")]
+                    {
                         let ids = [permission.id].into_iter();
-                        let ask = Ask::of_permissions(&view, ids, Some(operation), division, Mode::Direct);
+                        let ask = Ask::of_permissions(
+                            &view,
+                            ids,
+                            Some(operation),
+                            division,
+                            Mode::Direct,
+                        );
                         let decision = decide(&view, &ask, &token, NOW, LAX);
                         let expected = model(owner, entry, permission, operation, division);
-                        assert_eq!(decision.reason, expected, "{owner:?} {permission:?} {operation:?} {division:?}");
+                        assert_eq!(
+                            decision.reason, expected,
+                            "{owner:?} {permission:?} {operation:?} {division:?}"
+                        );
                         assert_eq!(decision.principal.unwrap().name(), owner.name);
                     }
                 }

@@ -153,8 +153,11 @@ impl Contents {
         let mut body = Vec::new();
         self.write_divisions(&mut body, &mut heap)?;
         for (key, permissions) in &grants {
-            let record =
-                GrantRecord { permissions: permissions.0.into(), key: (*key).into(), zero: 0.into() };
+            let record = GrantRecord {
+                permissions: permissions.0.into(),
+                key: (*key).into(),
+                zero: 0.into(),
+            };
             body.extend(record.as_bytes());
         }
         self.write_principals(&mut body, &mut heap, &places, &grants)?;
@@ -255,8 +258,7 @@ impl Contents {
     fn write_divisions(&self, body: &mut Vec<u8>, heap: &mut Vec<u8>) -> Result<(), BadContents> {
         for (id, name) in &self.divisions {
             let (name_off, name_len) = put_name(heap, name)?;
-            let record =
-                DivisionRecord { id: id.0, name_off: name_off.into(), name_len, zero: 0 };
+            let record = DivisionRecord { id: id.0, name_off: name_off.into(), name_len, zero: 0 };
             body.extend(record.as_bytes());
         }
 
@@ -270,8 +272,7 @@ impl Contents {
         places: &BTreeMap<Uuid, u16>,
         grants: &BTreeMap<u32, PermissionSet>,
     ) -> Result<(), BadContents> {
-        let index: BTreeMap<PermissionSet, u16> =
-            grants.values().copied().zip(0..).collect();
+        let index: BTreeMap<PermissionSet, u16> = grants.values().copied().zip(0..).collect();
         for (key, principal) in &self.principals {
             let (name_off, name_len) = put_name(heap, &principal.name)?;
             let flag = |on: bool, flag: u8| if on { flag } else { 0 };
@@ -298,11 +299,7 @@ impl Contents {
         Ok(())
     }
 
-    fn bitmap(
-        &self,
-        scope: &Scope,
-        places: &BTreeMap<Uuid, u16>,
-    ) -> Result<Vec<u64>, BadContents> {
+    fn bitmap(&self, scope: &Scope, places: &BTreeMap<Uuid, u16>) -> Result<Vec<u64>, BadContents> {
         let mut words = alloc::vec![0_u64; self.words()];
         if let Scope::Only(divisions) = scope {
             for id in divisions {
@@ -322,8 +319,7 @@ impl Contents {
             let owner =
                 index.get(&token.principal).ok_or(BadContents::UnknownOwner(token.principal))?;
             let disabled = if token.disabled { TOKEN_DISABLED } else { 0 };
-            let row =
-                RowRecord { principal: (owner | disabled).into(), end: token.end.0.into() };
+            let row = RowRecord { principal: (owner | disabled).into(), end: token.end.0.into() };
             body.extend(row.as_bytes());
             body.extend(token.verifier.iter().take(usize::from(verifier_len)));
         }

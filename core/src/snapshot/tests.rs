@@ -41,18 +41,24 @@ fn contents(tokens: usize, seed: u64) -> Contents {
         let scope = match next(&mut state) % 3 {
             0 => Scope::All,
             1 => Scope::Only(BTreeSet::new()),
-            _ => Scope::Only(divisions.iter().copied().filter(|_| next(&mut state) % 4 == 0).collect()),
+            _ => Scope::Only(
+                divisions.iter().copied().filter(|_| next(&mut state) % 4 == 0).collect(),
+            ),
         };
-        contents.principals.insert(key * 3, PrincipalEntry {
-            id: id(1000 + u64::from(key)),
-            name: format!("principal {key}"),
-            kind: [PrincipalKind::User, PrincipalKind::SystemUser, PrincipalKind::ServiceUser][key as usize % 3],
-            disabled: key % 7 == 0,
-            no_iot_access: key % 11 == 0,
-            permissions: PermissionSet(next(&mut state) & 0x7ffff & !(u64::from(key % 5) << 3)),
-            scope,
-            end: if key % 3 == 2 { End(2_000_000_000) } else { End::NEVER },
-        });
+        contents.principals.insert(
+            key * 3,
+            PrincipalEntry {
+                id: id(1000 + u64::from(key)),
+                name: format!("principal {key}"),
+                kind: [PrincipalKind::User, PrincipalKind::SystemUser, PrincipalKind::ServiceUser]
+                    [key as usize % 3],
+                disabled: key % 7 == 0,
+                no_iot_access: key % 11 == 0,
+                permissions: PermissionSet(next(&mut state) & 0x7ffff & !(u64::from(key % 5) << 3)),
+                scope,
+                end: if key % 3 == 2 { End(2_000_000_000) } else { End::NEVER },
+            },
+        );
     }
     let keys: Vec<u32> = contents.principals.keys().copied().collect();
     for _ in 0..tokens {
@@ -134,7 +140,8 @@ fn h2_no_flipped_byte_makes_anything_panic_and_every_structural_one_is_refused()
             let Ok(opened) = unsigned(&bad[..]) else { continue };
             let view = opened.view();
             // What passes is another snapshot of good shape: only the signature tells them apart.
-            let _ = view.principals().map(|p| p.divisions().count() + p.name().len()).sum::<usize>();
+            let _ =
+                view.principals().map(|p| p.divisions().count() + p.name().len()).sum::<usize>();
             let _ = view.tokens().count() + view.rank(0) + view.rank(u64::MAX);
             assert!(at >= 8 && bad[..8] == MAGIC);
         }
@@ -190,16 +197,19 @@ fn b9_an_owner_past_the_table_is_refused() {
 fn n5_all_divisions_beside_a_set_is_refused() {
     let mut contents = contents(0, 1);
     contents.divisions.insert(id(1), "a".to_string());
-    contents.principals.insert(5, PrincipalEntry {
-        id: id(2),
-        name: "p".to_string(),
-        kind: PrincipalKind::User,
-        disabled: false,
-        no_iot_access: false,
-        permissions: PermissionSet::EMPTY,
-        scope: Scope::Only([id(1)].into()),
-        end: End::NEVER,
-    });
+    contents.principals.insert(
+        5,
+        PrincipalEntry {
+            id: id(2),
+            name: "p".to_string(),
+            kind: PrincipalKind::User,
+            disabled: false,
+            no_iot_access: false,
+            permissions: PermissionSet::EMPTY,
+            scope: Scope::Only([id(1)].into()),
+            end: End::NEVER,
+        },
+    );
     let mut file = contents.compile(VerifierLen::Full).unwrap();
     let flags = 80 + 22 + 16 + 28;
     assert_eq!(file[flags], 0);

@@ -59,7 +59,12 @@ fn ascending<T: PartialOrd>(mut keys: impl Iterator<Item = T>) -> Result<(), Ref
 }
 
 /// Checks a name that must begin where the one before ended; returns where it ends.
-fn name(view: &View<'_>, at: usize, offset: zerocopy::little_endian::U32, len: u8) -> Result<usize, Refused> {
+fn name(
+    view: &View<'_>,
+    at: usize,
+    offset: zerocopy::little_endian::U32,
+    len: u8,
+) -> Result<usize, Refused> {
     let text = text(view.heap, offset, len).ok_or(Refused::Name)?;
     if usize::try_from(offset.get()) != Ok(at) || Name::new(text).is_err() {
         return Err(Refused::Name);
@@ -113,8 +118,8 @@ fn principal(view: &View<'_>, record: &PrincipalRecord, scope: &[U64]) -> Result
         return Err(Refused::Reference);
     }
     let bits_of_last = view.divisions.len() % 64;
-    let past_the_table = bits_of_last != 0
-        && scope.last().is_some_and(|word| word.get() >> bits_of_last != 0);
+    let past_the_table =
+        bits_of_last != 0 && scope.last().is_some_and(|word| word.get() >> bits_of_last != 0);
     let both = record.flags & SCOPE_ALL != 0 && scope.iter().any(|word| word.get() != 0);
     if past_the_table || both {
         return Err(Refused::Scope);

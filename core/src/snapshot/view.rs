@@ -181,13 +181,16 @@ impl<'a> View<'a> {
     /// [`Target::Foreign`].
     #[must_use]
     pub fn division(&self, name_or_id: &str) -> Target {
-        let by_id = Uuid::parse(name_or_id)
-            .and_then(|id| self.divisions.binary_search_by_key(&id.0, |record| record.id).ok());
-        let place = by_id.or_else(|| self.divisions().position(|(_, name)| name == name_or_id));
+        let by_id = Uuid::parse(name_or_id).map(|id| self.division_of(id));
+        let by_name = || at_place(self.divisions().position(|(_, name)| name == name_or_id));
 
-        place.and_then(|at| u16::try_from(at).ok()).map_or(Target::Foreign, |at| {
-            Target::Division(DivisionIndex(at))
-        })
+        by_id.filter(|target| *target != Target::Foreign).unwrap_or_else(by_name)
+    }
+
+    /// Finds a division by its id; one that is not here is [`Target::Foreign`].
+    #[must_use]
+    pub fn division_of(&self, id: Uuid) -> Target {
+        at_place(self.divisions.binary_search_by_key(&id.0, |record| record.id).ok())
     }
 
     /// Returns the id of a division of this snapshot.
@@ -408,6 +411,11 @@ impl core::fmt::Debug for TokenRow<'_> {
             .field("end", &self.end)
             .finish_non_exhaustive()
     }
+}
+
+fn at_place(place: Option<usize>) -> Target {
+    let at = place.and_then(|at| u16::try_from(at).ok());
+    at.map_or(Target::Foreign, |at| Target::Division(DivisionIndex(at)))
 }
 
 pub(super) fn text(heap: &[u8], offset: U32, len: u8) -> Option<&str> {
