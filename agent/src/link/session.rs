@@ -342,3 +342,46 @@ impl Session {
             .map(|arrival| arrival.event)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::future::pending;
+    use core::pin::pin;
+
+    use tokio::io::AsyncWriteExt;
+    use tokio::time::timeout;
+
+    use super::super::wire;
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_slow_consumer_holds_back_reading_and_is_not_taken_for_a_dead_broker() {
+        let (ours, mut theirs) = tokio::io::duplex(1 << 20);
+        for _ in 0..100 {
+            theirs.write_all(&[0x30, 4, 0, 1, b't', 0]).await.unwrap();
+        }
+        let limits = Limits { max_packet: usize::MAX, retain: true };
+        let keep_alive = Duration::from_secs(30);
+        let agreed = Agreed { limits, in_flight: 1, keep_alive, has_will: false };
+        let mut session = Session::new(wire::split(Box::new(ours), 1_000), agreed);
+        let (_commands, mut commands_rx) = mpsc::channel(1);
+        let (events, mut events_rx) = mpsc::channel(1);
+
+        let mut stop = pin!(pending());
+        let running = session.run(&mut commands_rx, &events, stop.as_mut());
+        assert!(timeout(Duration::from_secs(3_600), running).await.is_err(), "it gave up");
+        assert_eq!(session.arrivals.len(), 1, "more was read than was taken");
+
+        let taking = async {
+            for _ in 0..100 {
+                assert!(matches!(events_rx.recv().await, Some(Event::Message { .. })));
+            }
+        };
+        tokio::select! {
+            ended = session.run(&mut commands_rx, &events, stop.as_mut()) => panic!("{ended}"),
+            () = taking => {}
+        }
+        let ended = session.run(&mut commands_rx, &events, stop).await;
+        assert!(matches!(ended, Ended::Silent), "{ended}");
+    }
+}

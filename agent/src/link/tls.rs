@@ -17,7 +17,7 @@ use rustls::crypto::CryptoProvider;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
-use rustls_pki_types::pem::{self, PemObject};
+use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -123,11 +123,13 @@ fn provider() -> CryptoProvider {
     rustls::crypto::ring::default_provider()
 }
 
+// The causes of bad PEM are left out: they quote the line, and a key may stand on one, even in the
+// file that should hold certificates.
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsProblem> {
     let text = read(file)?;
     let found: Vec<_> = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<_, _>>()
-        .map_err(|source| TlsProblem::Pem { file: file.to_owned(), source })?;
+        .map_err(|_| TlsProblem::Pem { file: file.to_owned() })?;
     if found.is_empty() {
         return Err(TlsProblem::Empty { file: file.to_owned() });
     }
@@ -138,7 +140,6 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsProblem>
 fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsProblem> {
     let text = Zeroizing::new(read(file)?);
 
-    // The cause is left out: of a key on one line it would quote the key.
     PrivateKeyDer::from_pem_slice(&text).map_err(|_| TlsProblem::Key { file: file.to_owned() })
 }
 
@@ -274,8 +275,6 @@ pub enum TlsProblem {
     Pem {
         /// The file.
         file: PathBuf,
-        /// What is wrong with it.
-        source: pem::Error,
     },
     /// The cryptography offers no usable version of TLS.
     #[error("no usable version of TLS in this build")]
