@@ -34,6 +34,9 @@ use slot::{Incoming, Slot};
 
 const FLOOR: &str = "floor";
 
+/// There while the floor is a guess, so that another restart does not make it a certainty.
+const FLOOR_REBUILT: &str = "floor-rebuilt";
+
 /// What the agent must be told to find and believe its state.
 #[derive(Clone, Debug)]
 pub struct Place {
@@ -121,11 +124,11 @@ impl Store {
         let (cache, problem) = Cache::open(disk.path(Path::new("cache")));
         problems.extend(problem.map(String::from));
         floor.boots = floor.boots.saturating_add(1);
-        let floor_rebuilt = floor_state == FloorState::Rebuilt;
+        let floor_rebuilt =
+            floor_state == FloorState::Rebuilt || disk.path(Path::new(FLOOR_REBUILT)).exists();
         let slot = in_force.as_ref().map_or(Slot::B, |(slot, _)| *slot);
-        let in_force = in_force.map(|(_, verified)| {
-            Arc::new(InForce { verified, since: now.at, floor_rebuilt })
-        });
+        let in_force = in_force
+            .map(|(_, verified)| Arc::new(InForce { verified, since: now.at, floor_rebuilt }));
         let mut store = Self {
             disk,
             place,
@@ -164,6 +167,9 @@ impl Store {
             if self.disk.read(&path, load::MAX_KEY_SET)?.as_deref() != Some(&self.place.anchor) {
                 self.disk.replace(&path, &self.place.anchor)?;
             }
+        }
+        if self.floor_rebuilt {
+            self.disk.replace(Path::new(FLOOR_REBUILT), b"")?;
         }
 
         self.write_floor(self.floor)
@@ -253,11 +259,23 @@ impl Store {
         let hint = self.cache.chunks(&manifest.root().0);
         let current = self.in_force.borrow().clone();
         let bytes = current.as_ref().map(|current| current.verified.bytes());
-        let slot = self.slot.other();
+        let slot = self.free_slot(list, current.is_some());
         let (incoming, kept) = Incoming::begin(&self.disk, slot, manifest, list, hint, bytes)?;
         self.incoming = Some(incoming);
 
         Ok(kept)
+    }
+
+    /// Never the one in force; where none is, the one that holds most of what is wanted.
+    fn free_slot<B: AsRef<[u8]>>(&self, list: &HashList<B>, in_force: bool) -> Slot {
+        if in_force {
+            return self.slot.other();
+        }
+        let holds = |slot: &Slot| {
+            slot.read_list(&self.disk).ok().flatten().is_some_and(|old| old == list.bytes())
+        };
+
+        Slot::BOTH.into_iter().find(holds).unwrap_or(Slot::A)
     }
 
     /// Writes a chunk that the state machine found to be as signed.
@@ -280,18 +298,23 @@ impl Store {
     /// # Errors
     ///
     /// Returns why the one in force stays.
-    pub fn commit(&mut self, manifest: &Manifest, envelope: &[u8], now: &Now) -> Result<(), NotStored> {
+    pub fn commit(
+        &mut self,
+        manifest: &Manifest,
+        envelope: &[u8],
+        now: &Now,
+    ) -> Result<(), NotStored> {
         let incoming = self.incoming.take().ok_or(NotStored::NotBegun)?;
         if incoming.root != manifest.root().0 {
             return Err(NotStored::NotBegun);
         }
-        self.floor.admit(manifest, now).map_err(NotStored::NotAdmitted)?;
+        let admission = self.floor.admit(manifest, now).map_err(NotStored::NotAdmitted)?;
         incoming.sync(&self.disk)?;
         self.disk.replace(&incoming.slot.manifest(), envelope)?;
         let verified = incoming.slot.open(&self.disk, manifest)?;
         self.write_floor(self.floor.with(manifest))?;
         self.slot = incoming.slot;
-        self.swap(verified, now);
+        self.swap(verified, admission, now);
 
         Ok(())
     }
@@ -301,23 +324,30 @@ impl Store {
     /// # Errors
     ///
     /// Returns why the manifest in force stays.
-    pub fn refresh(&mut self, manifest: &Manifest, envelope: &[u8], now: &Now) -> Result<(), NotStored> {
-        self.floor.admit(manifest, now).map_err(NotStored::NotAdmitted)?;
+    pub fn refresh(
+        &mut self,
+        manifest: &Manifest,
+        envelope: &[u8],
+        now: &Now,
+    ) -> Result<(), NotStored> {
+        let admission = self.floor.admit(manifest, now).map_err(NotStored::NotAdmitted)?;
         let current = self.in_force.borrow().clone().ok_or(NotStored::NotBegun)?;
         let verified = current.verified.refreshed(manifest.clone()).map_err(NotStored::Refused)?;
         self.disk.replace(&self.slot.manifest(), envelope)?;
         self.write_floor(self.floor.with(manifest))?;
-        self.swap(verified, now);
+        self.swap(verified, admission, now);
 
         Ok(())
     }
 
-    fn swap(&mut self, verified: Verified<Arc<[u8]>>, now: &Now) {
-        // A manifest that was signed after the loss says what is newest.
-        self.floor_rebuilt = false;
-        let version = verified.manifest().version();
-        info!(%version, "snapshot in force");
-        let in_force = InForce { verified, since: now.at, floor_rebuilt: false };
+    fn swap(&mut self, verified: Verified<Arc<[u8]>>, admission: Admission, now: &Now) {
+        // Only a manifest that is newer than the guess says what is newest.
+        if self.floor_rebuilt && admission != Admission::Same {
+            self.floor_rebuilt = self.disk.remove(Path::new(FLOOR_REBUILT)).is_err();
+        }
+        info!(version = ?verified.manifest().version(), "snapshot in force");
+        let floor_rebuilt = self.floor_rebuilt;
+        let in_force = InForce { verified, since: now.at, floor_rebuilt };
         self.in_force.send_replace(Some(Arc::new(in_force)));
     }
 
@@ -380,5 +410,7 @@ fn make_private(dir: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
 }
 
+#[cfg(test)]
+pub(crate) mod testing;
 #[cfg(test)]
 mod tests;

@@ -87,10 +87,24 @@ struct Target<B> {
 
 #[derive(Debug)]
 enum Stage<B> {
-    Listing { bytes: B, have: Bits },
-    Beginning { list: HashList<B>, not_before: Millis, told: bool },
-    Fetching { list: HashList<B>, have: Bits },
-    Checking { list: HashList<B>, not_before: Millis, told: bool },
+    Listing {
+        bytes: B,
+        have: Bits,
+    },
+    Beginning {
+        list: HashList<B>,
+        not_before: Millis,
+        told: bool,
+    },
+    Fetching {
+        list: HashList<B>,
+        have: Bits,
+    },
+    Checking {
+        list: HashList<B>,
+        not_before: Millis,
+        told: bool,
+    },
     /// Only while one stage turns into the next.
     Turning,
 }
@@ -311,8 +325,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
     /// The store could not do what [`Output::Begin`] or [`Output::Check`] said, and may do so later.
     pub fn not_now(&mut self, now: Millis) {
         let Some(target) = &mut self.target else { return };
-        if let Stage::Beginning { not_before, told, .. } | Stage::Checking { not_before, told, .. } =
-            &mut target.stage
+        if let Stage::Beginning { not_before, told, .. }
+        | Stage::Checking { not_before, told, .. } = &mut target.stage
         {
             *not_before = now.plus(STORE_PAUSE_MS);
             *told = false;
@@ -437,9 +451,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
         match &self.stage {
             Stage::Listing { have, .. } => {
                 let pieces = chunks.div_ceil(HASHES_A_PIECE);
-                let _ = have
-                    .missing(pieces)
-                    .all(|piece| window.want(GroupTopic::List { root, piece }));
+                let _ =
+                    have.missing(pieces).all(|piece| window.want(GroupTopic::List { root, piece }));
             }
             Stage::Fetching { have, .. } => {
                 let _ = have
@@ -492,13 +505,18 @@ impl fmt::Display for Dropped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Altered => f.write_str("not the bytes that were signed; asking again"),
-            Self::Fork => f.write_str("another snapshot under the version being fetched; compare what was published"),
+            Self::Fork => f.write_str(
+                "another snapshot under the version being fetched; compare what was published",
+            ),
             Self::Known => f.write_str("already here"),
             Self::NotAskedFor => f.write_str("nothing asked for it"),
             Self::Older => f.write_str("a newer snapshot is being fetched"),
             Self::RefusedBefore => f.write_str("this snapshot was refused; publish a newer one"),
             Self::TooManyChunks { chunks } => {
-                write!(f, "{chunks} chunks, and a gateway takes {MAX_CHUNKS}; publish larger chunks")
+                write!(
+                    f,
+                    "{chunks} chunks, and a gateway takes {MAX_CHUNKS}; publish larger chunks"
+                )
             }
         }
     }

@@ -179,7 +179,8 @@ impl Cache {
 }
 
 fn last_number(tree: &sled::Tree) -> sled::Result<u64> {
-    let last = tree.last()?.and_then(|(key, _)| key.as_ref().try_into().ok().map(u64::from_be_bytes));
+    let last =
+        tree.last()?.and_then(|(key, _)| key.as_ref().try_into().ok().map(u64::from_be_bytes));
 
     Ok(last.unwrap_or(0))
 }
@@ -205,9 +206,8 @@ mod tests {
     #[test]
     fn a_damaged_cache_is_set_aside_and_made_anew() {
         let dir = tempfile::tempdir().unwrap();
-        fs::create_dir_all(dir.path().join("policy")).unwrap();
+        drop(Cache::open(dir.path().into()));
         fs::write(dir.path().join("policy/conf"), b"rubbish").unwrap();
-        fs::write(dir.path().join("policy/db"), [0xff; 3]).unwrap();
 
         let (mut cache, problem) = Cache::open(dir.path().into());
 

@@ -111,7 +111,13 @@ impl Disk {
         Ok(file)
     }
 
-    pub(super) fn write_at(&self, file: &File, path: &Path, at: u64, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn write_at(
+        &self,
+        file: &File,
+        path: &Path,
+        at: u64,
+        bytes: &[u8],
+    ) -> io::Result<()> {
         self.before(Step::Write { path, at, bytes })?;
         file.write_all_at(bytes, at)
     }
@@ -145,7 +151,10 @@ impl Disk {
         if read as u64 > most {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidData,
-                format!("`{}` is longer than {most} bytes; it was not written by the agent", path.display()),
+                format!(
+                    "`{}` is longer than {most} bytes; it was not written by the agent",
+                    path.display()
+                ),
             ));
         }
 
@@ -199,7 +208,8 @@ mod tests {
             Disk::new(dir.path().into(), None).replace(path, b"old").unwrap();
             let left = AtomicUsize::new(last);
             let watcher: Watcher = Arc::new(move |_| {
-                let go = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+                let go =
+                    left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
                 go.map(drop).map_err(|_| io::Error::other("the power is out"))
             });
             let done = Disk::new(dir.path().into(), Some(watcher)).replace(path, b"longer");

@@ -39,11 +39,13 @@ pub struct InSlot {
 /// A state folder as it is.
 #[derive(Debug)]
 pub struct Look {
-    /// The newest key set.
-    pub keys: KeySet,
-    /// The floor, where it can be read.
-    pub floor: Option<Floor>,
-    /// Both slots.
+    /// Every key set held, the newest last.
+    pub keys: Vec<KeySet>,
+    /// The floor, or what it would be made anew as.
+    pub floor: Floor,
+    /// Whether the floor was there.
+    pub floor_state: FloorState,
+    /// The slots that hold anything.
     pub slots: Vec<InSlot>,
     /// What is wrong.
     pub problems: Vec<String>,
@@ -68,8 +70,13 @@ pub(super) fn load(disk: &Disk, place: &Place) -> Result<Loaded, OpenFailed> {
         problems.push(error.to_string());
         None
     });
-    let mut loaded =
-        Loaded { keys, floor: Floor::default(), floor_state: FloorState::Kept, in_force: None, problems };
+    let mut loaded = Loaded {
+        keys,
+        floor: Floor::default(),
+        floor_state: FloorState::Kept,
+        in_force: None,
+        problems,
+    };
     match found {
         Some(floor) => {
             loaded.floor = floor;
@@ -82,23 +89,17 @@ pub(super) fn load(disk: &Disk, place: &Place) -> Result<Loaded, OpenFailed> {
 }
 
 pub(super) fn look(disk: &Disk, place: &Place) -> Result<Look, OpenFailed> {
-    let (keys, mut problems) = key_sets(disk, place)?;
-    let floor = read_floor(disk).unwrap_or_else(|error| {
-        problems.push(error.to_string());
-        None
-    });
+    let Loaded { keys, floor, floor_state, in_force, problems } = load(disk, place)?;
     let slots = Slot::BOTH.into_iter().filter_map(|slot| {
         let manifest = read_manifest(disk, place, &keys, slot)?;
-        let named = floor.is_some_and(|floor| manifest.as_ref().is_ok_and(|m| names(&floor, m)));
+        let served = in_force.as_ref().is_some_and(|(in_force, _)| *in_force == slot);
+        let named = served || manifest.as_ref().is_ok_and(|manifest| names(&floor, manifest));
         let content = manifest.and_then(|manifest| open(disk, slot, &manifest));
-        let name = slot.dir().rsplit('/').next().unwrap_or_default();
 
-        Some(InSlot { name, named, content })
+        Some(InSlot { name: slot.name(), named, content })
     });
-    let slots = slots.collect();
-    let newest = keys.into_iter().next_back().ok_or(OpenFailed::Anchor(gateward_core::trust::Refused::UnknownFormat))?;
 
-    Ok(Look { keys: newest, floor, slots, problems })
+    Ok(Look { slots: slots.collect(), keys, floor, floor_state, problems })
 }
 
 impl Loaded {
@@ -120,7 +121,8 @@ impl Loaded {
         let mut reasons = Vec::new();
         for slot in Slot::BOTH {
             match read_manifest(disk, place, &self.keys, slot) {
-                Some(Ok(manifest)) if names(&floor, &manifest) => match open(disk, slot, &manifest) {
+                Some(Ok(manifest)) if names(&floor, &manifest) => match open(disk, slot, &manifest)
+                {
                     Ok(verified) => {
                         self.in_force = Some((slot, verified));
                         return;
@@ -164,7 +166,8 @@ impl Loaded {
         }
         self.floor_state = if anything { FloorState::Rebuilt } else { FloorState::First };
         if anything {
-            self.problems.push("the floor was lost and was made anew; a newer manifest settles it".into());
+            self.problems
+                .push("the floor was lost and was made anew; a newer manifest settles it".into());
         }
         self.in_force = best;
     }
@@ -197,7 +200,8 @@ fn key_sets(disk: &Disk, place: &Place) -> Result<(Vec<KeySet>, Vec<String>), Op
 /// None where there is none; an error where it is not one.
 fn read_floor(disk: &Disk) -> io::Result<Option<Floor>> {
     let Some(bytes) = disk.read(Path::new(FLOOR), MAX_FLOOR)? else { return Ok(None) };
-    let damaged = |refused| io::Error::new(io::ErrorKind::InvalidData, format!("`{FLOOR}`: {refused}"));
+    let damaged =
+        |refused| io::Error::new(io::ErrorKind::InvalidData, format!("`{FLOOR}`: {refused}"));
 
     Floor::decode(&bytes).map(Some).map_err(damaged)
 }

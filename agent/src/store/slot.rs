@@ -35,6 +35,13 @@ impl Slot {
         }
     }
 
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::A => "a",
+            Self::B => "b",
+        }
+    }
+
     pub(super) const fn dir(self) -> &'static str {
         match self {
             Self::A => "snapshot/a",
@@ -65,7 +72,11 @@ impl Slot {
     }
 
     /// Reads the file once and checks everything about it.
-    pub(super) fn open(self, disk: &Disk, manifest: &Manifest) -> Result<Verified<Arc<[u8]>>, Unusable> {
+    pub(super) fn open(
+        self,
+        disk: &Disk,
+        manifest: &Manifest,
+    ) -> Result<Verified<Arc<[u8]>>, Unusable> {
         let bytes = disk.read_whole(&self.file(), manifest.file_len()).map_err(Unusable::Io)?;
         let bytes = bytes.ok_or(Unusable::Refused(snapshot::Refused::Length))?;
 
@@ -121,7 +132,7 @@ impl Incoming {
         let mut kept = Vec::new();
         for index in 0..manifest.chunk_count() {
             let hinted = hint.as_ref().is_none_or(|bits| has(bits, index));
-            if (same && hinted && incoming.holds(list, index)?)
+            if (same && hinted && incoming.holds(list, index))
                 || incoming.take_over(disk, list, index, in_force)?
             {
                 add(&mut incoming.written, index);
@@ -132,11 +143,12 @@ impl Incoming {
         Ok((incoming, kept))
     }
 
-    fn holds<B: AsRef<[u8]>>(&self, list: &HashList<B>, index: u32) -> io::Result<bool> {
+    fn holds<B: AsRef<[u8]>>(&self, list: &HashList<B>, index: u32) -> bool {
         let mut chunk = vec![0; list.chunk_len(index).unwrap_or(0) as usize];
-        self.file.read_exact_at(&mut chunk, self.offset(index))?;
+        // What cannot be read is fetched again.
+        let read = self.file.read_exact_at(&mut chunk, self.offset(index));
 
-        Ok(list.accepts(index, &chunk))
+        read.is_ok() && list.accepts(index, &chunk)
     }
 
     /// Takes a chunk over from the snapshot in force where nothing in it changed.
@@ -149,7 +161,9 @@ impl Incoming {
     ) -> io::Result<bool> {
         let start = usize::try_from(self.offset(index)).unwrap_or(usize::MAX);
         let end = start.saturating_add(list.chunk_len(index).unwrap_or(0) as usize);
-        let Some(chunk) = in_force.and_then(|bytes| bytes.get(start..end)) else { return Ok(false) };
+        let Some(chunk) = in_force.and_then(|bytes| bytes.get(start..end)) else {
+            return Ok(false);
+        };
         if !list.accepts(index, chunk) {
             return Ok(false);
         }

@@ -32,7 +32,9 @@ impl Bits {
         let words = self.0.iter().zip((0..).step_by(64)).filter(|(word, _)| **word != u64::MAX);
 
         words
-            .flat_map(|(word, first)| (first..first + 64).filter(move |n| word >> (n % 64) & 1 == 0))
+            .flat_map(|(word, first)| {
+                (first..first + 64).filter(move |n| word >> (n % 64) & 1 == 0)
+            })
             .take_while(move |number| *number < end)
     }
 }

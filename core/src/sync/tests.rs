@@ -8,8 +8,8 @@ use std::vec::Vec;
 use proptest::prelude::*;
 
 use super::*;
-use crate::snapshot::chunk;
 use crate::name::Uuid;
+use crate::snapshot::chunk;
 use crate::time::UnixSeconds;
 use crate::trust::sign::{KeyDraft, KeySetDraft, ManifestDraft};
 use crate::trust::{Audience, KeySet, SigningKey};
@@ -398,19 +398,23 @@ impl World {
                 Output::Begin => {
                     let root = self.machine.target().unwrap().root().short();
                     self.lists.insert(root);
-                    let kept: Vec<u32> = self.disk.entry(root).or_default().keys().copied().collect();
+                    let kept: Vec<u32> =
+                        self.disk.entry(root).or_default().keys().copied().collect();
                     self.machine.begun(kept.into_iter(), self.now);
                 }
                 Output::Check => self.check(),
                 Output::Subscribe(topics) => self.subscribe(&topics),
-                Output::Unsubscribe(topics) => self.subscribed.retain(|what| !topics.contains(what)),
+                Output::Unsubscribe(topics) => {
+                    self.subscribed.retain(|what| !topics.contains(what))
+                }
             }
         }
     }
 
     fn check(&mut self) {
         let target = self.machine.target().unwrap();
-        let bytes: Vec<u8> = self.disk[&target.root().short()].values().flatten().copied().collect();
+        let bytes: Vec<u8> =
+            self.disk[&target.root().short()].values().flatten().copied().collect();
         assert_eq!(chunk::root_of(&bytes, target.chunk_log2()), Some(target.root()));
         self.in_force = target.version().number;
         self.machine.settled(Settled::InForce, self.now);

@@ -1,0 +1,163 @@
+//! Those who sign, for tests of the store and of the sync task.
+
+use gateward_core::name::Uuid;
+use gateward_core::permission::PermissionSet;
+use gateward_core::principal::PrincipalKind;
+use gateward_core::snapshot::build::{Contents, PrincipalEntry, Scope, TokenEntry, VerifierLen};
+use gateward_core::snapshot::chunk::{self, HashList};
+use gateward_core::time::{End, UnixSeconds};
+use gateward_core::trust::sign::{self, KeyDraft, KeySetDraft, ManifestDraft};
+use gateward_core::trust::{Audience, KeyId, Manifest, SigningKey};
+
+pub(crate) const ACCOUNT: Uuid = Uuid([0x11; 16]);
+pub(crate) const GROUP: &str = "plant-7";
+pub(crate) const T0: UnixSeconds = UnixSeconds(1_800_000_000);
+
+const CHUNK_LOG2: u8 = 12;
+const ROOT_ROLE: u8 = 1;
+
+/// The keys of one account.
+pub(crate) struct Authority {
+    root: SigningKey,
+    /// Signs snapshots, by epoch from 1.
+    snapshot: [SigningKey; 2],
+}
+
+/// A snapshot as it is published.
+pub(crate) struct Published {
+    pub(crate) envelope: Vec<u8>,
+    pub(crate) file: Vec<u8>,
+}
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let key = |seed| SigningKey::from_bytes(&[seed; 32]);
+
+        Self { root: key(1), snapshot: [key(2), key(3)] }
+    }
+
+    /// The key set of enrolment.
+    pub(crate) fn key_set(&self) -> Vec<u8> {
+        self.key_set_of(1, Vec::new())
+    }
+
+    /// The key set of epoch 2, which says that the snapshot key of epoch 1 is compromised.
+    pub(crate) fn key_set_after_theft(&self) -> Vec<u8> {
+        self.key_set_of(2, vec![KeyId::of(self.snapshot[0].verifying_key().as_bytes())])
+    }
+
+    fn key_set_of(&self, epoch: u32, compromised: Vec<KeyId>) -> Vec<u8> {
+        let signer = &self.snapshot[epoch as usize - 1];
+        let key = |key: &SigningKey, roles| KeyDraft {
+            public: key.verifying_key().to_bytes(),
+            roles,
+            audiences: None,
+        };
+        let draft = KeySetDraft {
+            account: ACCOUNT,
+            epoch,
+            issued_at: T0.plus(u64::from(epoch)),
+            expires: T0.plus(365 * 86_400),
+            thresholds: [1; 4],
+            required: [1; 4],
+            keys: vec![key(&self.root, ROOT_ROLE), key(signer, 0b1110)],
+            retired: Vec::new(),
+            compromised,
+        };
+
+        draft.sign(&[&self.root]).unwrap()
+    }
+
+    /// A snapshot with this many tokens, under the first key set.
+    pub(crate) fn publish(&self, version: u64, tokens: usize) -> Published {
+        let file = contents(tokens).compile(VerifierLen::Full).unwrap();
+        self.sign(1, version, T0.plus(version), file)
+    }
+
+    /// The same snapshot, signed again later.
+    pub(crate) fn refresh(&self, version: u64, of: &Published, seconds: u64) -> Published {
+        self.sign(1, version, T0.plus(version + seconds), of.file.clone())
+    }
+
+    /// A manifest under the key set of `epoch`.
+    pub(crate) fn sign(
+        &self,
+        epoch: u32,
+        version: u64,
+        issued_at: UnixSeconds,
+        file: Vec<u8>,
+    ) -> Published {
+        let draft = ManifestDraft {
+            account: ACCOUNT,
+            audience: Audience::of(ACCOUNT, GROUP),
+            keyset: epoch,
+            version,
+            issued_at,
+            stale_after: 86_400,
+            expires_after: 7 * 86_400,
+            file_len: u32::try_from(file.len()).unwrap(),
+            chunk_log2: CHUNK_LOG2,
+            root: chunk::root_of(&file, CHUNK_LOG2).unwrap(),
+            revoked_counter: 0,
+            allow_observe: false,
+            allow_drop: false,
+            deltas: Vec::new(),
+        };
+        let envelope = draft.sign(&[&self.snapshot[epoch as usize - 1]]).unwrap();
+
+        Published { envelope, file }
+    }
+}
+
+impl Published {
+    /// What is retained on the topic `manifest`.
+    pub(crate) fn message(&self) -> Vec<u8> {
+        sign::message(&self.envelope, &[]).unwrap()
+    }
+
+    pub(crate) fn list(&self, manifest: &Manifest) -> HashList<Vec<u8>> {
+        HashList::check(self.hashes(), manifest).unwrap()
+    }
+
+    pub(crate) fn hashes(&self) -> Vec<u8> {
+        chunk::leaves(&self.file, CHUNK_LOG2).flatten().collect()
+    }
+
+    pub(crate) fn root(&self) -> [u8; 8] {
+        chunk::root_of(&self.file, CHUNK_LOG2).unwrap().short()
+    }
+
+    pub(crate) fn chunk(&self, index: u32) -> &[u8] {
+        self.file.chunks(1 << CHUNK_LOG2).nth(index as usize).unwrap()
+    }
+}
+
+/// One user with that many tokens, in a division of its own.
+fn contents(tokens: usize) -> Contents {
+    let division = Uuid([0x22; 16]);
+    let user = PrincipalEntry {
+        id: Uuid([0x33; 16]),
+        name: "ana.ruiz".into(),
+        kind: PrincipalKind::User,
+        disabled: false,
+        no_iot_access: false,
+        permissions: PermissionSet::default(),
+        scope: Scope::Only([division].into()),
+        end: End::NEVER,
+    };
+    let token = |number: u64| {
+        // Spread like drawn ids; an odd factor repeats none.
+        let id = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mut verifier = [0; 32];
+        verifier[..8].copy_from_slice(&id.to_le_bytes());
+        (id, TokenEntry { principal: 1, disabled: false, end: End::NEVER, verifier })
+    };
+
+    Contents {
+        account: ACCOUNT,
+        divisions: [(division, "plant-7".into())].into(),
+        principals: [(1, user)].into(),
+        tokens: (0..tokens as u64).map(token).collect(),
+        ..Contents::default()
+    }
+}
