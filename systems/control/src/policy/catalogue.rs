@@ -130,7 +130,13 @@ impl Catalogue {
         ids.iter().filter_map(|id| self.known(fields, key, id)).collect()
     }
 
-    fn known(&self, fields: &mut Fields<'_>, key: &str, id: &Text) -> Option<Permission> {
+    /// Returns the permission called `id`; that there is none is noted.
+    pub(super) fn known(
+        &self,
+        fields: &mut Fields<'_>,
+        key: &str,
+        id: &Text,
+    ) -> Option<Permission> {
         let permission = self.find(&id.text);
         if permission.is_none() {
             let known: Vec<&str> = CATALOGUE

@@ -5,13 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gateward_core::name::Uuid;
 use gateward_core::permission::{BUILTIN_ROLES, PermissionSet};
+use gateward_core::route::{ResourceKind, resource_id};
 use gateward_core::snapshot::build::Scope;
 
 use super::catalogue::Catalogue;
 use super::fields::{Fields, Text, bad_token, is_token};
 use super::folder::Root;
 use super::mistake::{Mistakes, Place};
-use super::routes::RESOURCE_KINDS;
 
 /// Whose policy it is.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -276,16 +276,18 @@ pub struct Resource {
 }
 
 pub(super) fn resources(root: &Root, known: &[Division], mistakes: &mut Mistakes) -> Vec<Resource> {
+    let kinds = [ResourceKind::ENROLLMENT_PROFILE, ResourceKind::POLICY]
+        .map(|kind| (kind.name(), kind.byte()));
     let mut seen = BTreeMap::new();
     let mut resources = Vec::new();
     for (place, table) in root.many("resources", mistakes) {
         let mut fields = Fields::new("resources", place, table, mistakes);
-        let kind = fields.word("kind", &RESOURCE_KINDS);
+        let kind = fields.word("kind", &kinds);
         if kind.is_none() {
             fields.wrong(place, "kind", "must say what it is, such as \"enrollment_profile\"");
         }
         let text = fields.required("id", "give it its id");
-        let id = Uuid::parse(text.text.strip_prefix("IOT_").unwrap_or(&text.text));
+        let id = resource_id(&text.text);
         if id.is_none() {
             let what = format!("`{}` is not a UUID, nor IOT_ and a UUID", text.text.escape_debug());
             fields.wrong(text.place, "id", what);

@@ -1,0 +1,164 @@
+//! The keys of an account: who may sign key sets, manifests, beacons and receipts.
+//!
+//! `keys/keyset-N` is public, one file for each epoch. The private halves are under `private/`, one
+//! file a key; the root keys belong in places of their own, because a threshold of two is only as
+//! good as the distance between them.
+
+mod make;
+
+pub use make::{Made, NewAccount, NotMade, init};
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gateward_core::name::{Hex, Uuid};
+use gateward_core::trust::{KeySet, Refused, Role, SigningKey};
+use zeroize::Zeroizing;
+
+use crate::secret::{self, Problem, Unusable};
+use crate::whole;
+
+/// The folder of the private halves.
+pub const PRIVATE: &str = "private";
+/// The folder of the key sets.
+pub const KEYS: &str = "keys";
+
+const FORMAT: &str = "gateward-key 1";
+/// Longer than any key set.
+const MAX_KEY_SET: usize = 64 * 1024;
+
+/// Returns the word for a role in the files of its keys.
+#[must_use]
+pub const fn role_name(role: Role) -> &'static str {
+    match role {
+        Role::Root => "root",
+        Role::Snapshot => "snapshot",
+        Role::Beacon => "beacon",
+        Role::Collector => "collector",
+    }
+}
+
+/// Every key set of an account since the first, each verified with the one before.
+#[derive(Clone, Debug)]
+pub struct Chain {
+    envelopes: Vec<Vec<u8>>,
+    sets: Vec<KeySet>,
+    newest: KeySet,
+}
+
+/// Why there is no chain of key sets.
+#[derive(Debug, thiserror::Error)]
+pub enum NoChain {
+    /// A key set is not the one that belongs there.
+    #[error("`{}`: {refused}; restore the file from a backup", path.display())]
+    Refused {
+        /// Its file.
+        path: PathBuf,
+        /// What is wrong with it.
+        refused: Refused,
+    },
+    /// A file cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] whole::Failed),
+}
+
+impl Chain {
+    /// Reads the key sets in the policy folder `dir`.
+    ///
+    /// # Errors
+    ///
+    /// The first one is missing, or one does not follow from those before.
+    pub fn load(dir: &Path, account: Uuid) -> Result<Self, NoChain> {
+        let path = set_path(dir, 1);
+        let first = fs::read(&path).map_err(whole::Failed::new("read", &path))?;
+        let refused = |path: &Path| {
+            let path = path.to_owned();
+            move |refused| NoChain::Refused { path, refused }
+        };
+        let mut newest = KeySet::anchor(&first, account).map_err(refused(&path))?;
+        let (mut envelopes, mut sets) = (vec![first], vec![newest.clone()]);
+        loop {
+            let path = set_path(dir, newest.epoch().saturating_add(1));
+            let envelope = match fs::read(&path) {
+                Ok(envelope) if envelope.len() <= MAX_KEY_SET => envelope,
+                Ok(_) => return Err(refused(&path)(Refused::TooLong)),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => break,
+                Err(error) => return Err(whole::Failed::new("read", &path)(error).into()),
+            };
+            newest = newest.follow(&envelope).map_err(refused(&path))?;
+            sets.push(newest.clone());
+            envelopes.push(envelope);
+        }
+
+        Ok(Self { envelopes, sets, newest })
+    }
+
+    /// Returns the key set that counts.
+    #[must_use]
+    pub const fn newest(&self) -> &KeySet {
+        &self.newest
+    }
+
+    /// Returns the signed key sets, the first one first.
+    #[must_use]
+    pub fn envelopes(&self) -> &[Vec<u8>] {
+        &self.envelopes
+    }
+
+    /// Returns the key sets, the first one first.
+    #[must_use]
+    pub fn sets(&self) -> &[KeySet] {
+        &self.sets
+    }
+
+    /// Returns the newest signed key set: what a gateway is given at enrolment.
+    #[must_use]
+    pub fn anchor(&self) -> &[u8] {
+        self.envelopes.last().map_or(&[], Vec::as_slice)
+    }
+}
+
+/// Returns where the key set of an epoch is.
+#[must_use]
+pub fn set_path(dir: &Path, epoch: u32) -> PathBuf {
+    dir.join(KEYS).join(format!("keyset-{epoch}"))
+}
+
+/// Returns where the private key of a role is; root keys are wherever [`init`] put them.
+#[must_use]
+pub fn secret_path(dir: &Path, role: Role) -> PathBuf {
+    dir.join(PRIVATE).join(format!("{}.key", role_name(role)))
+}
+
+/// Reads the private key of `role` in the policy folder `dir`.
+///
+/// # Errors
+///
+/// The file cannot be used, or others can read it.
+pub fn signing_key(dir: &Path, role: Role) -> Result<SigningKey, Unusable> {
+    let path = secret_path(dir, role);
+    let text = secret::read(&path)?;
+
+    parse(&text, role)
+        .ok_or(Problem::Unlike { expected: "the three lines of a key of this role" })
+        .map_err(|problem| Unusable::one(&path, problem))
+}
+
+fn parse(text: &str, role: Role) -> Option<SigningKey> {
+    let mut lines = text.lines();
+    let format = lines.next()?;
+    let named = lines.next()?.strip_prefix("role ")?;
+    let key = secret::hex::<32>(lines.next()?.strip_prefix("key ")?)?;
+    let right = format == FORMAT && named == role_name(role) && lines.next().is_none();
+
+    right.then(|| SigningKey::from_bytes(&key))
+}
+
+fn text(key: &SigningKey, role: Role) -> Zeroizing<String> {
+    let bytes = Zeroizing::new(key.to_bytes());
+
+    Zeroizing::new(format!("{FORMAT}\nrole {}\nkey {}\n", role_name(role), Hex(&*bytes)))
+}
+
+#[cfg(test)]
+mod tests;
