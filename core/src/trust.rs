@@ -29,6 +29,7 @@ mod keys;
 pub mod manifest;
 mod receipt;
 mod refused;
+mod role;
 #[cfg(any(test, feature = "build"))]
 pub mod sign;
 mod wire;
@@ -38,10 +39,11 @@ pub use ed25519_dalek::{SigningKey, VerifyingKey};
 pub use envelope::{Kind, MAX_ENVELOPE, MAX_SIGNATURES};
 pub use floor::{Admission, FLOOR_LEN, Floor, MAX_AHEAD};
 pub use gateway::{Checkpoint, SEALED_LEN, Status, TooSmall};
-pub use keys::{Algorithm, Key, KeyId, KeySet, MAX_AUDIENCES, MAX_KEYS, MAX_REVOKED_KEYS, Role};
+pub use keys::{Key, KeySet, MAX_AUDIENCES, MAX_KEYS, MAX_REVOKED_KEYS};
 pub use manifest::{DeltaRef, Manifest};
 pub use receipt::Receipt;
 pub use refused::Refused;
+pub use role::{Algorithm, KeyId, Role};
 
 /// A group of gateways that gets the same snapshot.
 #[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]

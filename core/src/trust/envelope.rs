@@ -9,7 +9,8 @@ use ed25519_dalek::{Signature, VerifyingKey};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-use super::keys::{Algorithm, Key, KeyId};
+use super::keys::Key;
+use super::role::{Algorithm, KeyId};
 use super::{Refused, wire};
 
 /// No envelope has more bytes: a key set of post-quantum keys, with their signatures, fits.

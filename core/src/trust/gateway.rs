@@ -10,7 +10,7 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::{Envelope, Kind, Signed};
-use super::keys::{Algorithm, KeyId};
+use super::role::{Algorithm, KeyId};
 use super::{GatewayId, Incarnation, Refused, wire};
 use crate::audit::Head;
 use crate::name::Uuid;

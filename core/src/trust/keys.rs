@@ -8,11 +8,11 @@
 use ed25519_dalek::VerifyingKey;
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::envelope::{Envelope, Kind, MAX_SIGNATURES};
+use super::role::{Algorithm, KeyId, Role};
 use super::{Audience, Manifest, Refused, wire};
-use crate::name::{Hex, Uuid};
+use crate::name::Uuid;
 use crate::time::UnixSeconds;
 
 /// The most keys in a set.
@@ -21,78 +21,6 @@ pub const MAX_KEYS: usize = 16;
 pub const MAX_AUDIENCES: usize = 8;
 /// The most ids in each of the lists of retired and compromised keys.
 pub const MAX_REVOKED_KEYS: usize = 32;
-
-/// What a key may sign.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[repr(u8)]
-pub enum Role {
-    /// The next key set.
-    Root = 0,
-    /// Manifests and revocation lists.
-    Snapshot = 1,
-    /// Beacons.
-    Beacon = 2,
-    /// Receipts.
-    Collector = 3,
-}
-
-impl Role {
-    /// Every role, in the order of the numbers.
-    pub const ALL: [Self; 4] = [Self::Root, Self::Snapshot, Self::Beacon, Self::Collector];
-
-    /// Returns the bit of the role in a key's roles.
-    #[must_use]
-    pub const fn bit(self) -> u8 {
-        1 << self as u8
-    }
-
-    fn of<T: Copy + Default>(self, places: &[T; 4]) -> T {
-        places.get(self as usize).copied().unwrap_or_default()
-    }
-}
-
-/// A signature algorithm.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[repr(u8)]
-pub enum Algorithm {
-    /// Ed25519 (RFC 8032), verified strictly; always required.
-    Ed25519 = 1,
-    /// ML-DSA-65 (FIPS 204), which this build does not have.
-    MlDsa65 = 2,
-}
-
-impl Algorithm {
-    /// Returns the bit of the algorithm in what a role requires.
-    #[must_use]
-    pub const fn bit(self) -> u8 {
-        1 << (self as u8 - 1)
-    }
-}
-
-/// The first 8 bytes of SHA-256(public key).
-#[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
-#[serde(transparent)]
-pub struct KeyId(pub [u8; 8]);
-
-impl KeyId {
-    /// Returns the id of a public key.
-    #[must_use]
-    pub fn of(public: &[u8]) -> Self {
-        Self(super::first(Sha256::new_with_prefix(public)))
-    }
-}
-
-impl core::fmt::Display for KeyId {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        Hex(&self.0).fmt(f)
-    }
-}
-
-impl core::fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        Hex(&self.0).fmt(f)
-    }
-}
 
 /// A payload as postcard frames it.
 #[derive(Deserialize, Serialize)]

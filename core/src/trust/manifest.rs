@@ -7,7 +7,8 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::{Envelope, Kind, MAX_ENVELOPE, MAX_SIGNATURES};
-use super::keys::{KeyId, KeySet, Role};
+use super::keys::KeySet;
+use super::role::{KeyId, Role};
 use super::{Audience, Refused, Root, Version, wire};
 use crate::name::Uuid;
 use crate::snapshot::MAX_FILE;

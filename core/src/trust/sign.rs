@@ -13,9 +13,10 @@ use ed25519_dalek::ed25519::signature::MultipartSigner;
 use serde::Serialize;
 
 use super::envelope::{Envelope, Kind, Signed};
-use super::keys::{self, Algorithm, KeyId};
+use super::keys;
 use super::manifest::{self, DeltaRef};
 use super::receipt;
+use super::role::{Algorithm, KeyId};
 use super::{Audience, GatewayId, Incarnation, Root, wire};
 use crate::audit::Head;
 use crate::name::Uuid;
