@@ -12,11 +12,16 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+mod gate;
 pub mod identity;
 pub mod journal;
 pub mod link;
 mod notify;
+pub mod now;
+pub mod store;
 mod supervisor;
+pub mod sync;
 mod trace;
+pub mod upload;
 
 pub use crate::supervisor::Stopped;

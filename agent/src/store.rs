@@ -84,6 +84,7 @@ pub struct Store {
     /// Never empty; ascending by epoch, the newest last.
     keys: Vec<KeySet>,
     floor: Floor,
+    floor_told: watch::Sender<Floor>,
     floor_rebuilt: bool,
     slot: Slot,
     incoming: Option<Incoming>,
@@ -134,6 +135,7 @@ impl Store {
             place,
             keys,
             floor,
+            floor_told: watch::Sender::new(floor),
             floor_rebuilt,
             slot,
             incoming: None,
@@ -193,6 +195,12 @@ impl Store {
     #[must_use]
     pub const fn floor(&self) -> &Floor {
         &self.floor
+    }
+
+    /// Follows the floor.
+    #[must_use]
+    pub fn follow_floor(&self) -> watch::Receiver<Floor> {
+        self.floor_told.subscribe()
     }
 
     /// Checks a manifest and whether it may follow what was accepted.
@@ -377,6 +385,7 @@ impl Store {
     fn write_floor(&mut self, floor: Floor) -> io::Result<()> {
         self.disk.replace(Path::new(FLOOR), floor.encode().as_ref())?;
         self.floor = floor;
+        self.floor_told.send_replace(floor);
 
         Ok(())
     }

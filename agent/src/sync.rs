@@ -3,6 +3,7 @@
 //! There is no protocol in this file: it waits for the next thing to happen, tells the machine, and
 //! does what the machine says. It reads and writes files, so it runs on a thread that may block.
 
+use core::fmt;
 use std::io;
 use std::sync::Arc;
 
@@ -10,9 +11,9 @@ use bytes::Bytes;
 use gateward_core::name::Uuid;
 use gateward_core::snapshot;
 use gateward_core::sync::{CatchUp, Dropped, HASHES_A_PIECE, MAX_CHUNKS, Output, Settled, Topics};
-use gateward_core::time::Millis;
-use gateward_core::topic::{GroupTopic, GroupTopics};
-use gateward_core::trust::{Admission, Manifest, Now, Refused, Root, Version, manifest};
+use gateward_core::time::{Millis, UnixSeconds};
+use gateward_core::topic::{GroupTopic, GroupTopics, Topic};
+use gateward_core::trust::{Admission, Floor, Manifest, Now, Refused, Root, Version, manifest};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
@@ -23,7 +24,7 @@ use crate::store::{NotAdmitted, NotStored, Store};
 
 mod status;
 
-pub use status::{Audit, Standing};
+pub use status::Standing;
 
 /// How often the signed status is published where nothing changes.
 const STATUS_EVERY_MS: u64 = 5 * 60 * 1000;
@@ -60,6 +61,16 @@ impl Ask for link::Handle {
             .inspect_err(|error| debug!(%error, "status not published"))
             .is_ok()
     }
+}
+
+/// Tells the time that is believed (TRUST section 4).
+pub trait Timekeeper: fmt::Debug + Send + std::marker::Sync + 'static {
+    /// Returns the time, and how far it can be trusted.
+    fn now(&self) -> Now;
+    /// Takes over a floor that something was accepted into.
+    fn follow(&self, floor: &Floor);
+    /// Returns `floor` with how far time has come; the clock counts up to `until` at most.
+    fn kept(&self, floor: &Floor, until: UnixSeconds) -> Floor;
 }
 
 /// Something that belongs into the audit.
@@ -121,6 +132,8 @@ pub struct Parts<A> {
     pub standing: Arc<Standing>,
     /// What is kept on disk.
     pub store: Store,
+    /// The time that is believed.
+    pub time: Arc<dyn Timekeeper>,
 }
 
 /// Keeps the gateway's snapshot the newest.
@@ -209,7 +222,7 @@ impl<A: Ask> Sync<A> {
                 self.out.push(Notice::LinkDown);
                 self.pass_on(event);
             }
-            Event::Message { ref topic, ref payload, .. } => match self.topics().read(topic) {
+            Event::Message { ref topic, ref payload, .. } => match self.topics().and_then(|topics| topics.read(topic)) {
                 Some(what) => {
                     let (topic, payload) = (topic.clone(), payload.clone());
                     self.hear(what, &topic, &payload, now);
@@ -277,26 +290,25 @@ impl<A: Ask> Sync<A> {
         match self.parts.store.accept_keys(payload) {
             Ok(epoch) => {
                 info!(epoch, "key set accepted");
-                self.out.push(Notice::KeysAccepted { epoch });
                 self.machine.keys_held(epoch, now);
-                self.status_at = self.status_at.map(|_| now);
+                self.accepted(Notice::KeysAccepted { epoch }, now);
                 Ok(())
             }
-            Err(NotAdmitted::Refused(Refused::NewerKeySet { epoch })) => {
+            Err(NotAdmitted::Refused(Refused::NewerKeys(epoch))) => {
                 self.machine.keys_behind(held, epoch, now);
                 Ok(())
             }
-            Err(NotAdmitted::Refused(Refused::OldKeySet)) => Ok(()),
+            Err(NotAdmitted::Refused(Refused::OldKeys)) => Ok(()),
             Err(NotAdmitted::Refused(refused)) => Err(Unheard::Refused(refused.code())),
             Err(NotAdmitted::Io(error)) => Err(Unheard::Storage(error)),
         }
     }
 
     fn hear_manifest(&mut self, payload: &[u8], now: Millis) -> Result<(), Unheard> {
-        let (envelope, _) = manifest::split(payload)?;
-        let trusted = self.trusted();
+        let envelope = manifest::split(payload)?.envelope;
+        let trusted = self.parts.time.now();
         let (manifest, admission) = match self.parts.store.admit(envelope, &trusted) {
-            Err(Refused::NewerKeySet { epoch }) => {
+            Err(Refused::NewerKeys(epoch)) => {
                 self.machine.keys_behind(self.parts.store.keys().epoch(), epoch, now);
                 return Ok(());
             }
@@ -313,11 +325,10 @@ impl<A: Ask> Sync<A> {
     }
 
     fn refresh(&mut self, manifest: &Manifest, envelope: &[u8], now: Millis) -> Result<(), Unheard> {
-        let trusted = self.trusted();
+        let trusted = self.parts.time.now();
         match self.parts.store.refresh(manifest, envelope, &trusted) {
             Ok(()) => {
-                self.out.push(Notice::Refreshed { version: manifest.version() });
-                self.status_at = self.status_at.map(|_| now);
+                self.accepted(Notice::Refreshed { version: manifest.version() }, now);
                 Ok(())
             }
             Err(NotStored::Io(error)) => Err(Unheard::Storage(error)),
@@ -353,6 +364,10 @@ impl<A: Ask> Sync<A> {
         self.machine.kept(index, now);
 
         Ok(())
+    }
+
+    fn topics(&self) -> Option<GroupTopics<'_>> {
+        GroupTopics::new(self.parts.account, &self.parts.group)
     }
 
     /// Does what the machine says until it has nothing more to say, and what is due.
@@ -398,12 +413,11 @@ impl<A: Ask> Sync<A> {
     /// Puts the snapshot that arrived in force, or keeps the one that is.
     fn check(&mut self, now: Millis) {
         let Some(manifest) = self.machine.target().cloned() else { return };
-        let trusted = self.trusted();
+        let trusted = self.parts.time.now();
         match self.parts.store.commit(&manifest, &self.envelope, &trusted) {
             Ok(()) => {
                 let (version, root) = (manifest.version(), manifest.root());
-                self.out.push(Notice::Accepted { version, root });
-                self.status_at = self.status_at.map(|_| now);
+                self.accepted(Notice::Accepted { version, root }, now);
                 self.machine.settled(Settled::InForce, now);
             }
             Err(NotStored::Io(error)) => {
@@ -425,15 +439,77 @@ impl<A: Ask> Sync<A> {
     }
 
     fn named(&self, topics: &Topics, send: impl FnOnce(&A, &[&str])) {
-        let group = self.topics();
+        let Some(group) = self.topics() else { return };
         let names: Vec<_> = topics.iter().map(|what| group.topic(*what)).collect();
-        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        let names: Vec<&str> = names.iter().map(Topic::as_str).collect();
         send(&self.parts.ask, &names);
     }
 
     fn publish_status(&self) -> bool {
         let standing = &self.parts.standing;
+        let (Some(topic), Some(status)) = (standing.topic(), standing.sign(false)) else {
+            return true;
+        };
 
-        self.parts.ask.publish_retained(&standing.topic(), standing.sign(false))
+        self.parts.ask.publish_retained(&topic, status)
+    }
+
+    fn keep_time(&mut self) -> io::Result<()> {
+        let store = &mut self.parts.store;
+        let current = store.current().borrow().clone();
+        let until = current.map_or(UnixSeconds(0), |now| now.verified.manifest().expires_at());
+        let floor = self.parts.time.kept(store.floor(), until);
+
+        store.keep_time(floor)
+    }
+
+    /// What was accepted moves time, and belongs into the status.
+    fn accepted(&mut self, notice: Notice, now: Millis) {
+        self.parts.time.follow(self.parts.store.floor());
+        self.status_at = self.status_at.map(|_| now);
+        self.out.push(notice);
     }
 }
+
+/// Why a message changed nothing.
+enum Unheard {
+    /// It is evidence of something wrong.
+    Refused(&'static str),
+    /// It could not be kept.
+    Storage(io::Error),
+    /// It is late, or nobody asked for it.
+    Useless,
+}
+
+impl From<Refused> for Unheard {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused.code())
+    }
+}
+
+impl From<Dropped> for Unheard {
+    fn from(dropped: Dropped) -> Self {
+        match dropped {
+            Dropped::Altered => Self::Refused("altered"),
+            Dropped::Fork => Self::Refused("fork"),
+            Dropped::TooManyChunks { .. } => Self::Refused("too_many_chunks"),
+            Dropped::Known | Dropped::NotAskedFor | Dropped::Older | Dropped::RefusedBefore => {
+                Self::Useless
+            }
+        }
+    }
+}
+
+/// Why the sync task ended badly.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncFailed {
+    /// The time could not be written down at stop.
+    #[error("cannot write down the time at stop; after a restart it may be up to 10 minutes behind")]
+    KeepTime(#[source] io::Error),
+    /// It has a bug.
+    #[error("the sync task panicked")]
+    Panicked,
+}
+
+#[cfg(test)]
+mod tests;

@@ -84,6 +84,12 @@ pub(super) fn load(disk: &Disk, place: &Place) -> Result<Loaded, OpenFailed> {
         }
         None => loaded.rebuild(disk, place),
     }
+    // A key set is on disk before the floor that knows of it.
+    for keys in &loaded.keys {
+        if keys.epoch() > loaded.floor.keys {
+            loaded.floor = loaded.floor.with_keys(keys);
+        }
+    }
 
     Ok(loaded)
 }
@@ -157,9 +163,6 @@ impl Loaded {
                 }
                 Err(reason) => self.problems.push(format!("{}: {reason}", slot.dir())),
             }
-        }
-        if let Some(newest) = self.keys.last() {
-            self.floor = self.floor.with_keys(newest);
         }
         if let Some((_, verified)) = &best {
             self.floor = self.floor.with(verified.manifest());

@@ -1,0 +1,1 @@
+//! The task against a broker that is a few lines long.
