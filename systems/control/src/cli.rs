@@ -1,9 +1,13 @@
 //! The command line. Each command is a module with its arguments and a `run`; what it finds goes to
 //! stdout, everything else to stderr.
 
+mod certificate;
 mod check;
 mod compile;
 mod diff;
+mod enroll;
+mod init;
+mod keys;
 mod lists;
 mod service_user;
 mod token;
@@ -30,12 +34,21 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Issue a certificate for the broker, the control plane or the collector
+    Certificate(certificate::Args),
     /// Say what is wrong with a policy folder, or nothing
     Check(check::Args),
     /// Write the snapshot of a group of gateways
     Compile(compile::Args),
     /// Say who gains and who loses what between two snapshots or policy folders
     Diff(diff::Args),
+    /// Make everything that one gateway needs
+    Enroll(enroll::Args),
+    /// Begin an account: a policy folder with its keys
+    Init(init::Args),
+    /// Look at the keys of the account
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Add and change service users
     #[command(subcommand)]
     ServiceUser(service_user::Command),
@@ -52,9 +65,13 @@ impl Cli {
     #[must_use]
     pub fn run(self) -> Exit {
         let ended = match self.command {
+            Command::Certificate(args) => args.run(),
             Command::Check(args) => args.run(),
             Command::Compile(args) => args.run(),
             Command::Diff(args) => args.run(),
+            Command::Enroll(args) => args.run(),
+            Command::Init(args) => args.run(),
+            Command::Keys(command) => command.run(),
             Command::ServiceUser(command) => command.run(),
             Command::Token(command) => command.run(),
             Command::User(command) => command.run(),

@@ -3,6 +3,7 @@
 //! Read in the order of the work: [`accounts`] changes a folder, [`policy`] says whether all of it
 //! is right, [`compile`] turns it into bytes, [`diff`] says who gains and who loses what.
 
+pub mod access;
 pub mod accounts;
 pub mod cli;
 pub mod clock;
@@ -10,9 +11,14 @@ pub mod compile;
 pub mod day;
 pub mod diff;
 pub mod draw;
+pub mod enroll;
 pub mod exit;
 mod extension;
+pub mod keys;
+pub mod lock;
+pub mod pki;
 pub mod policy;
+pub mod secret;
 #[cfg(test)]
 mod testing;
 pub mod whole;

@@ -38,7 +38,9 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(NotLocked::Busy),
-            Err(TryLockError::Error(error)) => Err(whole::Failed::new("locked", path)(error).into()),
+            Err(TryLockError::Error(error)) => {
+                Err(whole::Failed::new("locked", path)(error).into())
+            }
         }
     }
 }

@@ -7,10 +7,12 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use gateward_core::name::Uuid;
 use gateward_core::time::UnixSeconds;
+use jiff::civil::Date;
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName,
+    DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose, PublicKeyData,
 };
 use zeroize::Zeroizing;
 
@@ -96,8 +98,8 @@ impl Authority {
     /// # Errors
     ///
     /// No key can be made.
-    pub fn new(account: &str, now: UnixSeconds) -> Result<Self, NotIssued> {
-        let mut params = params(&format!("{account} gateways"), now, CA_DAYS);
+    pub fn new(account: Uuid, now: UnixSeconds) -> Result<Self, NotIssued> {
+        let mut params = params(&format!("gateward {account}"), now, CA_DAYS);
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         let key = KeyPair::generate().map_err(NotIssued::Crypto)?;
@@ -113,8 +115,7 @@ impl Authority {
     /// A file cannot be used, or others can read the key.
     pub fn load(dir: &Path) -> Result<Self, NotIssued> {
         let path = dir.join(CA);
-        let certificate =
-            fs::read_to_string(&path).map_err(whole::Failed::new("read", &path))?;
+        let certificate = fs::read_to_string(&path).map_err(whole::Failed::new("read", &path))?;
         let key_path = key_path(dir);
         let key = KeyPair::from_pem(&secret::read(&key_path)?).map_err(|_| {
             Unusable::one(&key_path, Problem::Unlike { expected: "a private key in PEM" })
@@ -180,7 +181,11 @@ impl Authority {
         key: &impl PublicKeyData,
         now: UnixSeconds,
     ) -> Result<String, NotIssued> {
-        let (Use::Client(name) | Use::Server(name)) = what;
+        let name = match what {
+            Use::Client(name) => name,
+            // Clients look at the alternative names only, which may be longer.
+            Use::Server(_) => "broker",
+        };
         let mut params = params(name, now, LEAF_DAYS);
         params.is_ca = IsCa::ExplicitNoCa;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -193,9 +198,8 @@ impl Authority {
                 if !is_address && !is_host(host) {
                     return Err(bad());
                 }
-                params.subject_alt_names = CertificateParams::new([host.to_owned()])
-                    .map_err(|_| bad())?
-                    .subject_alt_names;
+                params.subject_alt_names =
+                    CertificateParams::new([host.to_owned()]).map_err(|_| bad())?.subject_alt_names;
                 vec![ExtendedKeyUsagePurpose::ServerAuth]
             }
         };
@@ -227,10 +231,8 @@ fn params(name: &str, now: UnixSeconds, days: i64) -> CertificateParams {
     for (place, day) in
         [(&mut params.not_before, today - 1), (&mut params.not_after, today.saturating_add(days))]
     {
-        let date = jiff::Timestamp::from_second(day.saturating_mul(DAY_S))
-            .unwrap_or(jiff::Timestamp::MAX)
-            .to_zoned(jiff::tz::TimeZone::UTC)
-            .date();
+        let since = jiff::SignedDuration::from_hours(day.saturating_mul(24));
+        let date = jiff::civil::date(1970, 1, 1).checked_add(since).unwrap_or(Date::MAX);
         let [month, day] = [date.month(), date.day()].map(i8::unsigned_abs);
         *place = rcgen::date_time_ymd(date.year().into(), month, day);
     }

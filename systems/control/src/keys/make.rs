@@ -98,7 +98,7 @@ pub fn init(new: &NewAccount) -> Result<Made, NotMade> {
     let policy = policy_text(account, name, draw::uuid(*now_ms)?);
     let keys = Keys::draw()?;
     let set = keys.first_set(account, UnixSeconds(now_ms / 1000))?;
-    let authority = Authority::new(name, UnixSeconds(now_ms / 1000))?;
+    let authority = Authority::new(account, UnixSeconds(now_ms / 1000))?;
 
     secret::make_folder(&private)?;
     let public = dir.join(KEYS);
@@ -150,17 +150,11 @@ struct Keys {
 
 impl Keys {
     fn draw() -> Result<Self, NoRandomness> {
-        let key = || {
-            draw::bytes().map(Zeroizing::new).map(|seed| SigningKey::from_bytes(&seed))
-        };
+        let key = || draw::bytes().map(Zeroizing::new).map(|seed| SigningKey::from_bytes(&seed));
 
         Ok(Self {
             roots: [key()?, key()?, key()?],
-            others: [
-                (Role::Snapshot, key()?),
-                (Role::Beacon, key()?),
-                (Role::Collector, key()?),
-            ],
+            others: [(Role::Snapshot, key()?), (Role::Beacon, key()?), (Role::Collector, key()?)],
         })
     }
 
