@@ -3,6 +3,7 @@
 //! Data goes to standard output, everything else to standard error.
 
 mod check_config;
+mod snapshot;
 
 use core::fmt;
 use std::ffi::OsString;
@@ -32,6 +33,8 @@ struct Cli {
 enum Command {
     /// Say whether the configuration can be used, and everything that is wrong with it
     CheckConfig(check_config::Args),
+    /// Say what a snapshot on disk holds, and whether it may be believed
+    Snapshot(snapshot::Args),
 }
 
 /// What every command takes.
@@ -74,6 +77,7 @@ fn run(args: impl Iterator<Item = OsString>) -> Exit {
 
     match command {
         Command::CheckConfig(args) => args.run(&global),
+        Command::Snapshot(args) => args.run(&global),
     }
 }
 

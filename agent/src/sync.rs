@@ -3,23 +3,24 @@
 //! There is no protocol in this file: it waits for the next thing to happen, tells the machine, and
 //! does what the machine says. It reads and writes files, so it runs on a thread that may block.
 
-use core::fmt;
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use gateward_core::name::Uuid;
-use gateward_core::snapshot;
+use gateward_core::snapshot::{self, chunk};
 use gateward_core::sync::{CatchUp, Dropped, HASHES_A_PIECE, MAX_CHUNKS, Output, Settled, Topics};
 use gateward_core::time::{Millis, UnixSeconds};
 use gateward_core::topic::{GroupTopic, GroupTopics, Topic};
-use gateward_core::trust::{Admission, Floor, Manifest, Now, Refused, Root, Version, manifest};
+use gateward_core::trust::{Admission, Manifest, Refused, Root, Version, manifest};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tracing::{debug, info, warn};
 
 use crate::clock::Clock;
 use crate::link::{self, Event};
+use crate::now::Timekeeper;
 use crate::store::{NotAdmitted, NotStored, Store};
 
 mod status;
@@ -31,6 +32,9 @@ const STATUS_EVERY_MS: u64 = 5 * 60 * 1000;
 
 /// How often the time is written down (TRUST 4).
 const KEEP_TIME_EVERY_MS: u64 = 10 * 60 * 1000;
+
+/// How often one reason for refusing is reported.
+const REFUSED_EVERY_MS: u64 = 10_000;
 
 /// Sends through the link, and never waits: events and requests make a circle, and a circle of
 /// queues that all wait can stand still. What is not sent is asked for again by the machine.
@@ -61,16 +65,6 @@ impl Ask for link::Handle {
             .inspect_err(|error| debug!(%error, "status not published"))
             .is_ok()
     }
-}
-
-/// Tells the time that is believed (TRUST section 4).
-pub trait Timekeeper: fmt::Debug + Send + std::marker::Sync + 'static {
-    /// Returns the time, and how far it can be trusted.
-    fn now(&self) -> Now;
-    /// Takes over a floor that something was accepted into.
-    fn follow(&self, floor: &Floor);
-    /// Returns `floor` with how far time has come; the clock counts up to `until` at most.
-    fn kept(&self, floor: &Floor, until: UnixSeconds) -> Floor;
 }
 
 /// Something that belongs into the audit.
@@ -132,8 +126,8 @@ pub struct Parts<A> {
     pub standing: Arc<Standing>,
     /// What is kept on disk.
     pub store: Store,
-    /// The time that is believed.
-    pub time: Arc<dyn Timekeeper>,
+    /// Raises the time that is believed.
+    pub time: Timekeeper,
 }
 
 /// Keeps the gateway's snapshot the newest.
@@ -143,8 +137,7 @@ pub struct Sync<A> {
     machine: CatchUp<Vec<u8>>,
     /// The envelope of the machine's target.
     envelope: Vec<u8>,
-    /// What was refused last, so that a retained message is reported once.
-    refused: Option<Bytes>,
+    refusals: Refusals,
     status_at: Option<Millis>,
     keep_time_at: Millis,
     out: Vec<Notice>,
@@ -160,7 +153,7 @@ impl<A: Ask> Sync<A> {
             parts,
             machine: CatchUp::new(),
             envelope: Vec::new(),
-            refused: None,
+            refusals: Refusals::default(),
             status_at: None,
             keep_time_at,
             out: Vec::new(),
@@ -222,13 +215,15 @@ impl<A: Ask> Sync<A> {
                 self.out.push(Notice::LinkDown);
                 self.pass_on(event);
             }
-            Event::Message { ref topic, ref payload, .. } => match self.topics().and_then(|topics| topics.read(topic)) {
-                Some(what) => {
-                    let (topic, payload) = (topic.clone(), payload.clone());
-                    self.hear(what, &topic, &payload, now);
+            Event::Message { ref topic, ref payload, .. } => {
+                match self.topics().and_then(|topics| topics.read(topic)) {
+                    Some(what) => {
+                        let (topic, payload) = (topic.clone(), payload.clone());
+                        self.hear(what, &topic, &payload, now);
+                    }
+                    None => self.pass_on(event),
                 }
-                None => self.pass_on(event),
-            },
+            }
             Event::Subscribed { ref filter, reason } => {
                 if reason.is_refusal() {
                     warn!(filter, %reason, "the broker refused a subscription; check its access list");
@@ -265,22 +260,19 @@ impl<A: Ask> Sync<A> {
         }
     }
 
-    /// Reports a refused message once; a broker that repeats it gains nothing by it.
-    fn reject(&mut self, code: &'static str, topic: &str, payload: &Bytes) {
-        if self.refused.as_ref() == Some(payload) {
+    fn reject(&mut self, code: &'static str, topic: &str, payload: &[u8]) {
+        if !self.refusals.is_news(code, payload, self.parts.clock.now()) {
+            debug!(code, topic, "refused, like others before");
             return;
         }
         warn!(code, topic, "refused");
-        self.refused = Some(payload.clone());
         self.parts.store.keep_evidence(code, payload);
         self.out.push(Notice::Rejected { code, topic: topic.to_owned() });
     }
 
     fn storage_failed(&mut self, error: &io::Error) {
-        let full = matches!(
-            error.kind(),
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-        );
+        let full =
+            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
         warn!(%error, full, "cannot keep what arrived; what is in force stays");
         self.out.push(Notice::StorageFailed { full });
     }
@@ -306,7 +298,7 @@ impl<A: Ask> Sync<A> {
 
     fn hear_manifest(&mut self, payload: &[u8], now: Millis) -> Result<(), Unheard> {
         let envelope = manifest::split(payload)?.envelope;
-        let trusted = self.parts.time.now();
+        let trusted = self.parts.time.reader().now();
         let (manifest, admission) = match self.parts.store.admit(envelope, &trusted) {
             Err(Refused::NewerKeys(epoch)) => {
                 self.machine.keys_behind(self.parts.store.keys().epoch(), epoch, now);
@@ -324,8 +316,13 @@ impl<A: Ask> Sync<A> {
         }
     }
 
-    fn refresh(&mut self, manifest: &Manifest, envelope: &[u8], now: Millis) -> Result<(), Unheard> {
-        let trusted = self.parts.time.now();
+    fn refresh(
+        &mut self,
+        manifest: &Manifest,
+        envelope: &[u8],
+        now: Millis,
+    ) -> Result<(), Unheard> {
+        let trusted = self.parts.time.reader().now();
         match self.parts.store.refresh(manifest, envelope, &trusted) {
             Ok(()) => {
                 self.accepted(Notice::Refreshed { version: manifest.version() }, now);
@@ -413,7 +410,7 @@ impl<A: Ask> Sync<A> {
     /// Puts the snapshot that arrived in force, or keeps the one that is.
     fn check(&mut self, now: Millis) {
         let Some(manifest) = self.machine.target().cloned() else { return };
-        let trusted = self.parts.time.now();
+        let trusted = self.parts.time.reader().now();
         match self.parts.store.commit(&manifest, &self.envelope, &trusted) {
             Ok(()) => {
                 let (version, root) = (manifest.version(), manifest.root());
@@ -424,15 +421,18 @@ impl<A: Ask> Sync<A> {
                 self.storage_failed(&error);
                 self.machine.not_now(now);
             }
-            Err(NotStored::NotBegun | NotStored::Refused(snapshot::Refused::Length | snapshot::Refused::Root)) => {
+            Err(
+                NotStored::NotBegun
+                | NotStored::Refused(snapshot::Refused::Length | snapshot::Refused::Root),
+            ) => {
                 self.machine.settled(Settled::Damaged, now);
             }
             Err(NotStored::NotAdmitted(refused)) => {
-                self.reject(refused.code(), "manifest", &Bytes::copy_from_slice(&self.envelope));
+                self.reject(refused.code(), "manifest", &self.envelope.clone());
                 self.machine.abandon();
             }
             Err(NotStored::Refused(refused)) => {
-                self.reject(refused.code(), "manifest", &Bytes::copy_from_slice(&self.envelope));
+                self.reject(refused.code(), "manifest", &self.envelope.clone());
                 self.machine.settled(Settled::Refused, now);
             }
         }
@@ -471,6 +471,24 @@ impl<A: Ask> Sync<A> {
     }
 }
 
+/// What was refused lately. A broker that repeats itself must not fill the audit.
+#[derive(Debug, Default)]
+struct Refusals(BTreeMap<&'static str, (Millis, [u8; 32])>);
+
+impl Refusals {
+    fn is_news(&mut self, code: &'static str, payload: &[u8], now: Millis) -> bool {
+        let digest = chunk::leaf(0, payload);
+        if let Some((at, last)) = self.0.get(code)
+            && (*last == digest || now.since(*at) < REFUSED_EVERY_MS)
+        {
+            return false;
+        }
+        self.0.insert(code, (now, digest));
+
+        true
+    }
+}
+
 /// Why a message changed nothing.
 enum Unheard {
     /// It is evidence of something wrong.
@@ -504,7 +522,9 @@ impl From<Dropped> for Unheard {
 #[derive(Debug, thiserror::Error)]
 pub enum SyncFailed {
     /// The time could not be written down at stop.
-    #[error("cannot write down the time at stop; after a restart it may be up to 10 minutes behind")]
+    #[error(
+        "cannot write down the time at stop; after a restart it may be up to 10 minutes behind"
+    )]
     KeepTime(#[source] io::Error),
     /// It has a bug.
     #[error("the sync task panicked")]

@@ -207,7 +207,8 @@ mod tests {
     fn a_damaged_cache_is_set_aside_and_made_anew() {
         let dir = tempfile::tempdir().unwrap();
         drop(Cache::open(dir.path().into()));
-        fs::write(dir.path().join("policy/conf"), b"rubbish that is longer than a few bytes").unwrap();
+        fs::write(dir.path().join("policy/conf"), b"rubbish that is longer than a few bytes")
+            .unwrap();
 
         let (mut cache, problem) = Cache::open(dir.path().into());
 

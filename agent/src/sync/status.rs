@@ -2,17 +2,16 @@
 //! minutes; and the same with `gone`, which the broker publishes when the gateway is.
 
 use core::fmt;
-use std::sync::Arc;
 
 use gateward_core::name::Uuid;
 use gateward_core::topic::{GatewayTopic, GatewayTopics, Topic};
 use gateward_core::trust::{Floor, GatewayId, SEALED_LEN, Status};
 use tokio::sync::watch;
 
-use super::Timekeeper;
 use crate::identity::Identity;
 use crate::journal;
 use crate::link::Will;
+use crate::now::TrustedClock;
 use crate::store::{Current, Store};
 
 /// Signs what the gateway runs on.
@@ -23,7 +22,7 @@ pub struct Standing {
     current: Current,
     floor: watch::Receiver<Floor>,
     journal: watch::Receiver<journal::Status>,
-    time: Arc<dyn Timekeeper>,
+    time: TrustedClock,
 }
 
 impl Standing {
@@ -34,7 +33,7 @@ impl Standing {
         identity: Identity,
         store: &Store,
         journal: watch::Receiver<journal::Status>,
-        time: Arc<dyn Timekeeper>,
+        time: TrustedClock,
     ) -> Self {
         let boot = store.floor().boots;
         let (current, floor) = (store.current(), store.follow_floor());
