@@ -243,11 +243,12 @@ impl KeySet {
         set.is_usable().then_some(set).ok_or(Refused::KeysUnusable)
     }
 
-    /// Whether every role asks for Ed25519 and for at least one key, every key stands once, and the
+    /// Whether every role asks for Ed25519 and for as many keys as can sign at once, every key stands once, and the
     /// root keys can reach their threshold: else no set could ever follow.
     fn is_usable(&self) -> bool {
         let asks = self.required.iter().all(|bits| bits & Algorithm::Ed25519.bit() != 0);
-        let counts = !self.thresholds.contains(&0);
+        let counts =
+            self.thresholds.iter().all(|n| (1..=MAX_SIGNATURES).contains(&usize::from(*n)));
         let once = |key: &Key| self.keys.iter().filter(|other| other.id == key.id).count() == 1;
         let roots =
             self.keys.iter().filter(|key| self.trusts(key.id, Role::Root) && key.reaches(None));

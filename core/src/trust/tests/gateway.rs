@@ -1,5 +1,8 @@
 //! Checkpoints, status and receipts.
 
+use ed25519_dalek::Verifier;
+use sha2::Sha512;
+
 use super::*;
 use crate::trust::sign::seal_payload;
 
@@ -113,6 +116,38 @@ fn a_key_of_small_order_signs_nothing() {
     forged[at] = 1;
     forged[at - 10..at - 2].copy_from_slice(&KeyId::of(&neutral).0);
     assert_eq!(Checkpoint::verify(&forged, &weak, ACCOUNT, gateway()), Err(Refused::Unsigned));
+}
+
+#[test]
+fn a_signature_with_r_of_small_order_is_refused() {
+    let own = key(30);
+    let mut buffer = [0; SEALED_LEN];
+    let bytes = checkpoint().sign(ACCOUNT, &own, &mut buffer).unwrap();
+    let payload = envelope::Envelope::open(bytes, Kind::Checkpoint).unwrap().payload;
+    let message = [Kind::Checkpoint.domain(), payload].concat();
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+
+    // With R the neutral element, S = SHA-512(R ‖ A ‖ message) · a satisfies the equation.
+    let hash = Sha512::new().chain_update(neutral).chain_update(public(&own));
+    let a = own.to_scalar();
+    let mut s = a - a;
+    for byte in hash.chain_update(&message).finalize().iter().rev() {
+        for bit in (0..8).rev() {
+            s += s;
+            if byte >> bit & 1 == 1 {
+                s += a;
+            }
+        }
+    }
+    let loose = ed25519_dalek::Signature::from_components(neutral, s.to_bytes());
+    assert!(own.verifying_key().verify(&message, &loose).is_ok());
+
+    let mut forged = bytes.to_vec();
+    let at = forged.len() - 64;
+    forged[at..].copy_from_slice(&loose.to_bytes());
+    let refused = Checkpoint::verify(&forged, &own.verifying_key(), ACCOUNT, gateway());
+    assert_eq!(refused, Err(Refused::Unsigned));
 }
 
 #[test]

@@ -188,10 +188,11 @@ fn a_set_that_could_not_be_used_is_refused() {
         y
     };
     let again = with_roles(&key(SNAPSHOT), &[Role::Beacon]);
-    let spoils: [&dyn Fn(&mut KeySetDraft); 8] = [
+    let spoils: [&dyn Fn(&mut KeySetDraft); 9] = [
         &|set| set.thresholds = [2, 0, 1, 1],
         &|set| set.thresholds = [0, 1, 1, 1],
         &|set| set.thresholds = [4, 1, 1, 1],
+        &|set| set.thresholds = [2, 9, 1, 1],
         &|set| set.retired = vec![id(&key(1)), id(&key(3))],
         &|set| set.required = [1, 1, 0, 1],
         &|set| set.required = [1, 2, 1, 1],
