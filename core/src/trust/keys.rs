@@ -243,8 +243,8 @@ impl KeySet {
         set.is_usable().then_some(set).ok_or(Refused::KeysUnusable)
     }
 
-    /// Whether every role asks for Ed25519 and for as many keys as can sign at once, every key stands once, and the
-    /// root keys can reach their threshold: else no set could ever follow.
+    /// Whether every role asks for Ed25519 and for no more keys than can sign at once, every key
+    /// stands once, and the root keys can reach their threshold: else no set could ever follow.
     fn is_usable(&self) -> bool {
         let asks = self.required.iter().all(|bits| bits & Algorithm::Ed25519.bit() != 0);
         let counts =
