@@ -267,13 +267,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
     pub fn begun(&mut self, kept: impl Iterator<Item = u32>, now: Millis) {
         let Some(target) = &mut self.target else { return };
         let chunks = target.manifest.chunk_count();
-        target.turn(|stage| match stage {
-            Stage::Beginning { list, .. } => {
-                let mut have = Bits::new();
-                kept.filter(|index| *index < chunks).for_each(|index| have.add(index));
-                Stage::Fetching { list, have }
-            }
-            other => other,
+        target.turn(|stage| {
+            let Stage::Beginning { list, .. } = stage else { return stage };
+            let mut have = Bits::new();
+            kept.filter(|index| *index < chunks).for_each(|index| have.add(index));
+            Stage::Fetching { list, have }
         });
         target.patience.restart(now);
         target.finish(now);
@@ -339,11 +337,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
         match how {
             Settled::Damaged => {
                 let not_before = now.plus(STORE_PAUSE_MS);
-                target.turn(|stage| match stage {
-                    Stage::Checking { list, .. } => {
-                        Stage::Beginning { list, not_before, told: false }
-                    }
-                    other => other,
+                target.turn(|stage| {
+                    let Stage::Checking { list, .. } = stage else { return stage };
+                    Stage::Beginning { list, not_before, told: false }
                 });
             }
             Settled::InForce => {
@@ -419,10 +415,14 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
     fn finish(&mut self, now: Millis) {
         let chunks = self.manifest.chunk_count();
         self.turn(|stage| match stage {
-            Stage::Fetching { list, have, .. } if have.count() == chunks => {
+            Stage::Fetching { list, have } if have.count() == chunks => {
                 Stage::Checking { list, not_before: now, told: false }
             }
-            other => other,
+            Stage::Beginning { .. }
+            | Stage::Checking { .. }
+            | Stage::Fetching { .. }
+            | Stage::Listing { .. }
+            | Stage::Turning => stage,
         });
     }
 
@@ -474,7 +474,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
         match self.stage {
             Stage::Beginning { not_before, told: false, .. }
             | Stage::Checking { not_before, told: false, .. } => Some(not_before),
-            _ => None,
+            Stage::Beginning { .. }
+            | Stage::Checking { .. }
+            | Stage::Fetching { .. }
+            | Stage::Listing { .. }
+            | Stage::Turning => None,
         }
     }
 }

@@ -122,7 +122,12 @@ impl Control {
         match topic {
             GroupTopic::Keys => self.keys.patience.rest(now),
             GroupTopic::Manifest => self.manifest.patience.rest(now),
-            _ => {}
+            GroupTopic::Chunk { .. }
+            | GroupTopic::Delta { .. }
+            | GroupTopic::KeysOf(_)
+            | GroupTopic::List { .. }
+            | GroupTopic::Revoked
+            | GroupTopic::Time => {}
         }
     }
 

@@ -275,7 +275,8 @@ impl World {
             }
             6 => {
                 let version = self.newest.version + 1;
-                self.newest = Snapshot::new(version, self.chunks * CHUNK - version as usize);
+                self.newest =
+                    Snapshot::new(version, self.chunks * CHUNK - usize::try_from(version).unwrap());
                 self.retain();
                 let manifest = self.retained["manifest"].clone();
                 if self.subscribed.contains(&GroupTopic::Manifest) {
@@ -379,13 +380,18 @@ impl World {
             GroupTopic::List { root, piece } => {
                 let _ = self.machine.piece(root, piece, payload, self.now);
             }
-            GroupTopic::Chunk { root, index } => {
-                if self.machine.chunk(root, index, payload, self.now).is_ok() {
-                    self.disk.entry(root).or_default().insert(index, payload.to_vec());
-                    self.machine.kept(index, self.now);
-                }
+            GroupTopic::Chunk { root, index }
+                if self.machine.chunk(root, index, payload, self.now).is_ok() =>
+            {
+                self.disk.entry(root).or_default().insert(index, payload.to_vec());
+                self.machine.kept(index, self.now);
             }
-            _ => {}
+            GroupTopic::Chunk { .. }
+            | GroupTopic::Delta { .. }
+            | GroupTopic::Keys
+            | GroupTopic::KeysOf(_)
+            | GroupTopic::Revoked
+            | GroupTopic::Time => {}
         }
     }
 
@@ -450,7 +456,9 @@ struct Snapshot {
 
 impl Snapshot {
     fn new(version: u64, len: usize) -> Self {
-        let file: Vec<u8> = (0..len.max(80)).map(|at| (at / 7 + version as usize) as u8).collect();
+        let seed = usize::try_from(version).unwrap();
+        let file: Vec<u8> =
+            (0..len.max(80)).map(|at| u8::try_from((at / 7 + seed) % 256).unwrap()).collect();
         let manifest = manifest(version, &file);
         let leaves = (0..).zip(file.chunks(CHUNK)).map(|(index, bytes)| chunk::leaf(index, bytes));
 
