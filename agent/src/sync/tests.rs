@@ -285,7 +285,7 @@ fn place(dir: &Path, authority: &Authority) -> Place {
 }
 
 fn accepted(number: u64, snapshot: &Published) -> Notice {
-    let root = gateward_core::snapshot::chunk::root_of(&snapshot.file, 12).unwrap();
+    let root = chunk::root_of(&snapshot.file, 12).unwrap();
 
     Notice::Accepted { version: Version { epoch: 1, number }, root }
 }
