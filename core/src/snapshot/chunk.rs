@@ -68,10 +68,9 @@ impl<B: AsRef<[u8]>> HashList<B> {
     pub fn check(bytes: B, manifest: &Manifest) -> Result<Self, Refused> {
         let (file_len, chunk_log2) = (manifest.file_len(), manifest.chunk_log2());
         let list = bytes.as_ref();
-        if list.len() != manifest.chunk_count() as usize * HASH_LEN {
-            return Err(Refused::HashList);
-        }
-        if root(file_len, chunk_log2, core::iter::once(list)) != manifest.root() {
+        let fits = list.len() == manifest.chunk_count() as usize * HASH_LEN;
+        // What has the wrong length is not worth hashing.
+        if !fits || root(file_len, chunk_log2, core::iter::once(list)) != manifest.root() {
             return Err(Refused::HashList);
         }
 

@@ -13,14 +13,12 @@ use crate::name::Uuid;
 /// The format of every payload.
 pub(super) const FORMAT: u8 = 1;
 
-/// Reads all of `bytes`.
+/// Reads all of `bytes`, and only what would be written so: a remainder is refused with the rest.
 pub(super) fn read<'a, T: Deserialize<'a> + Serialize>(bytes: &'a [u8]) -> Result<T, Refused> {
-    let (value, rest) = postcard::take_from_bytes::<T>(bytes).map_err(|_| Refused::Malformed)?;
-    if !rest.is_empty() || postcard::serialize_with_flavor(&value, Same(bytes)) != Ok(true) {
-        return Err(Refused::Malformed);
-    }
+    let value = postcard::from_bytes(bytes).map_err(|_| Refused::Malformed)?;
+    let same = postcard::serialize_with_flavor(&value, Same(bytes)) == Ok(true);
 
-    Ok(value)
+    same.then_some(value).ok_or(Refused::Malformed)
 }
 
 /// Reads a payload: the format, the account, and what its type holds.
