@@ -9,15 +9,14 @@ mod pattern;
 mod query;
 mod record;
 mod rule;
+mod source;
 
 pub use mask::mask_tokens;
 pub use path::NormalPath;
 pub use pattern::{BadPattern, Pattern};
 pub use record::RuleRecord;
-pub use rule::{
-    Accepts, AnyOf, BadRule, DivisionSource, Methods, ResourceKind, RouteOperation, Rule,
-    UnknownPermission, resource_id,
-};
+pub use rule::{Accepts, AnyOf, BadRule, Methods, RouteOperation, Rule, UnknownPermission};
+pub use source::{DivisionSource, ResourceKind, resource_id};
 
 use core::cmp::Ordering;
 use core::fmt;
@@ -157,12 +156,12 @@ fn winner<'a>(
     added: impl Iterator<Item = Rule<'a>> + Clone,
 ) -> Result<(Rule<'a>, u16), NoRoute> {
     let replaced = |id: &str| added.clone().any(|rule| rule.id == id);
-    let built_in =
-        RULES.iter().zip(0..).map(|(rule, number)| (*rule, number)).filter(|(rule, _)| {
-            rule.pattern.matches(segments) && !replaced(rule.id)
-        });
-    let of_snapshot =
-        added.clone().zip(ADDED..).filter(|(rule, _)| rule.pattern.matches(segments));
+    let built_in = RULES
+        .iter()
+        .zip(0..)
+        .map(|(rule, number)| (*rule, number))
+        .filter(|(rule, _)| rule.pattern.matches(segments) && !replaced(rule.id));
+    let of_snapshot = added.clone().zip(ADDED..).filter(|(rule, _)| rule.pattern.matches(segments));
 
     let mut refusal = NoRoute::Unknown;
     let mut best: Option<Best<'_>> = None;
@@ -175,9 +174,8 @@ fn winner<'a>(
         };
         let claim = best.as_ref().map_or(Ordering::Greater, |best| {
             let by_path = rule.pattern.specificity(best.rule.pattern);
-            let by_name = || {
-                rule.methods.intersect(method).cmp(&best.rule.methods.intersect(method))
-            };
+            let by_name =
+                || rule.methods.intersect(method).cmp(&best.rule.methods.intersect(method));
             by_path.then_with(by_name)
         });
         match (claim, &mut best) {

@@ -71,10 +71,9 @@ impl<'a> Pattern<'a> {
                 }
                 after
             } else {
-                match pattern.strip_prefix(segment) {
-                    Some(after) if after.is_empty() || after.starts_with('/') => after,
-                    Some(_) | None => return false,
-                }
+                // What a longer literal leaves over begins without a slash and matches nothing.
+                let Some(after) = pattern.strip_prefix(segment) else { return false };
+                after
             };
         }
 

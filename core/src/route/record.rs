@@ -5,7 +5,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::pattern::Pattern;
-use super::rule::{Accepts, AnyOf, DivisionSource, Methods, ResourceKind, RouteOperation, Rule};
+use super::rule::{Accepts, AnyOf, Methods, RouteOperation, Rule};
+use super::source::{DivisionSource, ResourceKind};
 use crate::permission::Operation;
 
 const PUBLIC: u8 = 0x80;

@@ -275,7 +275,7 @@ fn g6_head_follows_get_unless_a_rule_names_it() {
     assert_eq!(id("HEAD", "/iot/api/v1/certificate/7/renew"), Ok("cert.sub.read"));
     assert_eq!(id("HEAD", "/iot/api/v1/cmp/x"), Err(NoRoute::Method));
 
-    let named = rule("x", "HEAD", "/iot/api/v1/certificate");
+    let named = rule("x", "HEAD", "/iot/api/{v:ver}/certificate");
     let broad = rule("y", "HEAD", "/iot/**");
     for added in [[named, broad], [broad, named]] {
         assert_eq!(with(&added, "HEAD", "/iot/api/v1/certificate"), Ok("x"));
@@ -372,6 +372,8 @@ fn g13_long_deep_and_unreadable_paths_are_refused_and_recorded_cut() {
     }
     assert_eq!(found("GET", &len(2_048)).unwrap().path, NormalPath::of(&len(2_048)));
     assert_eq!(NormalPath::of(&len(256)).as_str(), len(256));
+    let masked = format!("/gwd1.AAAAAAAAAAAA.{}", "S".repeat(3_000));
+    assert_eq!(NormalPath::of(&masked).as_str(), "/gwd1.AAAAAAAAAAAA.***…");
     assert!(NormalPath::of(&format!("/{}", "ß".repeat(200))).as_str().ends_with("ß…"));
     assert_eq!(NormalPath::of("/a%ffb%zz%2").as_str(), "/a\u{fffd}b%zz%2");
 }
