@@ -39,7 +39,7 @@ const QUEUE: usize = 1024;
 
 /// When a record counts as written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Sync {
+pub enum Durability {
     /// When a sync after it has ended; all that wait share one.
     Group,
     /// When the kernel has it; a sync follows within this time.
@@ -50,7 +50,7 @@ pub enum Sync {
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// When a record counts as written.
-    pub sync: Sync,
+    pub sync: Durability,
     /// Bytes that all segments together may take; the last tenth is for events.
     pub max_bytes: u64,
     /// Drops the oldest segment where there is no room, instead of refusing.
@@ -206,13 +206,43 @@ impl Journal {
         self.to.try_send(Command::Append(Box::new(draft), None)).is_ok()
     }
 
-    /// Says that the collector holds every record up to `through`: they may be deleted when their
-    /// space is needed. Whoever calls this has written it down first.
-    ///
-    /// Returns whether there was room in the queue; where not, the next receipt says it again.
+    /// How the journal is doing now.
     #[must_use]
-    pub fn release(&self, through: u64) -> bool {
-        self.to.try_send(Command::Release(through)).is_ok()
+    pub fn status(&self) -> Status {
+        self.status.borrow().clone()
+    }
+
+    /// How the journal is doing, whenever that changes.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Status> {
+        self.status.clone()
+    }
+
+    /// What was written, for whoever carries it away; it does not keep the journal open.
+    #[must_use]
+    pub fn records(&self) -> Records {
+        Records {
+            to: self.to.downgrade(),
+            status: self.status.clone(),
+            folder: Arc::clone(&self.folder),
+        }
+    }
+}
+
+/// The durable records of a journal.
+#[derive(Clone, Debug)]
+pub struct Records {
+    to: mpsc::WeakSender<Command>,
+    status: watch::Receiver<Status>,
+    folder: Arc<Path>,
+}
+
+impl Records {
+    /// Reads the records from number `from` on, or from the first one after it that is still
+    /// there.
+    #[must_use]
+    pub fn reader(&self, from: u64) -> Reader {
+        Reader::new(&self.folder, from)
     }
 
     /// How the journal is doing now.
@@ -227,11 +257,21 @@ impl Journal {
         self.status.clone()
     }
 
-    /// Reads the durable records from number `from` on, or from the first one after it that is
-    /// still there.
+    /// Says that the collector holds every record up to `through`: they may be deleted when their
+    /// space is needed. Whoever calls this has written it down first.
+    ///
+    /// Returns whether there was room in the queue; where not, the next receipt says it again.
     #[must_use]
-    pub fn reader(&self, from: u64) -> Reader {
-        Reader::new(&self.folder, from)
+    pub fn release(&self, through: u64) -> bool {
+        self.to.upgrade().is_some_and(|to| to.try_send(Command::Release(through)).is_ok())
+    }
+
+    /// Hands over a record that nobody waits for; never waits itself.
+    pub(crate) fn note(&self, draft: Draft) {
+        if let Some(to) = self.to.upgrade() {
+            // The log has it too.
+            let _room_or_not = to.try_send(Command::Append(Box::new(draft), None));
+        }
     }
 
     /// Where the journal's files are.

@@ -28,7 +28,7 @@ fn identity() -> Identity {
 
 fn options(boot: u32) -> Options {
     Options {
-        sync: Sync::Group,
+        sync: Durability::Group,
         max_bytes: 512 << 20,
         drop_oldest: false,
         boot,
@@ -305,7 +305,7 @@ async fn with_an_interval_what_was_answered_survives_a_failed_sync() {
     let folder = tempfile::tempdir().unwrap();
     let faults = Arc::new(Mutex::new(Faults::default()));
     let medium = Arc::new(Faulty(Arc::clone(&faults)));
-    let every = Options { sync: Sync::Interval(Duration::from_millis(5)), ..options(1) };
+    let every = Options { sync: Durability::Interval(Duration::from_millis(5)), ..options(1) };
     let opened = Journal::open_on(medium, folder.path(), GATEWAY, &identity(), every).unwrap();
     let mut watch = opened.journal.watch();
     watch.wait_for(|status| !status.failing).await.unwrap();
@@ -342,7 +342,7 @@ async fn i5_a_full_journal_refuses_decisions_keeps_room_for_events_and_recovers_
     let event = Draft::event(Event::AuditFull, Stamp::default(), "");
     assert_eq!(journal.append(event).await.unwrap().seq, last + 1);
 
-    assert!(journal.release(last + 1));
+    assert!(journal.records().release(last + 1));
     assert_eq!(journal.append(draft()).await.unwrap().seq, last + 2);
     assert!(!journal.status().refusing());
     assert!(!only_segment(folder.path()).exists(), "released records go when space is needed");
@@ -391,7 +391,7 @@ async fn a_reader_goes_through_every_record_across_segments_while_they_are_writt
     let folder = tempfile::tempdir().unwrap();
     let small = Options { max_bytes: 64 << 10, ..options(1) };
     let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
-    let mut reader = opened.journal.reader(1);
+    let mut reader = opened.journal.records().reader(1);
     let (mut next, mut head) = (1, Head::START);
     for _ in 0..4 {
         for _ in 0..100 {

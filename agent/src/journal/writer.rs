@@ -18,12 +18,14 @@ use tokio::time::MissedTickBehavior;
 use super::frame::{Frame, HEAD_LEN, MAX_FRAME, SegmentHead};
 use super::medium::{Handle, Medium, sync_folder};
 use super::slots::Slots;
-use super::{Draft, NotWritten, Options, Stamp, Status, Sync, Written};
+use super::{Draft, NotWritten, Options, Stamp, Status, Durability, Written};
 
 /// The most records that share a write.
 const BATCH: usize = 512;
 /// A segment is ended when it has grown to this.
 const SEGMENT: u64 = 4 << 20;
+/// What a record may need: its frame, and one more to say what was dropped for it.
+const ROOM: usize = 2 * MAX_FRAME;
 /// How often the key file and the mark are synced, and a failed write is tried again.
 const TIDY: Duration = Duration::from_secs(1);
 
@@ -71,7 +73,7 @@ pub(crate) struct Writer {
     pub(crate) chain: Chain,
     /// What a power cut leaves: this chain, and this many bytes of the last segment.
     pub(crate) durable: (Chain, u64),
-    /// Frames that count as written and are not synced; empty with [`Sync::Group`].
+    /// Frames that count as written and are not synced; empty with [`Durability::Group`].
     pub(crate) unsynced: Vec<u8>,
     pub(crate) key: Slots,
     pub(crate) mark: Slots,
@@ -89,8 +91,8 @@ pub(crate) async fn run(
     show: watch::Sender<Status>,
 ) {
     let every = match writer.options.sync {
-        Sync::Group => TIDY,
-        Sync::Interval(every) => every.max(Duration::from_millis(1)),
+        Durability::Group => TIDY,
+        Durability::Interval(every) => every.max(Duration::from_millis(1)),
     };
     let mut flush = tokio::time::interval(every);
     let mut tidy = tokio::time::interval(TIDY);
@@ -131,7 +133,7 @@ pub(crate) async fn run(
 impl Writer {
     pub(crate) fn status(&self) -> Status {
         let bytes = self.bytes();
-        let needed = u64::try_from(MAX_FRAME).unwrap_or(u64::MAX);
+        let needed = u64::try_from(ROOM).unwrap_or(u64::MAX);
         let reclaimable: u64 = self.reclaimable().map(|segment| segment.bytes).sum();
         let full = bytes - reclaimable + needed > self.limit(false) && !self.options.drop_oldest;
 
@@ -236,7 +238,7 @@ impl Writer {
         Ok(Written { seq, decision_id })
     }
 
-    /// Appends `frames` to the last segment and, with [`Sync::Group`], waits for the disk.
+    /// Appends `frames` to the last segment and, with [`Durability::Group`], waits for the disk.
     fn write(&mut self, frames: &[u8]) -> io::Result<()> {
         if frames.is_empty() {
             return Ok(());
@@ -244,7 +246,7 @@ impl Writer {
         let at = self.durable.1 + len(&self.unsynced);
         let file = self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         file.write_at(frames, at)?;
-        if self.options.sync == Sync::Group {
+        if self.options.sync == Durability::Group {
             file.sync()?;
             self.advance(at + len(frames));
         } else {
@@ -397,8 +399,7 @@ impl Writer {
         is_event: bool,
         pending: usize,
     ) -> Result<Option<(u64, u64)>, NotWritten> {
-        // Two frames: what is dropped needs one to say so.
-        let needed = u64::try_from(pending + 2 * MAX_FRAME).unwrap_or(u64::MAX);
+        let needed = u64::try_from(pending + ROOM).unwrap_or(u64::MAX);
         let mut lost: Option<(u64, u64)> = None;
         while self.bytes() + needed > self.limit(is_event) {
             let released = self.reclaimable().next().is_some();

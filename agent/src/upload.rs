@@ -1,0 +1,315 @@
+//! Records out to the collector, at least once and in order; forgotten only on its receipt.
+//!
+//! An acknowledgement of the broker proves nothing, since it may have no subscriber. What is not
+//! receipted is sent again at each connection and whenever nothing has moved for a while; the
+//! journal is the queue, so nothing is held here that a crash could lose.
+
+pub mod batch;
+mod cursor;
+
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use gateward_core::audit::{Event, Head};
+use gateward_core::trust::{GatewayId, Incarnation};
+use tokio::sync::mpsc;
+use tokio::time::{Sleep, sleep};
+
+use crate::journal::{Draft, Piece, Reader, Records, Stamp};
+use batch::OVERHEAD;
+use cursor::Cursor;
+
+/// Nothing has moved for this long: what is not receipted is sent again.
+const RESEND: Duration = Duration::from_secs(3);
+/// How long records wait for others to go with them.
+const LINGER: Duration = Duration::from_millis(100);
+/// The most batches that are sent and not receipted.
+const WINDOW: usize = 4;
+
+/// Where batches go: the gateway's audit topic.
+pub trait Outlet: Send {
+    /// Sends `message` without waiting; returns whether it was taken.
+    fn send(&mut self, message: Vec<u8>) -> bool;
+}
+
+/// What is signed and what is believed; the keys are elsewhere.
+pub trait Seal: Send {
+    /// Returns the signed checkpoint that `number` is the last record and `head` the chain's head
+    /// after it; empty where none can be made.
+    fn checkpoint(&mut self, number: u64, head: &Head) -> Vec<u8>;
+
+    /// Returns what a signed receipt says.
+    ///
+    /// # Errors
+    ///
+    /// Says why the receipt is not one of a collector that is believed now.
+    fn receipt(&mut self, message: &[u8]) -> Result<Acknowledged, String>;
+
+    /// Returns the time, for the events that come of receipts.
+    fn now(&mut self) -> Stamp;
+}
+
+/// The collector holds every record of a gateway up to `through`, and the chain's head was `head`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Acknowledged {
+    /// Whose records.
+    pub gateway: GatewayId,
+    /// Of which enrolment.
+    pub incarnation: Incarnation,
+    /// The number of the last record.
+    pub through: u64,
+    /// The chain's head after it.
+    pub head: Head,
+}
+
+/// What the link hears.
+#[derive(Clone, Debug)]
+pub enum Heard {
+    /// The broker is connected and takes messages of this many bytes.
+    Up {
+        /// The most bytes of a message.
+        max_payload: usize,
+    },
+    /// The broker is not connected.
+    Down,
+    /// A message on the receipt topic.
+    Receipt(Vec<u8>),
+}
+
+/// Sends the records of one journal.
+pub struct Upload<O, S> {
+    records: Records,
+    gateway: GatewayId,
+    incarnation: Incarnation,
+    outlet: O,
+    seal: S,
+    /// The most bytes of a message; 0 while there is no broker.
+    max_payload: usize,
+    /// Receipted.
+    done: u64,
+    /// The last numbers of the batches that are sent and not receipted.
+    sent: Vec<u64>,
+    reader: Reader,
+    /// The last reason for refusing a receipt; the same one again is no news.
+    refused: Option<String>,
+}
+
+impl<O, S> std::fmt::Debug for Upload<O, S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Upload").field("done", &self.done).finish_non_exhaustive()
+    }
+}
+
+impl<O: Outlet, S: Seal> Upload<O, S> {
+    /// Goes on where the last receipt that was written down ended.
+    pub fn new(
+        records: Records,
+        gateway: GatewayId,
+        incarnation: Incarnation,
+        outlet: O,
+        seal: S,
+    ) -> Self {
+        let done = resume(&records, incarnation);
+        // Where the queue is full, the next receipt says it again.
+        let _said = records.release(done);
+        let reader = records.reader(done + 1);
+
+        Self {
+            records,
+            gateway,
+            incarnation,
+            outlet,
+            seal,
+            max_payload: 0,
+            done,
+            sent: Vec::new(),
+            reader,
+            refused: None,
+        }
+    }
+
+    /// Sends until the link has no more to say.
+    pub async fn run(mut self, mut heard: mpsc::Receiver<Heard>) {
+        let mut status = self.records.watch();
+        let mut open = true;
+        let mut linger: Option<Pin<Box<Sleep>>> = None;
+        let mut resend: Option<Pin<Box<Sleep>>> = None;
+        loop {
+            let mut pump = false;
+            tokio::select! {
+                message = heard.recv() => match message {
+                    None => return,
+                    Some(message) => {
+                        let (done, was_up) = (self.done, self.max_payload > 0);
+                        pump = self.hear(message);
+                        if self.done != done || (!was_up && self.max_payload > 0) {
+                            resend = None;
+                        }
+                    }
+                },
+                changed = status.changed(), if open => {
+                    // The journal's last words go out without waiting for more.
+                    (open, pump) = (changed.is_ok(), changed.is_err());
+                    let unsent = self.max_payload > 0 && self.sent.len() < WINDOW;
+                    if unsent && linger.is_none() {
+                        linger = Some(Box::pin(sleep(LINGER)));
+                    }
+                }
+                () = ended(&mut linger) => pump = true,
+                () = ended(&mut resend) => {
+                    self.rewind();
+                    pump = true;
+                }
+            }
+            if pump {
+                self.pump();
+            }
+            if self.sent.is_empty() {
+                resend = None;
+            } else if resend.is_none() {
+                resend = Some(Box::pin(sleep(RESEND)));
+            }
+        }
+    }
+
+    /// Takes in what the link heard; returns whether there may be something to send.
+    fn hear(&mut self, heard: Heard) -> bool {
+        match heard {
+            Heard::Up { max_payload } => {
+                self.max_payload = max_payload;
+                self.refused = None;
+                self.rewind();
+            }
+            Heard::Down => {
+                self.max_payload = 0;
+                self.rewind();
+            }
+            Heard::Receipt(message) => match self.receipt(&message) {
+                Ok(()) => {}
+                Err(reason) => self.refuse(reason),
+            },
+        }
+
+        true
+    }
+
+    fn receipt(&mut self, message: &[u8]) -> Result<(), String> {
+        let receipt = self.seal.receipt(message)?;
+        if (receipt.gateway, receipt.incarnation) != (self.gateway, self.incarnation) {
+            return Err("for another gateway or another enrolment of it".to_owned());
+        }
+        if receipt.through <= self.done {
+            return Ok(());
+        }
+        if receipt.through > self.records.status().seq {
+            return Err("for records that were never written".to_owned());
+        }
+        let head = Reader::head_after(self.records.folder(), receipt.through);
+        if head.map_err(|error| error.to_string())? != Some(receipt.head) {
+            return Err("for a chain that is not this journal's".to_owned());
+        }
+        let Acknowledged { through, head, incarnation, .. } = receipt;
+        if let Err(error) = (Cursor { incarnation, through, head }).store(self.records.folder()) {
+            // Records stay until a receipt can be written down.
+            tracing::warn!(%error, "the receipt of the audit was not written down");
+            return Ok(());
+        }
+        self.done = through;
+        self.sent.retain(|last| *last > through);
+        // Where the queue is full, the next receipt says it again.
+        let _said = self.records.release(through);
+
+        Ok(())
+    }
+
+    /// Writes down why a receipt was refused, once for each reason and connection, so that a
+    /// hostile broker cannot fill the disk.
+    fn refuse(&mut self, reason: String) {
+        if self.refused.as_ref() != Some(&reason) {
+            tracing::warn!(reason, "a receipt for the audit was refused");
+            let now = self.seal.now();
+            self.records.note(Draft::event(Event::ReceiptRefused, now, &reason));
+            self.refused = Some(reason);
+        }
+    }
+
+    /// Begins again after the last receipt.
+    fn rewind(&mut self) {
+        self.sent.clear();
+        self.reader = self.records.reader(self.done + 1);
+    }
+
+    fn pump(&mut self) {
+        while self.max_payload > OVERHEAD && self.sent.len() < WINDOW {
+            match self.send_one() {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "audit records cannot be read for the collector");
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Sends the next batch; returns whether there was one and it was taken.
+    fn send_one(&mut self) -> io::Result<bool> {
+        let durable = self.records.status().seq;
+        let mut limit = self.max_payload.saturating_mul(2).min(batch::MAX_RECORDS / 2);
+        let Some(mut piece) = self.reader.next(durable, limit)? else { return Ok(false) };
+        let mut message = self.seal_up(&piece)?;
+        while message.len() > self.max_payload && piece.last > piece.first {
+            // These compress badly: fewer of them.
+            limit /= 2;
+            self.reader = self.records.reader(piece.first);
+            let Some(smaller) = self.reader.next(durable, limit)? else { return Ok(false) };
+            piece = smaller;
+            message = self.seal_up(&piece)?;
+        }
+        if self.outlet.send(message) {
+            self.sent.push(piece.last);
+            return Ok(true);
+        }
+        self.reader = self.records.reader(piece.first);
+        if self.sent.is_empty() {
+            // Nothing is on its way that would bring a receipt, so the timer tries again.
+            self.sent.push(self.done);
+        }
+
+        Ok(false)
+    }
+
+    fn seal_up(&mut self, piece: &Piece) -> io::Result<Vec<u8>> {
+        let checkpoint = self.seal.checkpoint(piece.last, &piece.after);
+
+        batch::encode(self.gateway, self.incarnation, piece, &checkpoint)
+    }
+}
+
+/// The record that the collector is known to hold; 0 where what was written down is not this
+/// journal's any more, so that everything is sent again and the collector can see why.
+fn resume(records: &Records, incarnation: Incarnation) -> u64 {
+    let Some(cursor) = Cursor::load(records.folder()) else { return 0 };
+    let status = records.status();
+    if cursor.incarnation != incarnation || cursor.through > status.seq {
+        return 0;
+    }
+    match Reader::head_after(records.folder(), cursor.through) {
+        Ok(Some(head)) if head != cursor.head => 0,
+        // Released records may be gone already.
+        Ok(_) | Err(_) => cursor.through,
+    }
+}
+
+/// Waits for the end of a timer, forever where there is none, and takes it away.
+async fn ended(timer: &mut Option<Pin<Box<Sleep>>>) {
+    match timer {
+        Some(sleep) => sleep.await,
+        None => std::future::pending().await,
+    }
+    *timer = None;
+}
+
+#[cfg(test)]
+mod tests;

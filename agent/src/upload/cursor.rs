@@ -1,0 +1,93 @@
+//! How far the collector's receipts go, on disk before any record is deleted for it.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use gateward_core::audit::Head;
+use gateward_core::trust::Incarnation;
+use sha2::{Digest, Sha256};
+
+const MAGIC: &[u8; 8] = b"GWDCURS1";
+const LEN: usize = 64;
+const SUM: usize = 8;
+
+/// The collector holds every record up to `through`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Cursor {
+    pub(crate) incarnation: Incarnation,
+    pub(crate) through: u64,
+    pub(crate) head: Head,
+}
+
+impl Cursor {
+    /// Reads the file in `folder`; none where there is none that can be believed, which only means
+    /// that records are sent again.
+    pub(crate) fn load(folder: &Path) -> Option<Self> {
+        let bytes = fs::read(folder.join("cursor")).ok()?;
+        let bytes: &[u8; LEN] = bytes.as_slice().try_into().ok()?;
+        let (body, sum) = bytes.split_last_chunk::<SUM>()?;
+        let (magic, rest) = body.split_first_chunk::<8>()?;
+        let (incarnation, rest) = rest.split_first_chunk()?;
+        let (through, head) = rest.split_first_chunk()?;
+        if magic != MAGIC || checksum(body) != *sum {
+            return None;
+        }
+
+        Some(Self {
+            incarnation: Incarnation(*incarnation),
+            through: u64::from_le_bytes(*through),
+            head: Head(head.try_into().ok()?),
+        })
+    }
+
+    /// Writes the file whole; when this returns it outlives a power cut.
+    pub(crate) fn store(&self, folder: &Path) -> io::Result<()> {
+        let mut bytes = Vec::with_capacity(LEN);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&self.incarnation.0);
+        bytes.extend_from_slice(&self.through.to_le_bytes());
+        bytes.extend_from_slice(&self.head.0);
+        let sum = checksum(&bytes);
+        bytes.extend_from_slice(&sum);
+
+        let new = folder.join("cursor.new");
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, folder.join("cursor"))?;
+        File::open(folder)?.sync_all()
+    }
+}
+
+fn checksum(body: &[u8]) -> [u8; SUM] {
+    let mut sum = [0; SUM];
+    sum.iter_mut().zip(Sha256::digest(body)).for_each(|(place, byte)| *place = byte);
+
+    sum
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_that_was_damaged_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let cursor = Cursor { incarnation: Incarnation([1; 8]), through: 7, head: Head([2; 32]) };
+        assert_eq!(Cursor::load(folder.path()), None);
+        cursor.store(folder.path()).unwrap();
+        assert_eq!(Cursor::load(folder.path()), Some(cursor));
+
+        let path = folder.path().join("cursor");
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut bad = whole.clone();
+            bad[at] ^= 1;
+            fs::write(&path, bad).unwrap();
+            assert_eq!(Cursor::load(folder.path()), None, "byte {at}");
+        }
+    }
+}

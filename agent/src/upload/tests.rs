@@ -1,0 +1,250 @@
+//! What the upload promises while brokers lose messages and receipts are forged.
+
+use std::path::Path;
+
+use ed25519_dalek::SigningKey;
+use gateward_core::audit::{Outcome, Ratchet};
+use gateward_core::decide::Reason;
+
+use super::batch::Batch;
+use super::*;
+use crate::identity::Identity;
+use crate::journal::{Journal, Opened, Options, Durability, verify, walk};
+
+const GATEWAY: GatewayId = GatewayId([7; 16]);
+const INCARNATION: Incarnation = Incarnation([1; 8]);
+const SIGNED: &[u8] = b"signed";
+
+/// Stands in for the keys: a receipt is signed when it begins with that word.
+struct Words;
+
+impl Seal for Words {
+    fn checkpoint(&mut self, number: u64, head: &Head) -> Vec<u8> {
+        [&number.to_le_bytes()[..], &head.0].concat()
+    }
+
+    fn receipt(&mut self, message: &[u8]) -> Result<Acknowledged, String> {
+        let body = message.strip_prefix(SIGNED).ok_or("the signature is not a collector's")?;
+        Ok(Acknowledged {
+            gateway: GatewayId(body[..16].try_into().unwrap()),
+            incarnation: Incarnation(body[16..24].try_into().unwrap()),
+            through: u64::from_le_bytes(body[24..32].try_into().unwrap()),
+            head: Head(body[32..].try_into().unwrap()),
+        })
+    }
+
+    fn now(&mut self) -> Stamp {
+        Stamp::default()
+    }
+}
+
+fn receipt(told: &Acknowledged) -> Heard {
+    let through = told.through.to_le_bytes();
+    let body: [&[u8]; 5] = [SIGNED, &told.gateway.0, &told.incarnation.0, &through, &told.head.0];
+
+    Heard::Receipt(body.concat())
+}
+
+struct Broker(mpsc::Sender<Vec<u8>>);
+
+impl Outlet for Broker {
+    fn send(&mut self, message: Vec<u8>) -> bool {
+        self.0.try_send(message).is_ok()
+    }
+}
+
+struct Scene {
+    opened: Opened,
+    hear: mpsc::Sender<Heard>,
+    sent: mpsc::Receiver<Vec<u8>>,
+}
+
+impl Scene {
+    fn begin(folder: &Path, boot: u32) -> Self {
+        let identity = Identity {
+            gateway: "edge-7a".to_owned(),
+            incarnation: INCARNATION,
+            key: SigningKey::from_bytes(&[9; 32]),
+            audit: Ratchet::new([2; 32]),
+        };
+        let options = Options {
+            sync: Durability::Group,
+            max_bytes: 64 << 10,
+            drop_oldest: false,
+            boot,
+            now: Stamp::default(),
+        };
+        let opened = Journal::open(folder, GATEWAY, &identity, options).unwrap();
+        let (to, sent) = mpsc::channel(16);
+        let (hear, heard) = mpsc::channel(16);
+        let records = opened.journal.records();
+        let upload = Upload::new(records, GATEWAY, INCARNATION, Broker(to), Words);
+        tokio::spawn(upload.run(heard));
+
+        Self { opened, hear, sent }
+    }
+
+    async fn up(&self) {
+        self.hear.send(Heard::Up { max_payload: 4096 }).await.unwrap();
+    }
+
+    async fn write(&self, count: u32) {
+        for _ in 0..count {
+            let draft = Draft::new(Outcome::Allow(Reason::Ok), Stamp::default());
+            self.opened.journal.append(draft).await.unwrap();
+        }
+    }
+
+    async fn batch(&mut self) -> Batch {
+        Batch::decode(&self.sent.recv().await.unwrap()).unwrap()
+    }
+
+    async fn released(&self, through: u64) {
+        let mut watch = self.opened.journal.watch();
+        watch.wait_for(|status| status.released == through).await.unwrap();
+    }
+
+    async fn end(self) {
+        drop(self.opened.journal);
+        self.opened.done.await.unwrap();
+    }
+}
+
+fn told(batch: &Batch) -> Acknowledged {
+    let head = batch.walk(|_| ()).unwrap();
+
+    Acknowledged { gateway: GATEWAY, incarnation: INCARNATION, through: batch.last(), head }
+}
+
+#[tokio::test(start_paused = true)]
+async fn i7_i12_through_lost_messages_and_lost_receipts_every_record_arrives_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut scene = Scene::begin(folder.path(), 1);
+    scene.write(500).await;
+    scene.up().await;
+
+    // No period that a cycle of batches could fall in step with.
+    let mut chance = 1_u32;
+    let (mut next, mut head) = (1, Head::START);
+    while next <= 500 {
+        let batch = scene.batch().await;
+        chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        if (chance >> 16) % 3 == 0 {
+            continue; // the broker lost it
+        }
+        assert!(batch.first <= next, "nothing is passed over that was not receipted");
+        if batch.first == next {
+            assert_eq!(batch.before, head);
+            head = batch.walk(|_| ()).unwrap();
+            next = batch.last() + 1;
+        }
+        if (chance >> 24) % 4 == 0 {
+            continue; // the receipt is lost
+        }
+        let receipt_for =
+            Acknowledged { gateway: GATEWAY, incarnation: INCARNATION, through: next - 1, head };
+        scene.hear.send(receipt(&receipt_for)).await.unwrap();
+    }
+    assert_eq!(head, scene.opened.journal.status().head);
+    scene.released(500).await;
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_receipt_records_are_sent_again_and_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut scene = Scene::begin(folder.path(), 1);
+    scene.write(3).await;
+    scene.up().await;
+
+    let first = scene.batch().await;
+    assert_eq!((first.first, first.last()), (1, 3));
+    assert_eq!(scene.batch().await, first, "after a while without progress");
+    scene.hear.send(Heard::Down).await.unwrap();
+    scene.up().await;
+    assert_eq!(scene.batch().await, first, "at the next connection");
+    assert_eq!(scene.opened.journal.status().released, 0);
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_checkpoint_of_a_batch_is_that_of_its_last_record() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut scene = Scene::begin(folder.path(), 1);
+    scene.write(3).await;
+    scene.up().await;
+
+    let batch = scene.batch().await;
+    let head = batch.walk(|_| ()).unwrap();
+    assert_eq!(batch.checkpoint, Words.checkpoint(3, &head));
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_that_is_forged_or_not_for_this_chain_releases_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut scene = Scene::begin(folder.path(), 1);
+    scene.write(5).await;
+    scene.up().await;
+    let good = told(&scene.batch().await);
+
+    let Heard::Receipt(signed) = receipt(&good) else { unreachable!("it is a receipt") };
+    let refused = [
+        Heard::Receipt(signed[1..].to_vec()),
+        receipt(&Acknowledged { gateway: GatewayId([8; 16]), ..good }),
+        receipt(&Acknowledged { incarnation: Incarnation([2; 8]), ..good }),
+        receipt(&Acknowledged { head: Head([0; 32]), ..good }),
+        receipt(&Acknowledged { through: 4, ..good }),
+        receipt(&Acknowledged { through: 6, ..good }),
+    ];
+    for bad in refused {
+        // Twice: a broker that repeats itself does not fill the journal.
+        scene.hear.send(bad.clone()).await.unwrap();
+        scene.hear.send(bad).await.unwrap();
+    }
+    let mut watch = scene.opened.journal.watch();
+    // Three reasons that are new when they come: signature, gateway, chain; and the chain's again
+    // after one that is as new.
+    watch.wait_for(|status| status.seq >= 8).await.unwrap();
+    assert_eq!(scene.opened.journal.status().released, 0);
+    assert_eq!(Cursor::load(folder.path()), None);
+
+    scene.hear.send(receipt(&good)).await.unwrap();
+    scene.released(5).await;
+    scene.end().await;
+    let mut events = 0;
+    let counted = walk(folder.path(), |_, record, _| {
+        events += u32::from(record.outcome == Outcome::Event(Event::ReceiptRefused));
+    });
+    counted.unwrap();
+    assert!((3..=4).contains(&events), "{events}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_restart_the_upload_goes_on_where_the_last_receipt_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut scene = Scene::begin(folder.path(), 1);
+    scene.write(5).await;
+    scene.up().await;
+    let first = told(&scene.batch().await);
+    scene.hear.send(receipt(&first)).await.unwrap();
+    scene.released(5).await;
+    scene.end().await;
+
+    let mut scene = Scene::begin(folder.path(), 2);
+    scene.released(5).await;
+    scene.write(2).await;
+    scene.up().await;
+    let second = scene.batch().await;
+    assert_eq!((second.first, second.before), (6, first.head));
+    scene.end().await;
+
+    // A cursor of another chain is not believed: everything is sent again.
+    let other = Cursor { incarnation: INCARNATION, through: 5, head: Head([0; 32]) };
+    other.store(folder.path()).unwrap();
+    let mut scene = Scene::begin(folder.path(), 3);
+    scene.up().await;
+    assert_eq!(scene.batch().await.first, 1);
+    scene.end().await;
+    assert!(verify(folder.path()).is_ok());
+}
