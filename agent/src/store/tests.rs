@@ -121,11 +121,12 @@ fn h11_on_a_full_disk_the_old_snapshot_stays_and_the_new_one_comes_when_there_is
 
     let full = Arc::new(AtomicUsize::new(1));
     let is_full = Arc::clone(&full);
-    let watcher: Watcher = Arc::new(move |step| match step {
-        Step::Create { .. } | Step::Write { .. } if is_full.load(Ordering::Relaxed) == 1 => {
-            Err(io::ErrorKind::StorageFull.into())
+    let watcher: Watcher = Arc::new(move |step| {
+        let takes_room = matches!(step, Step::Create { .. } | Step::Write { .. });
+        if takes_room && is_full.load(Ordering::Relaxed) == 1 {
+            return Err(io::ErrorKind::StorageFull.into());
         }
-        _ => Ok(()),
+        Ok(())
     });
     let (mut store, opened) = Store::open_watched(home.place(), &now(), Some(watcher)).unwrap();
     assert_eq!(opened.problems.len(), 1, "{opened:?}");
