@@ -57,7 +57,7 @@ async fn h5_a_replayed_older_snapshot_is_refused_and_reported_once() {
 }
 
 #[tokio::test]
-async fn h2_h3_h4_what_is_altered_or_for_others_is_refused_and_the_old_one_stays() {
+async fn h2_what_is_altered_or_rubbish_is_refused_and_the_old_one_stays() {
     let mut gateway = Gateway::new();
     let old = gateway.authority.publish(1, 3);
     gateway.broker.retain(&old);

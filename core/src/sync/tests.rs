@@ -175,7 +175,7 @@ fn key_sets_are_walked_one_by_one_and_then_the_manifest_is_asked_for_again() {
 }
 
 #[test]
-fn h17_a_snapshot_of_more_chunks_than_the_machine_tracks_is_refused_at_once() {
+fn a_snapshot_whose_list_does_not_fit_the_room_given_is_refused_at_once() {
     let snapshot = Snapshot::new(1, CHUNK);
     let mut machine = connected();
 
