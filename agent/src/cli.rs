@@ -2,6 +2,7 @@
 //!
 //! Data goes to standard output, everything else to standard error.
 
+mod audit;
 mod check_config;
 mod snapshot;
 
@@ -31,6 +32,8 @@ struct Cli {
 /// One variant a command, each in a file of its own.
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Show the records on this gateway's disk, or check that none was altered
+    Audit(audit::Args),
     /// Say whether the configuration can be used, and everything that is wrong with it
     CheckConfig(check_config::Args),
     /// Say what a snapshot on disk holds, and whether it may be believed
@@ -76,6 +79,7 @@ fn run(args: impl Iterator<Item = OsString>) -> Exit {
     }
 
     match command {
+        Command::Audit(args) => args.run(&global),
         Command::CheckConfig(args) => args.run(&global),
         Command::Snapshot(args) => args.run(&global),
     }
