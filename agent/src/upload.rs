@@ -136,7 +136,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         let mut linger: Option<Pin<Box<Sleep>>> = None;
         let mut resend: Option<Pin<Box<Sleep>>> = None;
         loop {
-            let mut pump = false;
+            let pump;
             tokio::select! {
                 message = heard.recv() => match message {
                     None => return,

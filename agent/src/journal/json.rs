@@ -143,7 +143,9 @@ pub fn human(record: &Record<'_>) -> String {
     };
     let what = match record.outcome {
         Outcome::Event(event) => event.name(),
-        outcome => reason(outcome).unwrap_or_default(),
+        Outcome::Allow(reason) | Outcome::Deny(reason) | Outcome::Passthrough(reason) => {
+            reason.name()
+        }
     };
     let mut line = format!(
         "{} {} {} {what} {who}",

@@ -205,13 +205,13 @@ async fn a_segment_that_was_exchanged_or_removed_breaks_the_chain() {
     let folder = tempfile::tempdir().unwrap();
     let small = Options { max_bytes: 64 << 10, ..options(1) };
     let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
-    for _ in 0..400 {
+    for _ in 0..800 {
         opened.journal.append(draft()).await.unwrap();
     }
     close(opened).await;
     let firsts = recover::list(folder.path()).unwrap();
     assert!(firsts.len() > 2, "{firsts:?}");
-    assert_eq!(verify(folder.path()).unwrap().records, 400);
+    assert_eq!(verify(folder.path()).unwrap().records, 800);
 
     let middle = segment_path(folder.path(), firsts[1]);
     let bytes = fs::read(&middle).unwrap();

@@ -18,7 +18,7 @@ use tokio::time::MissedTickBehavior;
 use super::frame::{Frame, HEAD_LEN, MAX_FRAME, SegmentHead};
 use super::medium::{Handle, Medium, sync_folder};
 use super::slots::Slots;
-use super::{Draft, NotWritten, Options, Stamp, Status, Durability, Written};
+use super::{Draft, Durability, NotWritten, Options, Stamp, Status, Written};
 
 /// The most records that share a write.
 const BATCH: usize = 512;

@@ -9,7 +9,7 @@ use gateward_core::decide::Reason;
 use super::batch::Batch;
 use super::*;
 use crate::identity::Identity;
-use crate::journal::{Journal, Opened, Options, Durability, verify, walk};
+use crate::journal::{Durability, Journal, Opened, Options, verify, walk};
 
 const GATEWAY: GatewayId = GatewayId([7; 16]);
 const INCARNATION: Incarnation = Incarnation([1; 8]);
@@ -129,7 +129,7 @@ async fn i7_i12_through_lost_messages_and_lost_receipts_every_record_arrives_in_
     while next <= 500 {
         let batch = scene.batch().await;
         chance = chance.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        if (chance >> 16) % 3 == 0 {
+        if (chance >> 16).is_multiple_of(3) {
             continue; // the broker lost it
         }
         assert!(batch.first <= next, "nothing is passed over that was not receipted");
@@ -138,7 +138,7 @@ async fn i7_i12_through_lost_messages_and_lost_receipts_every_record_arrives_in_
             head = batch.walk(|_| ()).unwrap();
             next = batch.last() + 1;
         }
-        if (chance >> 24) % 4 == 0 {
+        if (chance >> 24).is_multiple_of(4) {
             continue; // the receipt is lost
         }
         let receipt_for =
