@@ -12,13 +12,15 @@ mod people;
 mod routes;
 mod structure;
 mod text;
+mod tokens;
 
 pub use catalogue::{Addition, Catalogue};
 pub use known::{KnownIds, Widening};
 pub use mistake::{Mistake, Mistakes, Place};
-pub use people::{Principal, PrincipalStatus, Token, TokenStatus};
+pub use people::{Principal, PrincipalStatus};
 pub use routes::RouteEntry;
 pub use structure::{Account, Division, Group, Resource, Staleness};
+pub use tokens::{Token, TokenStatus};
 
 pub(crate) use folder::{SERVICE_USERS, Sources, TOKENS, USERS};
 
@@ -92,7 +94,7 @@ impl Policy {
         let people =
             people::Context { catalogue: &catalogue, divisions: &divisions, roles: &roles };
         let principals = people.principals(root, &mut ids, mistakes);
-        let tokens = people::tokens(root, &principals, mistakes);
+        let tokens = tokens::read(root, &principals, mistakes);
         let resources = structure::resources(root, &divisions, mistakes);
         let routes = routes::read(root, &catalogue, mistakes);
 

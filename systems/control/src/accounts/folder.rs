@@ -1,18 +1,18 @@
 //! The lock on a policy folder, and what is written to it.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Refused;
+use crate::lock::{Lock, NotLocked};
 use crate::policy::{SERVICE_USERS, Sources, TOKENS, USERS};
 use crate::whole;
 
-/// A folder that this process alone changes; free again when it is dropped, or when the process
-/// ends in whatever way.
+/// A folder that this process alone changes, until the value is dropped.
 #[derive(Debug)]
 pub(super) struct Locked {
     dir: PathBuf,
-    _lock: File,
+    _lock: Lock,
 }
 
 impl Locked {
@@ -22,20 +22,12 @@ impl Locked {
         if dir.is_dir() {
             fs::create_dir_all(&state).map_err(whole::Failed::new("made", &state))?;
         }
-        let path = state.join("lock");
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .map_err(whole::Failed::new("opened", &path))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { dir: dir.to_owned(), _lock: lock }),
-            Err(TryLockError::WouldBlock) => Err(Refused::Busy),
-            Err(TryLockError::Error(error)) => {
-                Err(whole::Failed::new("locked", &path)(error).into())
-            }
-        }
+        let lock = Lock::take(&state.join("lock")).map_err(|not_locked| match not_locked {
+            NotLocked::Busy => Refused::Busy,
+            NotLocked::Failed(failed) => failed.into(),
+        })?;
+
+        Ok(Self { dir: dir.to_owned(), _lock: lock })
     }
 
     /// Writes the tables that changed; owners before tokens, so that a token is never without one

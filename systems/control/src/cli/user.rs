@@ -122,6 +122,9 @@ impl Add {
 
 impl Set {
     fn run(self) -> Result<Exit, Failed> {
+        if self.all_divisions {
+            note("gateways learn it only from a `publish` that says --accept-widening");
+        }
         let everywhere = self.all_divisions.then_some(Where::Everywhere);
         let changed = PrincipalChange {
             name: self.rename,

@@ -13,7 +13,8 @@ use gateward_core::snapshot::build::Scope;
 use gateward_core::token::Lookup;
 
 use super::mistake::{Mistakes, Place};
-use super::people::{PrincipalStatus, TokenStatus};
+use super::people::PrincipalStatus;
+use super::tokens::TokenStatus;
 use super::{Policy, Principal};
 use crate::whole;
 
