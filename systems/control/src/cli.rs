@@ -9,6 +9,8 @@ mod enroll;
 mod init;
 mod keys;
 mod lists;
+mod publish;
+mod reach;
 mod service_user;
 mod token;
 mod user;
@@ -49,6 +51,8 @@ enum Command {
     /// Look at the keys of the account
     #[command(subcommand)]
     Keys(keys::Command),
+    /// Bring what changed to the gateways
+    Publish(publish::Args),
     /// Add and change service users
     #[command(subcommand)]
     ServiceUser(service_user::Command),
@@ -72,6 +76,7 @@ impl Cli {
             Command::Enroll(args) => args.run(),
             Command::Init(args) => args.run(),
             Command::Keys(command) => command.run(),
+            Command::Publish(args) => args.run(),
             Command::ServiceUser(command) => command.run(),
             Command::Token(command) => command.run(),
             Command::User(command) => command.run(),

@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod broker;
 pub mod cli;
 pub mod clock;
 pub mod compile;
@@ -18,6 +19,7 @@ pub mod keys;
 pub mod lock;
 pub mod pki;
 pub mod policy;
+pub mod publish;
 pub mod secret;
 #[cfg(test)]
 mod testing;

@@ -1,0 +1,92 @@
+//! `gateward-control publish`
+
+use std::path::PathBuf;
+
+use super::reach::{ReachArgs, block_on};
+use super::{Failed, note, say};
+use crate::clock;
+use crate::exit::Exit;
+use crate::lock::NotLocked;
+use crate::publish::{NotPublished, PublishOptions, Published, preview, publish};
+
+#[derive(clap::Args, Debug)]
+pub(super) struct Args {
+    /// The policy folder
+    dir: PathBuf,
+    #[command(flatten)]
+    reach: ReachArgs,
+    /// Only this group; may be said several times
+    #[arg(long)]
+    group: Vec<String>,
+    /// Only say who would gain and who would lose what, and how many gateways it would reach
+    #[arg(long)]
+    dry_run: bool,
+    /// Let this principal, limited to divisions so far, act in all of them
+    #[arg(long, value_name = "NAME")]
+    accept_widening: Vec<String>,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<Exit, Failed> {
+        if self.dry_run {
+            for group in preview(&self.dir, &self.group)? {
+                say(format_args!("{}: {} gateways", group.group, group.gateways))?;
+                group.changes.iter().try_for_each(|change| say(format_args!("  {change}")))?;
+            }
+            return Ok(Exit::Success);
+        }
+        let options = PublishOptions {
+            dir: self.dir,
+            reach: self.reach.reach()?,
+            groups: self.group,
+            accept_widening: self.accept_widening,
+            now: clock::now(),
+        };
+        for done in block_on(publish(&options))?? {
+            let Published { group, outcome, version, snapshot_bytes, sent_bytes, gateways } = done;
+            say(format_args!(
+                "{group}: version {version} {}, snapshot {snapshot_bytes} bytes, sent {sent_bytes} \
+                 bytes, {gateways} gateways",
+                outcome.name()
+            ))?;
+        }
+
+        Ok(Exit::Success)
+    }
+}
+
+impl From<NotPublished> for Failed {
+    fn from(failed: NotPublished) -> Self {
+        let exit = match failed {
+            NotPublished::Broker(failed) => return failed.into(),
+            NotPublished::Chain(failed) => return failed.into(),
+            NotPublished::Failed(failed) => return failed.into(),
+            NotPublished::NotCompiled(failed) => return failed.into(),
+            NotPublished::NotLocked(failed) => return failed.into(),
+            NotPublished::Policy(failed) => return failed.into(),
+            NotPublished::Secret(failed) => return failed.into(),
+            NotPublished::Widens(ref widenings) => {
+                for widening in widenings {
+                    note(widening);
+                }
+                return Self::new(Exit::Data, "nothing was published");
+            }
+            NotPublished::NoSide(_)
+            | NotPublished::OtherVersion(_)
+            | NotPublished::TooMany(_)
+            | NotPublished::Unusable { .. }
+            | NotPublished::UntrustedKey(_) => Exit::Data,
+        };
+
+        Self::new(exit, failed)
+    }
+}
+
+impl From<NotLocked> for Failed {
+    fn from(failed: NotLocked) -> Self {
+        match failed {
+            NotLocked::Busy => Self::new(Exit::NotNow, failed),
+            NotLocked::Failed(failed) => failed.into(),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Whether there is anything to publish, and under which version.
+
+use gateward_core::snapshot::{self, chunk};
+use gateward_core::time::UnixSeconds;
+use gateward_core::trust::sign::ManifestDraft;
+use gateward_core::trust::{Audience, KeySet, Manifest, Root, SigningKey};
+
+use super::NotPublished;
+use super::state::{Signed, State};
+use crate::policy::Staleness;
+
+/// 32 KiB: with a header, below what the strictest hosted broker keeps.
+pub(super) const CHUNK_LOG2: u8 = 15;
+
+/// What is to be done for a group.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Plan {
+    /// A snapshot that gateways do not have, under this version.
+    Publish(u64),
+    /// The same snapshot under the same version, valid for longer.
+    Refresh(u64),
+    /// Nothing.
+    Rest,
+}
+
+/// Everything that a manifest is made of.
+#[derive(Debug)]
+pub(super) struct Maker<'a> {
+    pub(super) keys: &'a KeySet,
+    pub(super) signer: &'a SigningKey,
+    pub(super) staleness: Staleness,
+    pub(super) now: UnixSeconds,
+}
+
+impl Maker<'_> {
+    /// Decides by what was published; `kept` says whether the broker still has that.
+    pub(super) fn plan(&self, state: &State, root: Root, kept: bool) -> Plan {
+        let ours = |signed: &&Signed| {
+            let manifest = &signed.manifest;
+            manifest.root() == root && manifest.version().epoch == self.keys.epoch()
+        };
+        let both = || state.published.iter().chain(&state.intent);
+        let next = both().map(|signed| signed.manifest.version().number).max().unwrap_or(0) + 1;
+        // What was intended may be in force somewhere, so what came before it does not count.
+        if let Some(intent) = &state.intent {
+            let resumed = Some(intent).filter(ours);
+            return Plan::Publish(resumed.map_or(next, |one| one.manifest.version().number));
+        }
+        match state.published.as_ref().filter(ours) {
+            None => Plan::Publish(next),
+            Some(same) if !kept => Plan::Publish(same.manifest.version().number),
+            Some(same) if self.is_due(&same.manifest) => {
+                Plan::Refresh(same.manifest.version().number)
+            }
+            Some(_) => Plan::Rest,
+        }
+    }
+
+    /// After a quarter of the time until it is stale, or where these times have changed.
+    fn is_due(&self, manifest: &Manifest) -> bool {
+        let issued = manifest.issued_at();
+        let stale = manifest.stale_at().since(issued);
+        let expires = manifest.expires_at().since(issued);
+        let Staleness { stale_after_s, expires_after_s } = self.staleness;
+
+        self.now.since(issued) >= stale / 4
+            || stale != u64::from(stale_after_s)
+            || expires != u64::from(expires_after_s)
+    }
+
+    /// Signs a manifest for `bytes`, and reads it again as a gateway would.
+    pub(super) fn sign(
+        &self,
+        state: &State,
+        group: &str,
+        bytes: &[u8],
+        version: u64,
+    ) -> Result<Signed, NotPublished> {
+        let account = self.keys.account();
+        let audience = Audience::of(account, group);
+        // A later manifest of one version has a later time, whatever the clock says.
+        let same = |signed: &&Signed| signed.manifest.version().number == version;
+        let signed = state.published.iter().chain(&state.intent).filter(same);
+        let last = signed.map(|signed| signed.manifest.issued_at().0 + 1).max().unwrap_or(0);
+        let unusable = |why: &dyn std::fmt::Display| NotPublished::Unusable {
+            group: group.to_owned(),
+            why: why.to_string(),
+        };
+        let draft = ManifestDraft {
+            account,
+            audience,
+            keyset: self.keys.epoch(),
+            version,
+            issued_at: UnixSeconds(self.now.0.max(last)),
+            stale_after: self.staleness.stale_after_s,
+            expires_after: self.staleness.expires_after_s,
+            file_len: u32::try_from(bytes.len()).map_err(|error| unusable(&error))?,
+            chunk_log2: CHUNK_LOG2,
+            root: chunk::root_of(bytes, CHUNK_LOG2).unwrap_or_default(),
+            revoked_counter: 0,
+            allow_observe: false,
+            allow_drop: false,
+            deltas: Vec::new(),
+        };
+        let envelope = draft.sign(&[self.signer]).map_err(|error| unusable(&error))?;
+        let manifest = Manifest::verify(&envelope, self.keys, audience)
+            .map_err(|refused| unusable(&refused))?;
+        snapshot::open(bytes, manifest.clone()).map_err(|refused| unusable(&refused))?;
+
+        Ok(Signed { envelope, manifest })
+    }
+}

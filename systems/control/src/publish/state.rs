@@ -1,0 +1,183 @@
+//! What was published for a group, in `state/published/GROUP/`.
+//!
+//! `manifest` and `file` are what the broker has acknowledged. `intent` is a manifest that is about
+//! to be published, and may have been: its version is used up, because a gateway may have it.
+//! `garbage` names snapshots whose chunks are to be removed from the broker.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use gateward_core::name::Hex;
+use gateward_core::snapshot::chunk;
+use gateward_core::trust::{Audience, KeySet, Manifest};
+
+use crate::keys::Chain;
+use crate::{secret, whole};
+
+/// A manifest with the bytes that were signed.
+#[derive(Clone, Debug)]
+pub(super) struct Signed {
+    pub(super) envelope: Vec<u8>,
+    pub(super) manifest: Manifest,
+}
+
+impl Signed {
+    /// Verifies with the key set that it was signed under, which may be an older one.
+    pub(super) fn read(envelope: Vec<u8>, chain: &Chain, audience: Audience) -> Option<Self> {
+        let verify = |set: &KeySet| Manifest::verify(&envelope, set, audience).ok();
+        let manifest = chain.sets().iter().rev().find_map(verify)?;
+
+        Some(Self { envelope, manifest })
+    }
+
+    /// Whether both name the same snapshot under the same version.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let name = |signed: &Self| (signed.manifest.version(), signed.manifest.root());
+
+        name(self) == name(other)
+    }
+}
+
+/// The folder of one group.
+#[derive(Debug)]
+pub(super) struct State {
+    folder: PathBuf,
+    /// What the broker has acknowledged.
+    pub(super) published: Option<Signed>,
+    /// What it may have.
+    pub(super) intent: Option<Signed>,
+    garbage: BTreeMap<[u8; 8], u32>,
+}
+
+impl State {
+    pub(super) fn load(
+        dir: &Path,
+        group: &str,
+        chain: &Chain,
+        audience: Audience,
+    ) -> Result<Self, whole::Failed> {
+        let folder = folder(dir, group);
+        fs::create_dir_all(&folder).map_err(whole::Failed::new("made", &folder))?;
+        let signed = |name| read_signed(&folder.join(name), chain, audience);
+        let (published, intent) = (signed("manifest")?, signed("intent")?);
+        let path = folder.join("garbage");
+        let text = whole::read_text(&path)?.unwrap_or_default();
+        let garbage = parse(&text).ok_or(io::ErrorKind::InvalidData.into());
+        let garbage = garbage.map_err(whole::Failed::new("understood", &path))?;
+
+        Ok(Self { folder, published, intent, garbage })
+    }
+
+    /// Returns the snapshot that was published last, where it is there and whole.
+    pub(super) fn file(&self) -> Option<Vec<u8>> {
+        let manifest = &self.published.as_ref()?.manifest;
+        let bytes = fs::read(self.folder.join("file")).ok()?;
+
+        (chunk::root_of(&bytes, manifest.chunk_log2()) == Some(manifest.root())).then_some(bytes)
+    }
+
+    /// Notes what is about to be published; from here on its version is used up, and what stood
+    /// before is garbage.
+    pub(super) fn intend(&mut self, next: Signed) -> Result<(), whole::Failed> {
+        for old in self.published.iter().chain(&self.intent) {
+            if old.manifest.root() != next.manifest.root() {
+                self.garbage.insert(old.manifest.root().short(), old.manifest.chunk_count());
+            }
+        }
+        self.garbage.remove(&next.manifest.root().short());
+        whole::write(&self.folder.join("garbage"), self.garbage_text().as_bytes(), 0o644)?;
+        whole::write(&self.folder.join("intent"), &next.envelope, 0o644)?;
+        self.intent = Some(next);
+
+        Ok(())
+    }
+
+    /// Notes that the broker has what was intended; `file` is the snapshot where it is at hand.
+    pub(super) fn commit(&mut self, file: Option<&[u8]>) -> Result<(), whole::Failed> {
+        let Some(done) = self.intent.take() else { return Ok(()) };
+        if let Some(bytes) = file {
+            // Who has which rights is nobody else's business.
+            whole::write(&self.folder.join("file"), bytes, 0o600)?;
+        }
+        whole::write(&self.folder.join("manifest"), &done.envelope, 0o644)?;
+        self.published = Some(done);
+
+        remove(&self.folder.join("intent"))
+    }
+
+    /// Returns the snapshots to remove: the first bytes of the root, and how many chunks.
+    pub(super) const fn garbage(&self) -> &BTreeMap<[u8; 8], u32> {
+        &self.garbage
+    }
+
+    /// Notes that they are removed.
+    pub(super) fn is_clean(&mut self) -> Result<(), whole::Failed> {
+        self.garbage.clear();
+
+        remove(&self.folder.join("garbage"))
+    }
+
+    fn garbage_text(&self) -> String {
+        let line = |(root, chunks): (&[u8; 8], &u32)| format!("{} {chunks}\n", Hex(root));
+
+        self.garbage.iter().map(line).collect()
+    }
+}
+
+/// Returns the manifest that was published last for a group; none where nothing was.
+///
+/// # Errors
+///
+/// A file cannot be read, or is not one that was signed for this group.
+pub(crate) fn published(
+    dir: &Path,
+    group: &str,
+    chain: &Chain,
+) -> Result<Option<Manifest>, whole::Failed> {
+    let audience = Audience::of(chain.newest().account(), group);
+    let signed = read_signed(&folder(dir, group).join("manifest"), chain, audience)?;
+
+    Ok(signed.map(|signed| signed.manifest))
+}
+
+fn folder(dir: &Path, group: &str) -> PathBuf {
+    dir.join("state").join("published").join(group)
+}
+
+fn read_signed(
+    path: &Path,
+    chain: &Chain,
+    audience: Audience,
+) -> Result<Option<Signed>, whole::Failed> {
+    let envelope = match fs::read(path) {
+        Ok(envelope) => envelope,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(whole::Failed::new("read", path)(error)),
+    };
+    let signed = Signed::read(envelope, chain, audience);
+
+    signed
+        .map(Some)
+        .ok_or(io::ErrorKind::InvalidData.into())
+        .map_err(whole::Failed::new("verified", path))
+}
+
+fn remove(path: &Path) -> Result<(), whole::Failed> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(whole::Failed::new("removed", path)(error))
+        }
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+fn parse(text: &str) -> Option<BTreeMap<[u8; 8], u32>> {
+    let line = |line: &str| {
+        let (root, chunks) = line.split_once(' ')?;
+        Some((*secret::hex(root)?, chunks.parse().ok()?))
+    };
+
+    text.lines().map(line).collect()
+}

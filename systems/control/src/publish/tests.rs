@@ -1,0 +1,328 @@
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use gateward_core::name::Hex;
+use gateward_core::snapshot::chunk::HashList;
+use gateward_core::snapshot::{self, Verified};
+use gateward_core::token::Lookup;
+use gateward_core::trust::{KeySet, Manifest};
+use gateward_loopback_broker::{Access, Broker as Loopback, Options};
+use tempfile::TempDir;
+
+use super::*;
+use crate::accounts::{Accounts, Kind, NewUser, Where};
+use crate::keys::NewAccount;
+use crate::policy::PrincipalStatus;
+use crate::testing::NOW;
+
+struct World {
+    dir: TempDir,
+    account: Uuid,
+    broker: Loopback,
+    now: UnixSeconds,
+}
+
+impl World {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let policy = dir.path().join("acme");
+        let name = "Acme".to_owned();
+        let new = NewAccount { dir: policy, name, roots: None, now_ms: NOW.0 * 1000 };
+        let account = keys::init(&new).unwrap().account;
+        let broker = Loopback::start(Options::plain(Access::everything())).await.unwrap();
+        let world = Self { dir, account, broker, now: NOW };
+        world.add_user("ana.ruiz");
+
+        world
+    }
+
+    fn policy(&self) -> PathBuf {
+        self.dir.path().join("acme")
+    }
+
+    fn accounts(&self) -> Accounts {
+        Accounts::open(&self.policy(), self.now).unwrap()
+    }
+
+    fn add_user(&self, name: &str) -> Uuid {
+        let user = NewUser {
+            username: name.to_owned(),
+            roles: vec!["iot_account_admin".to_owned()],
+            divisions: Where::Only(vec!["plant-1".to_owned()]),
+            ..NewUser::default()
+        };
+
+        self.accounts().add_user(&user).unwrap()
+    }
+
+    /// Enough tokens for a snapshot of several chunks.
+    fn add_tokens(&self, owner: Uuid, count: u64) {
+        let mut lines = String::new();
+        for number in 1..=count {
+            let lookup = Lookup { kind: 1, id: number.wrapping_mul(0x9e37_79b9_7f4a_7c15) };
+            let verifier = Hex(&[7; 32]).to_string();
+            writeln!(
+                lines,
+                r#"{{"kind":"api_token","owner_id":"{owner}","owner":"ana.ruiz","name":"t{number}","lookup":"{lookup}","verifier":"{verifier}"}}"#
+            )
+            .unwrap();
+        }
+        fs::write(self.policy().join("tokens.jsonl"), lines).unwrap();
+    }
+
+    fn options(&self) -> PublishOptions {
+        let url = format!("mqtt://{}", self.broker.address()).parse().unwrap();
+
+        PublishOptions {
+            dir: self.policy(),
+            reach: Reach { url, tls: None },
+            groups: Vec::new(),
+            accept_widening: Vec::new(),
+            now: self.now,
+        }
+    }
+
+    async fn publish(&self) -> Result<Published, NotPublished> {
+        let mut done = publish(&self.options()).await?;
+        assert_eq!(done.len(), 1);
+
+        Ok(done.remove(0))
+    }
+
+    fn retained(&self, what: GroupTopic) -> Option<Vec<u8>> {
+        let topics = GroupTopics::new(self.account, "plant-1").unwrap();
+
+        self.broker.retained(&topics.topic(what))
+    }
+
+    fn manifest(&self) -> Option<Manifest> {
+        let keys = KeySet::anchor(&self.retained(GroupTopic::Keys)?, self.account).unwrap();
+        let message = self.retained(GroupTopic::Manifest)?;
+        let envelope = manifest::split(&message).unwrap().envelope;
+        let audience = Audience::of(self.account, "plant-1");
+
+        Some(Manifest::verify(envelope, &keys, audience).unwrap())
+    }
+
+    /// What a gateway that starts now ends up with.
+    fn arrives(&self) -> Option<Verified<Vec<u8>>> {
+        let manifest = self.manifest()?;
+        let root = manifest.root().short();
+        let pieces = manifest.chunk_count().div_ceil(HASHES_A_PIECE);
+        let list =
+            (0..pieces).map(|piece| self.retained(GroupTopic::List { root, piece }).unwrap());
+        let list = HashList::check(list.collect::<Vec<_>>().concat(), &manifest).unwrap();
+        let mut file = Vec::new();
+        for index in 0..manifest.chunk_count() {
+            let chunk = self.retained(GroupTopic::Chunk { root, index }).unwrap();
+            assert!(list.accepts(index, &chunk), "chunk {index}");
+            file.extend(chunk);
+        }
+
+        Some(snapshot::open(file, manifest).unwrap())
+    }
+
+    fn roots(&self) -> BTreeSet<String> {
+        let topics = self.broker.retained_topics();
+        let root =
+            |topic: &String| Some(topic.split_once("/chunk/")?.1.split_once('/')?.0.to_owned());
+
+        topics.iter().filter_map(root).collect()
+    }
+}
+
+#[tokio::test]
+async fn what_is_published_is_what_a_gateway_verifies() {
+    let world = World::new().await;
+    let owner = world.add_user("bo");
+    world.add_tokens(owner, 0);
+    let done = world.publish().await.unwrap();
+    let snapshot = world.arrives().unwrap();
+
+    assert_eq!(done.outcome, Outcome::Published);
+    assert_eq!(done.version, Version { epoch: 1, number: 1 });
+    assert_eq!((done.gateways, done.snapshot_bytes), (1, snapshot.bytes().len()));
+    assert_eq!(snapshot.view().principals().count(), 2);
+    assert_eq!(world.retained(GroupTopic::KeysOf(1)), world.retained(GroupTopic::Keys));
+    assert_eq!(snapshot.manifest().stale_at(), NOW.plus(86_400));
+}
+
+#[tokio::test]
+async fn an_unchanged_policy_is_not_published_again_until_a_refresh_is_due() {
+    let mut world = World::new().await;
+    world.publish().await.unwrap();
+    let before = world.retained(GroupTopic::Manifest);
+    let again = world.publish().await.unwrap();
+    assert_eq!((again.outcome, again.sent_bytes), (Outcome::Unchanged, 0));
+    assert_eq!(world.retained(GroupTopic::Manifest), before);
+
+    world.now = NOW.plus(86_400 / 4);
+    let refreshed = world.publish().await.unwrap();
+    assert_eq!(refreshed.outcome, Outcome::Refreshed);
+    assert_eq!(refreshed.version, again.version);
+    assert_eq!(world.arrives().unwrap().manifest().issued_at(), world.now);
+    assert_eq!(world.publish().await.unwrap().outcome, Outcome::Unchanged);
+}
+
+#[tokio::test]
+async fn a_change_is_a_new_version_and_what_it_replaces_is_removed() {
+    let world = World::new().await;
+    let owner = world.add_user("cy");
+    world.publish().await.unwrap();
+    let old = world.roots();
+    world.accounts().set_status(Kind::User, "cy", PrincipalStatus::Disabled).unwrap();
+    let done = world.publish().await.unwrap();
+    let snapshot = world.arrives().unwrap();
+
+    assert_eq!(done.version.number, 2);
+    assert!(snapshot.view().principals().any(|one| one.id() == owner && one.is_disabled()));
+    assert_eq!(world.roots().len(), 1);
+    assert!(world.roots().is_disjoint(&old));
+}
+
+#[tokio::test]
+async fn another_version_on_the_broker_stops_everything() {
+    let world = World::new().await;
+    world.publish().await.unwrap();
+    let state = world.policy().join("state/published");
+    let kept = ["manifest", "file"].map(|name| {
+        let path = state.join("plant-1").join(name);
+        (path.clone(), fs::read(path).unwrap())
+    });
+    world.add_user("dee");
+    world.publish().await.unwrap();
+    let before = world.retained(GroupTopic::Manifest);
+    for (path, bytes) in kept {
+        fs::write(path, bytes).unwrap();
+    }
+    world.add_user("eve");
+    let error = world.publish().await.unwrap_err();
+    assert!(matches!(error, NotPublished::OtherVersion(_)), "{error}");
+    assert!(error.to_string().contains("has version 1.2, and 1.1 was published"), "{error}");
+
+    fs::remove_dir_all(&state).unwrap();
+    let error = world.publish().await.unwrap_err().to_string();
+    assert!(error.contains("nothing was published from here"), "{error}");
+    assert_eq!(world.retained(GroupTopic::Manifest), before);
+}
+
+#[tokio::test]
+async fn a_manifest_that_somebody_else_signed_stops_everything() {
+    let (ours, theirs) = (World::new().await, World::new().await);
+    theirs.publish().await.unwrap();
+    let topics = GroupTopics::new(ours.account, "plant-1").unwrap();
+    let forged = theirs.retained(GroupTopic::Manifest).unwrap();
+    ours.broker.plant(&topics.topic(GroupTopic::Manifest), forged);
+    let error = ours.publish().await.unwrap_err().to_string();
+
+    assert!(error.contains("not signed with the keys of this folder"), "{error}");
+}
+
+#[tokio::test]
+async fn a_broker_that_lost_everything_is_given_everything_again() {
+    let world = World::new().await;
+    let first = world.publish().await.unwrap();
+    for topic in world.broker.retained_topics() {
+        world.broker.forget(&topic);
+    }
+    let again = world.publish().await.unwrap();
+
+    assert_eq!((again.outcome, again.version), (Outcome::Published, first.version));
+    assert!(world.arrives().is_some());
+}
+
+#[tokio::test]
+async fn wherever_the_broker_dies_gateways_have_the_old_version_or_the_new_one() {
+    let world = World::new().await;
+    let owner = world.add_user("fay");
+    world.add_tokens(owner, 0);
+    world.publish().await.unwrap();
+    let mut versions = world.manifest().unwrap().version().number;
+    // From behind the CONNACK to well past the last packet.
+    for packets in 2..60 {
+        world.add_user(&format!("user{packets}"));
+        let old = world.manifest().unwrap().version();
+        let people = world.arrives().unwrap().view().principals().count();
+        world.broker.kill_after(packets);
+        let killed = world.publish().await;
+        world.broker.mend();
+        let snapshot = world.arrives().unwrap();
+        let has_new = snapshot.manifest().version() != old;
+        assert!(snapshot.view().principals().count() == people + usize::from(has_new));
+
+        let done = world.publish().await.unwrap();
+        assert!(done.version.number > versions, "after {packets} packets");
+        versions = done.version.number;
+        assert_eq!(world.arrives().unwrap().view().principals().count(), people + 1);
+        assert_eq!(world.roots().len(), 1, "after {packets} packets");
+        if killed.is_ok() {
+            return;
+        }
+    }
+    panic!("a publish takes more packets than that");
+}
+
+#[tokio::test]
+async fn d4_a_principal_becomes_unlimited_only_where_somebody_says_so() {
+    let world = World::new().await;
+    world.publish().await.unwrap();
+    let path = world.policy().join("users.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let wide = text.replace(r#","divisions":["plant-1"]"#, "");
+    assert_ne!(wide, text);
+    fs::write(&path, wide).unwrap();
+    let before = world.retained(GroupTopic::Manifest);
+    let error = world.publish().await.unwrap_err();
+    assert!(matches!(&error, NotPublished::Widens(all) if all.len() == 1), "{error}");
+    assert!(error.to_string().contains("--accept-widening `ana.ruiz`"), "{error}");
+    assert_eq!(world.retained(GroupTopic::Manifest), before);
+
+    let accepted =
+        PublishOptions { accept_widening: vec!["ana.ruiz".to_owned()], ..world.options() };
+    publish(&accepted).await.unwrap();
+    assert_eq!(world.arrives().unwrap().manifest().version().number, 2);
+}
+
+#[tokio::test]
+async fn a_policy_with_a_mistake_never_reaches_the_broker() {
+    let world = World::new().await;
+    fs::write(world.policy().join("users.jsonl"), "{\"username\":\"x\"}\n").unwrap();
+
+    assert!(matches!(world.publish().await, Err(NotPublished::Policy(Unusable::Mistakes(_)))));
+    assert_eq!(world.broker.counts().accepted, 0);
+}
+
+#[tokio::test]
+async fn what_would_change_is_told_without_a_broker() {
+    let world = World::new().await;
+    world.publish().await.unwrap();
+    world.add_user("gus");
+    let [group] = &preview(&world.policy(), &[]).unwrap()[..] else { panic!("one group") };
+
+    assert_eq!((group.group.as_str(), group.gateways), ("plant-1", 1));
+    assert!(group.changes.iter().any(|change| change.name == "gus"), "{:?}", group.changes);
+    assert!(!group.changes.iter().any(|change| change.name == "ana.ruiz"));
+    assert!(preview(&world.policy(), &["plant-9".to_owned()]).is_err());
+}
+
+#[tokio::test]
+async fn a_snapshot_of_many_chunks_arrives_whole() {
+    let world = World::new().await;
+    let owner = Policy::load(&world.policy()).unwrap().principals()[0].id;
+    world.add_tokens(owner, 2_000);
+    world.publish().await.unwrap();
+    let snapshot = world.arrives().unwrap();
+
+    assert_eq!(snapshot.view().token_count(), 2_000);
+    assert!(snapshot.manifest().chunk_count() > 2);
+}
+
+#[tokio::test]
+async fn a_broker_that_refuses_is_named_with_the_topic() {
+    let world = World::new().await;
+    world.broker.set_access(Access::parse("pattern read gateward/#\n").unwrap());
+    let error = world.publish().await.unwrap_err().to_string();
+
+    assert!(error.contains("/plant-1/keys") && error.contains("not authorized"), "{error}");
+    assert_eq!(world.broker.retained_topics(), Vec::<String>::new());
+}
