@@ -138,7 +138,7 @@ fn hex<const N: usize>(line: &str, label: &str) -> Option<Zeroizing<[u8; N]>> {
     };
     let mut bytes = Zeroizing::new([0; N]);
     for (place, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *place = value(*high)? << 4 | value(*low)?;
+        *place = (value(*high)? << 4) | value(*low)?;
     }
 
     Some(bytes)

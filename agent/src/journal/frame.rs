@@ -139,7 +139,7 @@ pub(crate) fn crc32(parts: &[&[u8]]) -> u32 {
     let bytes = parts.iter().copied().flatten();
     let crc = bytes.fold(!0_u32, |crc, byte| {
         let [low, ..] = crc.to_le_bytes();
-        crc >> 8 ^ TABLE.get(usize::from(low ^ byte)).copied().unwrap_or_default()
+        (crc >> 8) ^ TABLE.get(usize::from(low ^ byte)).copied().unwrap_or_default()
     });
 
     !crc
@@ -159,7 +159,7 @@ const fn table() -> [u32; 256] {
         let mut value = at as u32;
         let mut bit = 0;
         while bit < 8 {
-            value = value >> 1 ^ (0xedb8_8320 & (value & 1).wrapping_neg());
+            value = (value >> 1) ^ (0xedb8_8320 & (value & 1).wrapping_neg());
             bit += 1;
         }
         table[at] = value;

@@ -179,6 +179,27 @@ async fn n9_a_flipped_bit_sets_the_segment_aside_and_is_reported_wherever_it_is(
 }
 
 #[tokio::test]
+async fn a_bad_record_with_a_good_one_behind_it_is_never_taken_for_a_torn_tail() {
+    let before = tempfile::tempdir().unwrap();
+    write(before.path(), 1, 2).await;
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 1, 4).await;
+    // The mark knows of two records only, as after a crash.
+    for name in ["key", "mark"] {
+        fs::copy(before.path().join(name), folder.path().join(name)).unwrap();
+    }
+    let mut bytes = fs::read(only_segment(folder.path())).unwrap();
+    let third = ends(&bytes)[2];
+    bytes[third + 8] ^= 1;
+    fs::write(only_segment(folder.path()), &bytes).unwrap();
+
+    let opened = open(folder.path(), 2);
+    assert_eq!((opened.recovered.gap, opened.recovered.cut), (Some((3, 4)), 0));
+    assert_eq!(fs::read(&opened.recovered.damaged[0]).unwrap(), bytes);
+    close(opened).await;
+}
+
+#[tokio::test]
 async fn a_tail_that_was_cut_off_is_missed() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1, 4).await;
@@ -282,6 +303,13 @@ async fn a_failed_write_or_sync_allows_nothing_and_leaves_the_chain_whole() {
             assert_eq!(journal.append(draft()).await, Err(NotWritten::Failed));
             assert!(journal.status().refusing());
         }
+        // Many at once, so that a half-written one reaches beyond what is written after it.
+        let mut waiting = tokio::task::JoinSet::new();
+        for _ in 0..40 {
+            let journal = journal.clone();
+            waiting.spawn(async move { journal.append(draft()).await });
+        }
+        assert!(waiting.join_all().await.iter().all(|done| *done == Err(NotWritten::Failed)));
         *faults.lock().unwrap() = Faults::default();
         let written = journal.append(draft()).await.unwrap();
         assert!(!journal.status().refusing());
@@ -295,8 +323,9 @@ async fn a_failed_write_or_sync_allows_nothing_and_leaves_the_chain_whole() {
             );
         });
         assert_eq!(verified.unwrap().span, Some((1, written.seq)));
-        assert_eq!(events, [(Outcome::Event(Event::AuditFailed), 3)]);
-        assert_eq!(open(folder.path(), 2).recovered.gap, None);
+        assert_eq!(events, [(Outcome::Event(Event::AuditFailed), 43)]);
+        let found = open(folder.path(), 2).recovered;
+        assert_eq!(found, Recovered { last: written.seq, ..Recovered::default() });
     }
 }
 

@@ -195,20 +195,13 @@ async fn a_receipt_that_is_forged_or_not_for_this_chain_releases_nothing() {
         receipt(&Acknowledged { incarnation: Incarnation([2; 8]), ..good }),
         receipt(&Acknowledged { head: Head([0; 32]), ..good }),
         receipt(&Acknowledged { through: 4, ..good }),
-        receipt(&Acknowledged { through: 6, ..good }),
+        receipt(&Acknowledged { through: 600, ..good }),
     ];
     for bad in refused {
         // Twice: a broker that repeats itself does not fill the journal.
         scene.hear.send(bad.clone()).await.unwrap();
         scene.hear.send(bad).await.unwrap();
     }
-    let mut watch = scene.opened.journal.watch();
-    // Three reasons that are new when they come: signature, gateway, chain; and the chain's again
-    // after one that is as new.
-    watch.wait_for(|status| status.seq >= 8).await.unwrap();
-    assert_eq!(scene.opened.journal.status().released, 0);
-    assert_eq!(Cursor::load(folder.path()), None);
-
     scene.hear.send(receipt(&good)).await.unwrap();
     scene.released(5).await;
     scene.end().await;
@@ -217,7 +210,7 @@ async fn a_receipt_that_is_forged_or_not_for_this_chain_releases_nothing() {
         events += u32::from(record.outcome == Outcome::Event(Event::ReceiptRefused));
     });
     counted.unwrap();
-    assert!((3..=4).contains(&events), "{events}");
+    assert_eq!(events, 4, "signature, gateway, chain, number; each once");
 }
 
 #[tokio::test(start_paused = true)]

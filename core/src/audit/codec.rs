@@ -106,8 +106,8 @@ impl<'a> Record<'a> {
         let operation = self.operation.map_or(0, |operation| operation as u8 + 1);
         let method = self.method.map_or(0, |method| method as u8);
         let stale = u8::from(self.stale);
-        let codes = self.authentication as u8 | outcome << 3 | quality << 5 | stale << 7;
-        to.bytes(&[codes, why, operation | method << 3])?;
+        let codes = self.authentication as u8 | (outcome << 3) | (quality << 5) | (stale << 7);
+        to.bytes(&[codes, why, operation | (method << 3)])?;
         to.number(self.snapshot_version)?;
         self.encode_present(&mut to)?;
 
@@ -130,13 +130,13 @@ impl<'a> Record<'a> {
         };
 
         bit(self.principal.is_some(), WHO)
-            | credential * CREDENTIAL
+            | (credential * CREDENTIAL)
             | bit(self.action.is_some(), ACTION)
             | bit(self.permission.is_some(), PERMISSION)
             | bit(self.division.is_some(), DIVISION)
             | bit(self.resource.is_some(), RESOURCE)
             | bit(self.path.is_some(), PATH)
-            | source * SOURCE
+            | (source * SOURCE)
             | bit(self.request_id.is_some(), REQUEST_ID)
             | bit(self.route.is_some(), ROUTE)
             | bit(self.count != 1, COUNT)
@@ -209,7 +209,7 @@ impl<'a> Record<'a> {
         created_at.iter_mut().zip(low).for_each(|(place, byte)| *place = byte);
         let [codes, why, verb] = from.array()?;
         let reason = Reason::from_byte(why).ok_or(BadRecord::Unknown);
-        let outcome = match codes >> 3 & 3 {
+        let outcome = match (codes >> 3) & 3 {
             0 => Outcome::Allow(reason?),
             1 => Outcome::Deny(reason?),
             2 => Outcome::Passthrough(reason?),
@@ -221,7 +221,7 @@ impl<'a> Record<'a> {
         record.mono = mono;
         record.created_at = UnixMillis(u64::from_le_bytes(created_at));
         record.authentication = Authentication::from_byte(codes & 7).ok_or(BadRecord::Unknown)?;
-        record.quality = match codes >> 5 & 3 {
+        record.quality = match (codes >> 5) & 3 {
             0 => TimeQuality::Synced,
             1 => TimeQuality::Holdover,
             2 => TimeQuality::Floor,
@@ -243,7 +243,7 @@ impl<'a> Record<'a> {
         if present & WHO != 0 {
             self.principal = Some(Who { id: Uuid(from.array()?), name: from.text(MAX_NAME)? });
         }
-        self.credential = match present / CREDENTIAL & 3 {
+        self.credential = match (present / CREDENTIAL) & 3 {
             0 => Credential::None,
             1 => {
                 let kind = kind(self.authentication).ok_or(BadRecord::Unknown)?;
@@ -288,7 +288,7 @@ impl<'a> Record<'a> {
     }
 
     fn decode_rest(&mut self, present: u16, from: &mut Reader<'a>) -> Result<(), BadRecord> {
-        self.source = match present / SOURCE & 3 {
+        self.source = match (present / SOURCE) & 3 {
             0 => Source::Unknown,
             1 => Source::Uid(from.small()?),
             2 => Source::V4(from.array()?),
@@ -402,7 +402,7 @@ impl<'a> Reader<'a> {
         for shift in (0..64).step_by(7) {
             let [byte] = self.array()?;
             let low = u64::from(byte & 0x7f);
-            if low << shift >> shift != low || (byte == 0 && shift > 0) {
+            if (low << shift) >> shift != low || (byte == 0 && shift > 0) {
                 return Err(BadRecord::Unknown);
             }
             value |= low << shift;

@@ -190,7 +190,7 @@ proptest! {
         codes in any::<[u8; 8]>(),
         there in any::<u16>(),
     ) {
-        let there = |bit: u32| there >> bit & 1 == 1;
+        let there = |bit: u32| (there >> bit) & 1 == 1;
         let pick = |at: usize, all: usize| usize::from(codes[at]) % all;
         let reason = Reason::ALL[pick(0, Reason::ALL.len())];
         let outcome = match pick(1, 4) {
