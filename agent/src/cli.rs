@@ -3,8 +3,12 @@
 //! Data goes to standard output, everything else to standard error.
 
 mod audit;
+mod check;
 mod check_config;
+mod healthcheck;
+mod run;
 mod snapshot;
+mod status;
 
 use core::fmt;
 use std::ffi::OsString;
@@ -34,10 +38,18 @@ struct Cli {
 enum Command {
     /// Show the records on this gateway's disk, or check that none was altered
     Audit(audit::Args),
+    /// Ask whether a token may do something; the token comes from standard input or a file
+    Check(check::Args),
     /// Say whether the configuration can be used, and everything that is wrong with it
     CheckConfig(check_config::Args),
+    /// Say whether the running agent answers requests: 0 yes, 1 no, 69 nobody there
+    Healthcheck(healthcheck::Args),
+    /// Run the agent until SIGTERM
+    Run(run::Args),
     /// Say what a snapshot on disk holds, and whether it may be believed
     Snapshot(snapshot::Args),
+    /// Show what the running agent decides with, and how it fares
+    Status(status::Args),
 }
 
 /// What every command takes.
@@ -80,8 +92,12 @@ fn run(args: impl Iterator<Item = OsString>) -> Exit {
 
     match command {
         Command::Audit(args) => args.run(&global),
+        Command::Check(args) => args.run(&global),
         Command::CheckConfig(args) => args.run(&global),
+        Command::Healthcheck(args) => args.run(&global),
+        Command::Run(args) => args.run(&global),
         Command::Snapshot(args) => args.run(&global),
+        Command::Status(args) => args.run(&global),
     }
 }
 
@@ -91,6 +107,16 @@ fn explain(usage: &clap::Error) -> Exit {
         (Err(_), _) => Exit::Io,
         (Ok(()), true) => Exit::Usage,
         (Ok(()), false) => Exit::Success,
+    }
+}
+
+/// Runs one exchange with the agent to its end.
+pub(crate) fn wait<T>(
+    exchange: impl Future<Output = Result<T, ClientError>>,
+) -> Result<T, ClientError> {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime.block_on(exchange),
+        Err(_) => Err(ClientError::Unsendable),
     }
 }
 

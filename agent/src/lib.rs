@@ -16,12 +16,17 @@ mod gate;
 pub mod identity;
 pub mod journal;
 pub mod link;
+mod notices;
 mod notify;
 pub mod now;
+mod post;
+mod run;
 pub mod store;
 mod supervisor;
 pub mod sync;
 mod trace;
 pub mod upload;
 
+pub use crate::gate::NoSocket;
+pub use crate::run::{RunFailed, run};
 pub use crate::supervisor::Stopped;

@@ -34,14 +34,13 @@ mod session;
 mod tests;
 mod timer;
 mod tls;
-mod url;
 mod wire;
 
+pub use crate::config::{BadUrl, BrokerUrl};
 pub use config::{LinkConfig, Will};
 pub use handle::{Handle, NotPublished, NotSent};
 pub use reason::Reason;
 pub use tls::{TlsFiles, TlsProblem, TrustedNow};
-pub use url::{BadUrl, BrokerUrl};
 
 use ended::Ended;
 use flight::Reply;

@@ -21,13 +21,6 @@ pub(crate) fn stopping() {
     send(&[NotifyState::Stopping]);
 }
 
-/// Says in one line what the agent is doing; `systemctl status` shows it.
-pub(crate) fn status(text: &str) {
-    // A second line would be another message.
-    let line = text.replace(char::is_control, " ");
-    send(&[NotifyState::Status(&line)]);
-}
-
 /// Feeds the watchdog of systemd until told to stop; does nothing else where there is none.
 pub(crate) async fn feed_watchdog(mut stop: Stop) -> Result<(), Infallible> {
     match sd_notify::watchdog_enabled() {

@@ -85,6 +85,7 @@ pub struct Store {
     keys: Vec<KeySet>,
     floor: Floor,
     floor_told: watch::Sender<Floor>,
+    keys_told: watch::Sender<Option<KeySet>>,
     floor_rebuilt: bool,
     slot: Slot,
     incoming: Option<Incoming>,
@@ -133,9 +134,10 @@ impl Store {
         let mut store = Self {
             disk,
             place,
-            keys,
             floor,
             floor_told: watch::Sender::new(floor),
+            keys_told: watch::Sender::new(keys.last().cloned()),
+            keys,
             floor_rebuilt,
             slot,
             incoming: None,
@@ -203,6 +205,12 @@ impl Store {
         self.floor_told.subscribe()
     }
 
+    /// Returns where the newest key set is told.
+    #[must_use]
+    pub fn follow_keys(&self) -> watch::Receiver<Option<KeySet>> {
+        self.keys_told.subscribe()
+    }
+
     /// Checks a manifest and whether it may follow what was accepted.
     ///
     /// [`Admission::Same`] with nothing in force means that its file must be fetched again.
@@ -229,6 +237,7 @@ impl Store {
         self.disk.replace(&load::key_set_path(epoch), envelope)?;
         let floor = self.floor.with_keys(&next);
         self.keys.push(next);
+        self.keys_told.send_replace(self.keys.last().cloned());
         self.write_floor(floor)?;
         let current = self.in_force.borrow().clone();
         if current.is_some_and(|current| self.is_compromised(current.verified.manifest())) {

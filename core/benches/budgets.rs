@@ -3,6 +3,7 @@
 //! What is compared runs in turns in one process, so that a shared machine slows both; the ratios
 //! are to be believed, the times less so. Run: `cargo bench -p gateward-core`.
 #![expect(
+    clippy::cast_possible_truncation,
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -50,14 +51,16 @@ fn measure(api_tokens: usize) {
     let opened = unsigned(&file[..]).expect("it was just compiled");
     let view = opened.view();
     let ids = ["manage_device"].into_iter();
-    let ask = Ask::of_permissions(&view, ids, Some(Operation::Read), Some("division 3"), Mode::Direct);
+    let ask =
+        Ask::of_permissions(&view, ids, Some(Operation::Read), Some("division 3"), Mode::Direct);
     let texts = world.texts();
     let reference = Reference::new(&world);
 
     let (mut parse, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
     let allocations = ALLOCATIONS.load(Ordering::Relaxed);
     for _ in 0..ROUNDS {
-        parse.push(each(&texts, |text| Token::read(text).is_ok_and(|token| token.is_well_formed())));
+        parse
+            .push(each(&texts, |text| Token::read(text).is_ok_and(|token| token.is_well_formed())));
         ours.push(each(&texts, |text| {
             let Ok(token) = Token::read(text) else { return false };
             decide(&view, &ask, &token, NOW, DivisionRules::default()).is_allowed()
@@ -96,28 +99,34 @@ impl World {
         for at in 0..2 * admins {
             let service = at >= admins;
             let scope = (0..=draw.below(4)).map(|_| uuid(draw.below(64) as u64)).collect();
-            contents.principals.insert(at as u32 * 3, PrincipalEntry {
-                id: uuid(1_000 + at as u64),
-                name: format!("principal of plant {at:>5}"),
-                kind: if service { PrincipalKind::ServiceUser } else { PrincipalKind::User },
-                disabled: draw.below(20) == 0,
-                no_iot_access: false,
-                permissions: PermissionSet(0x3f7ef & !(1 << draw.below(12))),
-                scope: if draw.below(2) == 0 { Scope::All } else { Scope::Only(scope) },
-                end: End::NEVER,
-            });
+            contents.principals.insert(
+                at as u32 * 3,
+                PrincipalEntry {
+                    id: uuid(1_000 + at as u64),
+                    name: format!("principal of plant {at:>5}"),
+                    kind: if service { PrincipalKind::ServiceUser } else { PrincipalKind::User },
+                    disabled: draw.below(20) == 0,
+                    no_iot_access: false,
+                    permissions: PermissionSet(0x3f7ef & !(1 << draw.below(12))),
+                    scope: if draw.below(2) == 0 { Scope::All } else { Scope::Only(scope) },
+                    end: End::NEVER,
+                },
+            );
         }
         let mut secrets = Vec::new();
         for at in 0..api_tokens + admins {
             let service = at >= api_tokens;
             let owner = if service { admins + at - api_tokens } else { at % admins };
             let (id, secret) = (draw.next(), Secret(core::array::from_fn(|_| draw.next() as u8)));
-            contents.tokens.insert(id, TokenEntry {
-                principal: owner as u32 * 3,
-                disabled: draw.below(20) == 0,
-                end: if draw.below(10) == 0 { End(1_700_000_000) } else { End::NEVER },
-                verifier: context.verifier(id, &secret),
-            });
+            contents.tokens.insert(
+                id,
+                TokenEntry {
+                    principal: owner as u32 * 3,
+                    disabled: draw.below(20) == 0,
+                    end: if draw.below(10) == 0 { End(1_700_000_000) } else { End::NEVER },
+                    verifier: context.verifier(id, &secret),
+                },
+            );
             secrets.push((if service { TokenKind::Service } else { TokenKind::Api }, id, secret));
         }
 
@@ -211,7 +220,8 @@ impl Reference {
     fn insert(&mut self, mut id: u64, mut row: u32) {
         for kick in 0.. {
             for place in self.places(id) {
-                if let Some(free) = self.buckets[place].iter_mut().find(|(_, row)| *row == u32::MAX) {
+                if let Some(free) = self.buckets[place].iter_mut().find(|(_, row)| *row == u32::MAX)
+                {
                     *free = (id, row);
                     return;
                 }

@@ -112,10 +112,8 @@ pub fn decide<'a>(
     // Expiry depends on nothing of the token, so it is said of every token alike (DOMAIN B11).
     let reason =
         if now >= view.limits().expires_at { Reason::SnapshotExpired } else { failed.reason() };
-    let permission = match reason {
-        Reason::Ok => PermissionSet(weighed.usable).first(),
-        _ => ask.any_of().first(),
-    };
+    let told = if reason == Reason::Ok { PermissionSet(weighed.usable) } else { ask.any_of() };
+    let permission = told.first();
 
     Decision { reason, failed, lookup: token.lookup, principal: held, permission }
 }

@@ -4,8 +4,8 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
+use super::BrokerUrl;
 use super::tls::{TlsFiles, TrustedNow};
-use super::url::BrokerUrl;
 
 /// How to reach the broker, and as whom.
 pub struct LinkConfig {

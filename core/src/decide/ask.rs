@@ -68,7 +68,7 @@ impl Ask {
     /// Asks for what a rule of the route table asks for.
     ///
     /// `division` is what the caller says beside the path; where both name one and differ, nobody
-    /// passes. An id that no row of the catalogue has grants nothing (DOMAIN A17, A18).
+    /// passes. A rule without permissions grants nothing (DOMAIN A18).
     #[must_use]
     pub fn of_route(
         view: &View<'_>,
@@ -78,13 +78,16 @@ impl Ask {
     ) -> Self {
         let mut ask = Self::nothing();
         let RouteOperation::Needs(operation) = found.rule.operation else { return ask };
+        let entry = |id: &str| view.ext().permission(id);
+        // A rule that names an unknown permission says something that this build does not
+        // understand, so nobody passes (DOMAIN A17).
+        if found.rule.permissions.ids().any(|id| entry(id).is_none()) {
+            return ask;
+        }
         let mut scoped = false;
-        for id in found.rule.permissions.ids() {
-            let entry = view.ext().permission(id);
-            scoped |= entry.is_none_or(|entry| entry.division_scoped);
-            if let Some(entry) = entry {
-                ask.add(&entry, operation);
-            }
+        for entry in found.rule.permissions.ids().filter_map(entry) {
+            scoped |= entry.division_scoped;
+            ask.add(&entry, operation);
         }
         ask.fresh = found.rule.fresh;
         ask.target = match (of_path(view, found), division.map(|text| view.division(text))) {

@@ -92,7 +92,7 @@ impl<'a> Ext<'a> {
         }
         let mut seen = PermissionSet::EMPTY;
         let mut permissions = List::<PermissionRecord<'a>>::new(self.0);
-        while let Some(record) = permissions.next() {
+        for record in permissions.by_ref() {
             let entry = record?.entry().ok_or(BadExt)?;
             if seen.contains(entry.permission) {
                 return Err(BadExt);
@@ -103,7 +103,7 @@ impl<'a> Ext<'a> {
             return Err(BadExt);
         }
         let mut routes = List::<RuleRecord<'a>>::new(permissions.rest);
-        while let Some(record) = routes.next() {
+        for record in routes.by_ref() {
             record?.rule().ok_or(BadExt)?;
         }
 

@@ -1,4 +1,5 @@
 //! Shape: what `build` writes is read back, and nothing else is taken for a snapshot.
+#![expect(clippy::cast_possible_truncation, reason = "the numbers of a test are small")]
 
 extern crate std;
 
@@ -42,7 +43,7 @@ fn contents(tokens: usize, seed: u64) -> Contents {
             0 => Scope::All,
             1 => Scope::Only(BTreeSet::new()),
             _ => Scope::Only(
-                divisions.iter().copied().filter(|_| next(&mut state) % 4 == 0).collect(),
+                divisions.iter().copied().filter(|_| next(&mut state).is_multiple_of(4)).collect(),
             ),
         };
         contents.principals.insert(

@@ -1,0 +1,65 @@
+//! `gateward run`: the agent itself.
+
+use core::future::Future;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Exit, Global};
+use crate::clock::Clock;
+use crate::run::{self, RunFailed};
+use crate::store::OpenFailed;
+
+/// It has no arguments: everything is in the configuration.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {}
+
+impl Args {
+    /// Ends with 0 after a signal, with 78 where the configuration or what it names is wrong.
+    pub(crate) fn run(self, global: &Global) -> Exit {
+        let config = match global.load() {
+            Ok(config) => config,
+            Err(exit) => return exit,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let outcome = match runtime {
+            Ok(runtime) => runtime.block_on(async {
+                match stop() {
+                    Ok(stop) => Ok(run::run(config, Clock::real(), stop).await),
+                    Err(error) => Err(error),
+                }
+            }),
+            Err(error) => Err(error),
+        };
+
+        match outcome {
+            Ok(Ok(())) => Exit::Success,
+            Ok(Err(failed)) => global.fail(exit(&failed), &failed),
+            Err(error) => global.fail(Exit::Internal, &error),
+        }
+    }
+}
+
+/// Completes at the first SIGTERM or SIGINT.
+fn stop() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn exit(failed: &RunFailed) -> Exit {
+    match failed {
+        RunFailed::Identity(_)
+        | RunFailed::KeySet { .. }
+        | RunFailed::NotPermitted(_)
+        | RunFailed::OtherIdentity { .. }
+        | RunFailed::Store(OpenFailed::Anchor(_)) => Exit::Config,
+        RunFailed::Journal(_) | RunFailed::NoSocket(_) | RunFailed::Store(_) => Exit::Io,
+        RunFailed::Stopped(_) => Exit::Internal,
+    }
+}

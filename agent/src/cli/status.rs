@@ -1,0 +1,175 @@
+//! `gateward status`: what the running agent decides with, and how it fares.
+
+use core::fmt;
+use core::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::{Exit, Global};
+use crate::client;
+use crate::config::Config;
+
+/// How often `--watch` asks again.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// What to show.
+#[derive(clap::Args, Debug)]
+pub(crate) struct Args {
+    /// Ask again every two seconds until interrupted
+    #[arg(long)]
+    watch: bool,
+}
+
+impl Args {
+    /// Ends with 0, or with 69 where no agent runs.
+    pub(crate) fn run(self, global: &Global) -> Exit {
+        let config = match global.load() {
+            Ok(config) => config,
+            Err(exit) => return exit,
+        };
+        loop {
+            let exit = show(&config, global);
+            if !self.watch || exit != Exit::Success {
+                return exit;
+            }
+            std::thread::sleep(EVERY);
+        }
+    }
+}
+
+fn show(config: &Config, global: &Global) -> Exit {
+    match super::wait(client::get(&config.api.admin_socket, "/v1/status")) {
+        Ok((200, body)) => match serde_json::from_slice::<Value>(&body) {
+            Ok(status) => global.print(Exit::Success, &Table(&status), &status),
+            Err(error) => global.fail(Exit::Io, &error),
+        },
+        Ok((status, _)) => {
+            global.fail(Exit::Io, &std::io::Error::other(format!("the agent answered {status}")))
+        }
+        Err(error) => global.fail(Exit::from(&error), &error),
+    }
+}
+
+/// The status for people, a line a thing.
+struct Table<'a>(&'a Value);
+
+impl Table<'_> {
+    fn text(&self, pointer: &str) -> &str {
+        self.0.pointer(pointer).and_then(Value::as_str).unwrap_or("-")
+    }
+
+    fn number(&self, pointer: &str) -> u64 {
+        self.0.pointer(pointer).and_then(Value::as_u64).unwrap_or(0)
+    }
+}
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let now = self.number("/time/now");
+        writeln!(f, "gateway   {} of group {}", self.text("/gateway"), self.text("/group"))?;
+        writeln!(f, "state     {}", self.text("/state"))?;
+        writeln!(f, "link      {}", self.text("/link"))?;
+        if self.0.pointer("/snapshot/version").is_none() {
+            writeln!(f, "snapshot  none: every keyed request is refused")?;
+        } else {
+            let root = self.text("/snapshot/root");
+            writeln!(
+                f,
+                "snapshot  version {} (epoch {}), root {}, {} old",
+                self.number("/snapshot/version"),
+                self.number("/snapshot/epoch"),
+                root.get(..16).unwrap_or(root),
+                Span(self.number("/snapshot/age_s")),
+            )?;
+            let until = |pointer| Until { now, at: self.number(pointer) };
+            writeln!(f, "          stale {}", until("/snapshot/stale_at"))?;
+            writeln!(f, "          expires {}", until("/snapshot/expires_at"))?;
+            writeln!(
+                f,
+                "holds     {} tokens of {} principals",
+                self.number("/snapshot/tokens"),
+                self.number("/snapshot/principals"),
+            )?;
+        }
+        writeln!(f, "time      {} ({})", Moment(now), self.text("/time/quality"))?;
+        let refusing = self.0.pointer("/audit/refusing").and_then(Value::as_bool) == Some(true);
+        write!(
+            f,
+            "audit     {} records, {} without a receipt{}",
+            self.number("/audit/seq"),
+            self.number("/audit/backlog"),
+            if refusing { "; no room, so requests are refused" } else { "" },
+        )
+    }
+}
+
+struct Moment(u64);
+
+impl fmt::Display for Moment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match i64::try_from(self.0).ok().and_then(|s| Timestamp::from_second(s).ok()) {
+            Some(moment) => moment.fmt(f),
+            None => write!(f, "{} s after 1970", self.0),
+        }
+    }
+}
+
+struct Until {
+    now: u64,
+    at: u64,
+}
+
+impl fmt::Display for Until {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let moment = Moment(self.at);
+        match self.at.checked_sub(self.now) {
+            Some(left) => write!(f, "at {moment}, in {}", Span(left)),
+            None => write!(f, "since {moment}"),
+        }
+    }
+}
+
+/// A length of time in its two largest units.
+struct Span(u64);
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (days, hours, minutes) = (self.0 / 86_400, self.0 / 3_600 % 24, self.0 / 60 % 60);
+        match (days, hours, minutes) {
+            (0, 0, 0) => write!(f, "{} s", self.0),
+            (0, 0, minutes) => write!(f, "{minutes} min"),
+            (0, hours, minutes) => write!(f, "{hours} h {minutes} min"),
+            (days, hours, _) => write!(f, "{days} d {hours} h"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_gateway_without_a_snapshot_says_what_that_means() {
+        let status = json!({ "gateway": "edge-7a", "group": "plant-7", "state": "refusing",
+            "link": "down", "snapshot": null, "time": { "now": 1_800_000_000, "quality": "floor" },
+            "audit": { "seq": 3, "backlog": 1, "refusing": false } });
+
+        assert_eq!(
+            Table(&status).to_string(),
+            "gateway   edge-7a of group plant-7\nstate     refusing\nlink      down\n\
+             snapshot  none: every keyed request is refused\n\
+             time      2027-01-15T08:00:00Z (floor)\n\
+             audit     3 records, 1 without a receipt"
+        );
+    }
+
+    #[test]
+    fn spans_are_said_in_their_two_largest_units() {
+        let said = [59, 60, 3_660, 90_000].map(|span| Span(span).to_string());
+
+        assert_eq!(said, ["59 s", "1 min", "1 h 1 min", "1 d 1 h"]);
+    }
+}

@@ -1,0 +1,131 @@
+//! The local API: one file a dialect, one decision behind all of them.
+//!
+//! Requests come in over sockets that [`Gate::bind`] makes before anything else runs, so that a
+//! socket that cannot be had is a failed start and not a late surprise.
+
+mod admin;
+mod answer;
+mod authorize;
+mod credential;
+mod health;
+mod judge;
+mod listen;
+mod nginx;
+mod source;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{any, get, post};
+use thiserror::Error;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::Semaphore;
+
+pub(crate) use self::admin::Subject;
+pub(crate) use self::judge::{Judge, Policy};
+
+use crate::config::{Api, Limits};
+use crate::supervisor::Stop;
+
+/// The most bytes of a body (INTERFACES section 5).
+const MAX_BODY: usize = 8 * 1024;
+/// Decisions: whoever is in the socket's group may ask.
+const API_MODE: u32 = 0o660;
+/// Operators: the agent's own user only.
+const ADMIN_MODE: u32 = 0o600;
+
+/// The sockets of the local API.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    api: UnixListener,
+    admin: UnixListener,
+    tcp: Option<TcpListener>,
+    limits: listen::Limits,
+}
+
+/// A socket of the local API cannot be had.
+#[derive(Debug, Error)]
+#[error(
+    "`{place}` cannot be listened on; is another agent running, and may this user write there?"
+)]
+pub struct NoSocket {
+    place: String,
+    #[source]
+    source: io::Error,
+}
+
+impl Gate {
+    /// Makes the sockets; a caller that comes early waits for its answer.
+    pub(crate) async fn bind(api: &Api, limits: &Limits) -> Result<Self, NoSocket> {
+        let unix = |path: &PathBuf, mode| {
+            listen::bind_unix(path, mode)
+                .map_err(|source| NoSocket { place: path.display().to_string(), source })
+        };
+        let tcp = match api.listen {
+            Some(address) => Some(
+                TcpListener::bind(address)
+                    .await
+                    .map_err(|source| NoSocket { place: address.to_string(), source })?,
+            ),
+            None => None,
+        };
+        let connections = Arc::new(Semaphore::new(limits.connections));
+
+        Ok(Self {
+            api: unix(&api.socket, API_MODE)?,
+            admin: unix(&api.admin_socket, ADMIN_MODE)?,
+            tcp,
+            limits: listen::Limits { connections, header_timeout: limits.header_timeout },
+        })
+    }
+
+    /// Answers until told to stop, then finishes what was accepted.
+    pub(crate) async fn run(self, judge: Judge, subject: Subject, stop: Stop) -> io::Result<()> {
+        let decisions = decisions(judge.clone());
+        let operators = admin::router(judge, subject);
+        // Operators are served when the others have used up every place.
+        let own = listen::Limits {
+            connections: Arc::new(Semaphore::new(8)),
+            header_timeout: self.limits.header_timeout,
+        };
+        let (tcp_router, tcp_limits, tcp_stop) =
+            (decisions.clone(), self.limits.clone(), stop.clone());
+        let tcp = async {
+            match self.tcp {
+                Some(listener) => {
+                    listen::serve_tcp(listener, tcp_router, tcp_limits, tcp_stop).await
+                }
+                None => Ok(()),
+            }
+        };
+        let (api, admin, tcp) = tokio::join!(
+            listen::serve_unix(self.api, decisions, self.limits, stop.clone()),
+            listen::serve_unix(self.admin, operators, own, stop),
+            tcp,
+        );
+
+        api.and(admin).and(tcp)
+    }
+}
+
+/// What anybody on the decision sockets may ask.
+fn decisions(judge: Judge) -> Router {
+    Router::new()
+        .route("/v1/authorize", post(authorize::authorize))
+        .route("/v1/auth/nginx", any(nginx::auth_request))
+        .route("/livez", get(health::livez))
+        .route("/readyz", get(health::readyz))
+        .route("/version", get(health::version))
+        .fallback(unknown)
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(judge)
+}
+
+async fn unknown() -> Response {
+    answer::problem(StatusCode::NOT_FOUND, "not_found", "no such endpoint on this socket")
+}

@@ -1,0 +1,304 @@
+//! One decision behind every dialect: question in, record on disk, answer out.
+//!
+//! The order is that of DOMAIN section 4. Whatever the answer is, it leaves after its record is as
+//! durable as configured; where there can be no record, there is no allow (DOMAIN N7).
+
+use std::sync::Arc;
+
+use gateward_core::audit::{Authentication, Credential, DecisionId, Method, Outcome, Source, Text};
+use gateward_core::decide::{self, Ask, Class, Decision, Mode, Reason};
+use gateward_core::division::{DivisionRules, Target};
+use gateward_core::permission::Operation;
+use gateward_core::principal::TokenKind;
+use gateward_core::route::{self, Found, NoRoute, RouteOperation};
+use gateward_core::snapshot::{Principal, View};
+use gateward_core::time::UnixSeconds;
+
+use super::answer::{Answer, Basis, Known};
+use super::credential::Presented;
+use crate::config::Peer;
+use crate::journal::{Draft, Journal, Stamp};
+use crate::now::TrustedClock;
+use crate::store::{Current, InForce};
+
+/// What somebody asks about a credential.
+#[derive(Debug)]
+pub(super) struct Question<'q> {
+    pub(super) presented: &'q Presented,
+    pub(super) subject: Subject<'q>,
+    pub(super) division: Option<&'q str>,
+    pub(super) resource: Option<&'q str>,
+    pub(super) mode: Mode,
+    pub(super) source: Source,
+    pub(super) request_id: Option<&'q str>,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub(super) enum Subject<'q> {
+    /// What any of these permissions grants.
+    Permissions { ids: Vec<&'q str>, operation: Option<Operation> },
+    /// What a request to the upstream does.
+    Route { method: &'q str, target: &'q str },
+}
+
+/// Decides, and writes it down.
+#[derive(Clone, Debug)]
+pub(crate) struct Judge(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    current: Current,
+    journal: Journal,
+    clock: TrustedClock,
+    policy: Policy,
+}
+
+/// What the operator of this gateway decides.
+#[derive(Clone, Debug)]
+pub(crate) struct Policy {
+    pub(crate) rules: DivisionRules,
+    /// Lets denied requests pass, where the signed manifest permits that.
+    pub(crate) observe: bool,
+    pub(crate) trusted_peers: Vec<Peer>,
+}
+
+impl Judge {
+    pub(crate) fn new(
+        current: Current,
+        journal: Journal,
+        clock: TrustedClock,
+        policy: Policy,
+    ) -> Self {
+        Self(Arc::new(Inner { current, journal, clock, policy }))
+    }
+
+    pub(super) fn trusted_peers(&self) -> &[Peer] {
+        &self.0.policy.trusted_peers
+    }
+
+    /// Returns the snapshot in force, which a caller uses for all of one answer (DOMAIN H21).
+    pub(super) fn in_force(&self) -> Option<Arc<InForce>> {
+        self.0.current.borrow().clone()
+    }
+
+    pub(super) fn clock(&self) -> &TrustedClock {
+        &self.0.clock
+    }
+
+    pub(super) fn journal(&self) -> &Journal {
+        &self.0.journal
+    }
+
+    /// Decides about one request, and answers once its record is kept.
+    pub(super) async fn answer(&self, question: &Question<'_>) -> Answer {
+        let (mut answer, draft) = self.weigh(question).finish();
+        match self.0.journal.append(draft).await {
+            Ok(written) => {
+                answer.decision = Some(written.decision_id);
+                answer
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a request was refused because its record was not kept");
+                Answer::unavailable(Reason::AuditUnavailable)
+            }
+        }
+    }
+
+    /// Says what every check comes to; nothing is written, since nothing is let through.
+    pub(super) fn explain(&self, question: &Question<'_>) -> Explained {
+        let judgement = self.weigh(question);
+
+        Explained { reason: judgement.reason, checks: judgement.checks, known: judgement.known }
+    }
+
+    fn weigh(&self, question: &Question<'_>) -> Judgement {
+        let in_force = self.in_force();
+        let now = self.0.clock.now();
+        let mut judgement = Judgement::new(question, self.stamp());
+        judgement.rest_on(in_force.as_deref(), now.at);
+        let view = in_force.as_deref().map(|in_force| in_force.verified.view());
+        let decided = judgement.route(question, view.as_ref()).and_then(|found| {
+            judgement.decide(question, found.as_ref(), view.as_ref(), now.at, self.0.policy.rules)
+        });
+        if let Err(reason) = decided {
+            judgement.reason = reason;
+        }
+        let may_observe =
+            in_force.is_some_and(|in_force| in_force.verified.manifest().allow_observe());
+        judgement.observed = self.0.policy.observe && may_observe;
+
+        judgement
+    }
+
+    fn stamp(&self) -> Stamp {
+        self.0.clock.stamp()
+    }
+}
+
+/// Every check of one question, for operators.
+#[derive(Debug)]
+pub(super) struct Explained {
+    pub(super) reason: Reason,
+    pub(super) checks: Vec<(Reason, bool)>,
+    pub(super) known: Option<Known>,
+}
+
+/// What is found out about one question, on the way to its answer and its record.
+struct Judgement {
+    reason: Reason,
+    observed: bool,
+    known: Option<Known>,
+    checks: Vec<(Reason, bool)>,
+    basis: Option<Basis>,
+    draft: Draft,
+}
+
+impl Judgement {
+    fn new(question: &Question<'_>, stamp: Stamp) -> Self {
+        let mut draft = Draft::new(Outcome::Deny(Reason::Internal), stamp);
+        draft.source = question.source;
+        draft.request_id = Text::untrusted(question.request_id.unwrap_or_default());
+        draft.resource = Text::untrusted(question.resource.unwrap_or_default());
+
+        Self {
+            reason: Reason::Internal,
+            observed: false,
+            known: None,
+            checks: Vec::new(),
+            basis: None,
+            draft,
+        }
+    }
+
+    /// Notes the snapshot that the answer rests on.
+    fn rest_on(&mut self, in_force: Option<&InForce>, now: UnixSeconds) {
+        let Some(in_force) = in_force else { return };
+        let manifest = in_force.verified.manifest();
+        let number = manifest.version().number;
+        let stale = now >= manifest.stale_at();
+        self.basis = Some(Basis::new(number, now.since(manifest.issued_at()), stale));
+        self.draft.snapshot_version = number;
+        self.draft.stale = stale;
+    }
+
+    /// Finds the rule of a path, and settles what needs no token (DOMAIN section 4, steps 1 and 2).
+    fn route<'f>(
+        &mut self,
+        question: &Question<'f>,
+        view: Option<&View<'f>>,
+    ) -> Result<Option<Found<'f>>, Reason> {
+        let Subject::Route { method, target } = question.subject else { return Ok(None) };
+        self.draft.method = Some(Method::read(method));
+        let added = view.map(|view| view.ext().routes()).into_iter().flatten();
+        let found = route::find(method, target, added).map_err(NoRoute::reason)?;
+        self.draft.path = Text::untrusted(found.path.as_str());
+        self.draft.route = Some(found.number);
+        self.draft.action =
+            Text::untrusted(&format!("{}/{}", found.rule.resource, found.rule.action));
+        if let RouteOperation::Needs(operation) = found.rule.operation {
+            self.draft.operation = Some(operation);
+        }
+
+        match question.presented {
+            _ if found.rule.operation == RouteOperation::Public => Err(Reason::OkPublic),
+            Presented::Nothing | Presented::Passcode if found.rule.accepts.device() => {
+                self.draft.authentication = Authentication::Device;
+                Err(Reason::PassthroughDevice)
+            }
+            Presented::Passcode if found.rule.accepts.passcode() => {
+                self.draft.authentication = Authentication::Device;
+                Err(Reason::PassthroughDevice)
+            }
+            Presented::Conflict => Err(Reason::CredentialConflict),
+            Presented::Token(_) if !found.rule.accepts.key() => Err(Reason::CredentialNotAccepted),
+            Presented::Nothing | Presented::Passcode | Presented::Token(_) => Ok(Some(found)),
+        }
+    }
+
+    /// Decides about the token (steps 3 to 10).
+    fn decide(
+        &mut self,
+        question: &Question<'_>,
+        found: Option<&Found<'_>>,
+        view: Option<&View<'_>>,
+        now: UnixSeconds,
+        rules: DivisionRules,
+    ) -> Result<(), Reason> {
+        let token = question.presented.token()?;
+        self.draft.credential = Credential::Unverified(token.lookup);
+        let view = view.ok_or(Reason::NoSnapshot)?;
+        let ask = match (&question.subject, found) {
+            (Subject::Permissions { ids, operation }, _) => {
+                self.draft.operation = *operation;
+                let ids = ids.iter().copied();
+                Ask::of_permissions(view, ids, *operation, question.division, question.mode)
+            }
+            (Subject::Route { .. }, Some(found)) => {
+                Ask::of_route(view, found, question.division, question.mode)
+            }
+            (Subject::Route { .. }, None) => return Err(Reason::RouteUnknown),
+        };
+        if let Target::Division(index) = ask.target() {
+            self.draft.division = view.division_id(index);
+        }
+        let decision = decide::decide(view, &ask, token, now, rules);
+        self.checks = decision.failed.checks().collect();
+        self.draft.permission = decision.permission;
+        self.identify(&decision);
+        self.reason = decision.reason;
+
+        Ok(())
+    }
+
+    /// Writes down who acts; known only where the secret matched.
+    fn identify(&mut self, decision: &Decision<'_>) {
+        let Some(principal) = &decision.principal else { return };
+        let kind = principal.kind().token_kind();
+        self.draft.authentication = match kind {
+            TokenKind::Api => Authentication::ApiToken,
+            TokenKind::Service => Authentication::ServiceUser,
+        };
+        self.draft.credential = Credential::Verified(decision.lookup);
+        self.draft.principal = Some((principal.id(), Text::untrusted(principal.name())));
+        self.known = Some(Known {
+            kind: kind.name(),
+            name: principal.name().to_owned(),
+            id: principal.id(),
+            token: decision.lookup,
+            divisions: divisions(principal),
+        });
+    }
+
+    fn finish(mut self) -> (Answer, Draft) {
+        let class = self.reason.class();
+        let allowed = class == Class::Allow || (self.observed && class != Class::Unavailable);
+        self.draft.outcome = if self.reason == Reason::PassthroughDevice {
+            Outcome::Passthrough(self.reason)
+        } else if class == Class::Allow {
+            Outcome::Allow(self.reason)
+        } else {
+            Outcome::Deny(self.reason)
+        };
+        let answer = Answer {
+            reason: self.reason,
+            allowed,
+            decision: None::<DecisionId>,
+            known: self.known,
+            snapshot: self.basis,
+        };
+
+        (answer, self.draft)
+    }
+}
+
+/// Names the scope for the upstream; never empty, since proxies drop empty headers (INTERFACES
+/// section 5).
+fn divisions(principal: &Principal<'_>) -> String {
+    if principal.reaches_all_divisions() {
+        return "*".to_owned();
+    }
+    let ids = principal.divisions().map(|id| id.to_string()).collect::<Vec<_>>();
+
+    if ids.is_empty() { "none".to_owned() } else { ids.join(",") }
+}

@@ -1,0 +1,122 @@
+//! The time that may be believed, for every task (TRUST section 4).
+//!
+//! One task raises it, when something signed was accepted; all others read it. What is believed is
+//! decided in [`gateward_core::trust::TrustedTime`]; this only reads the clock for it.
+
+use gateward_core::audit::UnixMillis;
+use gateward_core::time::UnixSeconds;
+use gateward_core::trust::{Floor, Now, Shown, TrustedTime};
+use tokio::sync::watch;
+
+use crate::clock::Clock;
+use crate::journal::Stamp;
+
+/// No clock is believed that is before the day of this source.
+const BUILT: UnixSeconds = UnixSeconds(1_795_392_000);
+
+/// Tells the trusted time.
+#[derive(Clone, Debug)]
+pub struct TrustedClock {
+    clock: Clock,
+    time: watch::Receiver<TrustedTime>,
+}
+
+/// Raises the trusted time; there is one of it.
+#[derive(Debug)]
+pub struct Timekeeper {
+    clock: Clock,
+    time: watch::Sender<TrustedTime>,
+}
+
+impl Timekeeper {
+    /// Starts from the floor that was read at start.
+    #[must_use]
+    pub fn new(clock: Clock, floor: &Floor) -> Self {
+        let time = watch::Sender::new(TrustedTime::new(BUILT, floor, clock.now()));
+
+        Self { clock, time }
+    }
+
+    /// Returns a reader of the same time.
+    #[must_use]
+    pub fn reader(&self) -> TrustedClock {
+        TrustedClock { clock: self.clock.clone(), time: self.time.subscribe() }
+    }
+
+    /// Returns the trusted moment.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.time.borrow().now(self.clock.now(), shown(&self.clock))
+    }
+
+    /// Takes note of a floor that was raised by something signed.
+    pub fn follow(&self, floor: &Floor) {
+        self.time.send_modify(|time| time.follow(floor, self.clock.now()));
+    }
+
+    /// Returns the floor to be written down, so that a restart does not lose the time that ran;
+    /// `until` is the end of the snapshot in force.
+    #[must_use]
+    pub fn kept(&self, floor: &Floor, until: UnixSeconds) -> Floor {
+        self.time.borrow().kept(floor, self.clock.now(), shown(&self.clock), until)
+    }
+}
+
+impl TrustedClock {
+    /// Returns the trusted moment.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.time.borrow().now(self.clock.now(), shown(&self.clock))
+    }
+
+    /// Returns the moment of a record.
+    #[must_use]
+    pub fn stamp(&self) -> Stamp {
+        let now = self.now();
+        let wall = self.clock.wall_ms();
+        let believed = now.at.0.saturating_mul(1_000);
+        // The clock's milliseconds count only where the clock is what is believed.
+        let at = if wall / 1_000 == now.at.0 { wall } else { believed };
+
+        Stamp { created_at: UnixMillis(at), mono: self.clock.now(), quality: now.quality }
+    }
+}
+
+fn shown(clock: &Clock) -> Shown {
+    Shown { clock: Some(clock.wall()), synchronised: clock.kernel_synchronised() }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateward_core::time::TimeQuality;
+
+    use super::*;
+    use crate::clock::Simulated;
+
+    #[test]
+    fn e7_a_board_that_boots_in_1970_uses_the_floor() {
+        let machine = Simulated::new(UnixSeconds(0));
+        let signed = UnixSeconds(BUILT.0 + 1_000);
+        let floor = Floor { signed, lived: signed, ..Floor::default() };
+        let keeper = Timekeeper::new(Clock::simulated(&machine), &floor);
+        let clock = keeper.reader();
+
+        machine.advance(5_000);
+
+        assert_eq!(clock.now(), Now { at: signed.plus(5), quality: TimeQuality::Floor });
+        assert_eq!(clock.stamp().created_at, UnixMillis(signed.plus(5).0 * 1_000));
+    }
+
+    #[test]
+    fn e8_a_clock_that_is_set_back_holds_nothing_back() {
+        let machine = Simulated::new(UnixSeconds(BUILT.0 + 90_000));
+        let lived = UnixSeconds(BUILT.0 + 86_400);
+        let floor = Floor { signed: BUILT, lived, ..Floor::default() };
+        let clock = Timekeeper::new(Clock::simulated(&machine), &floor).reader();
+        assert_eq!(clock.now().at, UnixSeconds(BUILT.0 + 90_000));
+
+        machine.set_wall(UnixSeconds(BUILT.0));
+
+        assert_eq!(clock.now().at, lived);
+    }
+}
