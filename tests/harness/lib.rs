@@ -1,1 +1,29 @@
-//! To come.
+//! The parties of every scenario: a control plane, a real broker, gateways, a collector, a proxy.
+//!
+//! Each one is ready when the call that makes it returns and is gone when it is dropped, and each is
+//! the program that an operator starts: nothing here looks into anybody's memory.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness that cannot go on should stop the test and say why"
+)]
+
+mod admin;
+mod collector;
+mod deck;
+mod gateway;
+pub mod http;
+mod mosquitto;
+mod nginx;
+mod program;
+pub mod wait;
+
+pub use crate::admin::Admin;
+pub use crate::collector::Collector;
+pub use crate::deck::{Deck, PLANT_7, PLANT_8, PROFILE_8, lookup};
+pub use crate::gateway::Gateway;
+pub use crate::http::Answer;
+pub use crate::mosquitto::Mosquitto;
+pub use crate::nginx::{Nginx, Upstream};
+pub use crate::program::{Program, Ran, built, run};
+pub use crate::wait::{Stopwatch, until, within};

@@ -1,1 +1,10 @@
-//! To come.
+//! What the system promises, one module per promise.
+//!
+//! Every scenario has a broker, folders and processes of its own, so all of them run at once.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "what is missing in a scenario ends it, with the line where it was missed"
+)]
+
+mod first_sync;

@@ -1,0 +1,329 @@
+//! The table on which a scenario is played: a policy folder, its keys, and a broker.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use gateward_core::name::Uuid;
+use tempfile::TempDir;
+
+use crate::admin::Admin;
+use crate::collector::{Collector, records};
+use crate::gateway::Gateway;
+use crate::mosquitto::Mosquitto;
+use crate::program::{Ran, append_to, built, run};
+
+/// The id of division `plant-7`.
+pub const PLANT_7: &str = "0193a5d4-1111-7c61-8d5e-000000000007";
+/// The id of division `plant-8`.
+pub const PLANT_8: &str = "0193a5d4-1111-7c61-8d5e-000000000008";
+/// An enrollment profile of division `plant-8`.
+pub const PROFILE_8: &str = "IOT_0193a5d4-4444-7c61-8d5e-000000000008";
+
+/// A control plane with one account, and a real broker; gateways are added to it.
+#[derive(Debug)]
+pub struct Deck {
+    /// The broker, until it is taken down.
+    pub broker: Mosquitto,
+    account: Uuid,
+    root: TempDir,
+}
+
+impl Deck {
+    /// Begins an account, issues certificates and starts a broker. Nothing is published.
+    ///
+    /// # Panics
+    ///
+    /// If any of that fails.
+    #[must_use]
+    pub fn new() -> Self {
+        let root = tempfile::tempdir().expect("a folder can be made");
+        fs::create_dir(root.path().join("logs")).expect("a folder can be made");
+        let dir = root.path().join("control");
+        let said = run(
+            Command::new(built("gateward-control"))
+                .arg("init")
+                .arg(&dir)
+                .args(["--account", "Acme"]),
+            b"",
+        );
+        let account = said.clone().ok();
+        let account = Uuid::parse(&account).expect("init prints the account's id");
+        fs::write(dir.join("policy.toml"), policy(account)).expect("a policy can be written");
+
+        let certificate = |name: &str, kind: &str, out: &str| {
+            let mut command = Command::new(built("gateward-control"));
+            command
+                .arg("certificate")
+                .arg(&dir)
+                .args([name, kind, "--out"])
+                .arg(root.path().join(out));
+            drop(run(&mut command, b"").ok());
+        };
+        certificate("127.0.0.1", "--server", "broker");
+        certificate("control", "--client", "publisher");
+        certificate("collector", "--client", "collector");
+        let lines = ["publisher", "collector"].map(|client| {
+            fs::read_to_string(root.path().join(client).join("acl")).expect("its lines")
+        });
+        fs::write(root.path().join("broker/acl"), lines.concat()).expect("a list can be written");
+        let broker =
+            Mosquitto::start(&root.path().join("broker"), &root.path().join("logs/mosquitto.log"));
+
+        Self { broker, account, root }
+    }
+
+    /// Returns the account.
+    #[must_use]
+    pub const fn account(&self) -> Uuid {
+        self.account
+    }
+
+    /// Returns the folder of everything.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        self.root.path()
+    }
+
+    /// Returns the policy folder.
+    #[must_use]
+    pub fn dir(&self) -> PathBuf {
+        self.root.path().join("control")
+    }
+
+    /// Returns the folder of everything that was printed and answered.
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        self.root.path().join("logs")
+    }
+
+    /// Runs a command of `gateward-control` on the policy folder, which stands after `words`.
+    #[must_use]
+    pub fn control(&self, words: &str, args: &[&str]) -> Ran {
+        let mut command = Command::new(built("gateward-control"));
+        command.args(words.split(' ')).arg(self.dir()).args(args);
+        let ran = run(&mut command, b"");
+        // What makes a token prints it, once, on purpose.
+        let out = if matches!(words, "token new" | "token rotate") { "" } else { &ran.out };
+        self.note(&format!("$ gateward-control {words} {}\n{out}{}", args.join(" "), ran.err));
+
+        ran
+    }
+
+    /// Makes a token of a user and returns its text.
+    ///
+    /// # Panics
+    ///
+    /// If it is refused.
+    #[must_use]
+    pub fn user_token(&self, username: &str, name: &str) -> String {
+        self.control("token new", &["--owner", username, "--name", name]).ok()
+    }
+
+    /// Makes a token of a service user and returns its text.
+    ///
+    /// # Panics
+    ///
+    /// If it is refused.
+    #[must_use]
+    pub fn service_token(&self, friendly_name: &str, name: &str) -> String {
+        self.control("token new", &["--service-user", friendly_name, "--name", name]).ok()
+    }
+
+    /// Adds a user, with a token, and returns the token's text.
+    ///
+    /// # Panics
+    ///
+    /// If it is refused.
+    #[must_use]
+    pub fn user(&self, username: &str, args: &[&str]) -> String {
+        let all: Vec<_> = core::iter::once(username).chain(args.iter().copied()).collect();
+        drop(self.control("user add", &all).ok());
+
+        self.user_token(username, "first")
+    }
+
+    /// Adds a service user, with a token, and returns the token's text.
+    ///
+    /// # Panics
+    ///
+    /// If it is refused.
+    #[must_use]
+    pub fn service_user(&self, friendly_name: &str, args: &[&str]) -> String {
+        let all: Vec<_> = core::iter::once(friendly_name).chain(args.iter().copied()).collect();
+        drop(self.control("service-user add", &all).ok());
+
+        self.service_token(friendly_name, "first")
+    }
+
+    /// Disables a token by its text.
+    ///
+    /// # Panics
+    ///
+    /// If it is refused.
+    pub fn disable(&self, token: &str) {
+        drop(self.control("token disable", &[lookup(token)]).ok());
+    }
+
+    /// Publishes to the broker and returns what it said.
+    #[must_use]
+    pub fn try_publish(&self) -> Ran {
+        self.publish_to(&self.broker.url())
+    }
+
+    /// Publishes to a broker; one without TLS gets no certificate.
+    #[must_use]
+    pub fn publish_to(&self, url: &str) -> Ran {
+        let mut args = vec!["--broker".to_owned(), url.to_owned()];
+        if url.starts_with("mqtts://") {
+            args.extend(tls_options(&self.root.path().join("publisher")));
+        }
+        let args: Vec<_> = args.iter().map(String::as_str).collect();
+
+        self.control("publish", &args)
+    }
+
+    /// Publishes, and returns the version that group `plant-7` has now.
+    ///
+    /// # Panics
+    ///
+    /// If it is refused.
+    pub fn publish(&self) -> u64 {
+        published_version(&self.try_publish().ok())
+    }
+
+    /// Enrols a gateway of group `plant-7` and lets it on the broker.
+    ///
+    /// # Panics
+    ///
+    /// If it is refused.
+    #[must_use]
+    pub fn gateway(&self, name: &str) -> Gateway {
+        self.gateway_at(name, "plant-7", &self.broker.url())
+    }
+
+    /// Enrols a gateway of any group, whose broker is anywhere.
+    ///
+    /// # Panics
+    ///
+    /// If it is refused.
+    #[must_use]
+    pub fn gateway_at(&self, name: &str, group: &str, broker: &str) -> Gateway {
+        let etc = self.root.path().join(format!("etc-{name}"));
+        let out = etc.display().to_string();
+        let args = [name, "--group", group, "--broker", broker, "--out", &out];
+        drop(self.control("enroll", &args).ok());
+        self.broker.grant(&fs::read_to_string(etc.join("acl")).expect("its lines"));
+        let home = self.root.path().join(name);
+
+        Gateway::new(name, etc, home, self.logs())
+    }
+
+    /// Starts the collector.
+    #[must_use]
+    pub fn collector(&self) -> Collector {
+        let folder = self.collected();
+        let mut command = Command::new(built("gateward-control"));
+        command.arg("collect").arg(self.dir());
+        command.args(["--broker", &self.broker.url()]);
+        command.args(tls_options(&self.root.path().join("collector")));
+        command.arg("--out").arg(&folder);
+
+        Collector::start(command, &folder, &self.logs().join("collector.log"))
+    }
+
+    /// Returns the folder of the collector.
+    #[must_use]
+    pub fn collected(&self) -> PathBuf {
+        self.root.path().join("collected")
+    }
+
+    /// Returns the records that the collector has kept of a gateway.
+    #[must_use]
+    pub fn records(&self, gateway: &str) -> Vec<serde_json::Value> {
+        records(&self.collected(), gateway)
+    }
+
+    /// Returns a client that may read and write all topics of the account.
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        Admin::new(&self.root.path().join("publisher"), self.broker.port())
+    }
+
+    fn note(&self, text: &str) {
+        use std::io::Write as _;
+        let mut file = append_to(&self.logs().join("commands.log"));
+        file.write_all(text.as_bytes()).expect("a log can be written");
+    }
+}
+
+impl Default for Deck {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Returns the public part of a token's text.
+///
+/// # Panics
+///
+/// If it is no token.
+#[must_use]
+pub fn lookup(token: &str) -> &str {
+    token.split('.').nth(1).expect("a token has its id between dots")
+}
+
+/// Returns the version that `publish` says group `plant-7` has.
+fn published_version(said: &str) -> u64 {
+    let line = said.lines().find(|line| line.starts_with("plant-7: version "));
+    let version = line.and_then(|line| line.split(' ').nth(2));
+    let number = version.and_then(|version| version.rsplit(['.', '/', ':']).next());
+
+    number
+        .and_then(|number| number.parse().ok())
+        .unwrap_or_else(|| panic!("publish should name the version of plant-7: {said}"))
+}
+
+fn tls_options(certificates: &Path) -> Vec<String> {
+    [("--ca", "ca.pem"), ("--cert", "client.pem"), ("--key", "client.key")]
+        .into_iter()
+        .flat_map(|(option, file)| {
+            [option.to_owned(), certificates.join(file).display().to_string()]
+        })
+        .collect()
+}
+
+fn policy(account: Uuid) -> String {
+    format!(
+        r#"[account]
+id = "{account}"
+name = "Acme Robotics"
+status = "active"
+
+[snapshot]
+stale_after_s = 86400
+expires_after_s = 604800
+
+[[divisions]]
+id = "{PLANT_7}"
+name = "plant-7"
+
+[[divisions]]
+id = "{PLANT_8}"
+name = "plant-8"
+
+[[groups]]
+id = "plant-7"
+gateways = ["edge-7a", "edge-7b"]
+
+[[groups]]
+id = "plant-8"
+gateways = ["edge-8a"]
+
+[[resources]]
+kind = "enrollment_profile"
+id = "{PROFILE_8}"
+division = "plant-8"
+"#
+    )
+}
