@@ -3,6 +3,7 @@
 
 mod certificate;
 mod check;
+mod collect;
 mod compile;
 mod diff;
 mod enroll;
@@ -12,6 +13,7 @@ mod lists;
 mod publish;
 mod reach;
 mod service_user;
+mod status;
 mod token;
 mod user;
 
@@ -40,6 +42,8 @@ enum Command {
     Certificate(certificate::Args),
     /// Say what is wrong with a policy folder, or nothing
     Check(check::Args),
+    /// Collect the audit of all gateways, and say what is safe
+    Collect(collect::Args),
     /// Write the snapshot of a group of gateways
     Compile(compile::Args),
     /// Say who gains and who loses what between two snapshots or policy folders
@@ -56,6 +60,8 @@ enum Command {
     /// Add and change service users
     #[command(subcommand)]
     ServiceUser(service_user::Command),
+    /// Say what every gateway runs on, and who is behind
+    Status(status::Args),
     /// Make and change tokens
     #[command(subcommand)]
     Token(token::Command),
@@ -71,6 +77,7 @@ impl Cli {
         let ended = match self.command {
             Command::Certificate(args) => args.run(),
             Command::Check(args) => args.run(),
+            Command::Collect(args) => args.run(),
             Command::Compile(args) => args.run(),
             Command::Diff(args) => args.run(),
             Command::Enroll(args) => args.run(),
@@ -78,6 +85,7 @@ impl Cli {
             Command::Keys(command) => command.run(),
             Command::Publish(args) => args.run(),
             Command::ServiceUser(command) => command.run(),
+            Command::Status(args) => args.run(),
             Command::Token(command) => command.run(),
             Command::User(command) => command.run(),
         };

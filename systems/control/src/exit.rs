@@ -16,6 +16,8 @@ pub enum Exit {
     Data = 65,
     /// The broker cannot be reached.
     Unavailable = 69,
+    /// A mistake of the program.
+    Internal = 70,
     /// Input or output failed.
     InputOutput = 74,
     /// Not now: somebody else is at work on the folder.

@@ -1,0 +1,297 @@
+//! Audit in, verified, written durably; then a receipt out, on which the gateway may forget.
+//!
+//! A receipt is signed only for records that are on disk here without a gap. Whatever else comes is
+//! an event: the broker is not trusted, and a gateway may have been broken into.
+
+mod held;
+mod store;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+
+use gateward_agent::link::{self, Event, Fate, Handle, Link, LinkConfig};
+use gateward_agent::upload::batch::Batch;
+use gateward_core::name::Uuid;
+use gateward_core::topic::{GatewayTopic, GatewayTopics};
+use gateward_core::trust::sign::ReceiptDraft;
+use gateward_core::trust::{Role, SigningKey, Status};
+use tokio::sync::{mpsc, oneshot};
+use tracing::{debug, info, warn};
+
+use crate::broker::{self, BrokerFailed, Reach};
+use crate::clock;
+use crate::enroll::Enrolled;
+use crate::keys;
+use crate::lock::NotLocked;
+use crate::policy::{Policy, Unusable};
+use crate::{secret, whole};
+use held::{Held, Trouble};
+use store::Store;
+
+/// The largest batch that a gateway may be configured to send.
+const MAX_BATCH: usize = 16 * 1024 * 1024;
+
+/// What to collect, and where to.
+#[derive(Clone, Debug)]
+pub struct CollectOptions {
+    /// The policy folder, with what `enroll` wrote down of each gateway.
+    pub dir: PathBuf,
+    /// How to reach the broker.
+    pub reach: Reach,
+    /// The folder to write to; one collector at a time.
+    pub out: PathBuf,
+}
+
+/// Why collecting cannot begin, or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectFailed {
+    /// The broker cannot be reached at all.
+    #[error(transparent)]
+    Broker(#[from] BrokerFailed),
+    /// Lines that were receipted are gone.
+    #[error(
+        "`{}` has {found} bytes, and {held} were receipted; restore it, gateways have forgotten \
+         what was in it", path.display()
+    )]
+    CutShort {
+        /// The file of a gateway.
+        path: PathBuf,
+        /// Its length.
+        found: u64,
+        /// What it was when the last receipt was signed.
+        held: u64,
+    },
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Failed(#[from] whole::Failed),
+    /// Somebody else collects into that folder.
+    #[error(transparent)]
+    NotLocked(#[from] NotLocked),
+    /// The policy cannot be read.
+    #[error(transparent)]
+    Policy(#[from] Unusable),
+    /// A secret file cannot be used.
+    #[error(transparent)]
+    Secret(#[from] secret::Unusable),
+    /// A task of it panicked, which has been printed.
+    #[error("collecting broke off; start it again")]
+    Panicked,
+}
+
+/// Collects the audit of every gateway of an account.
+#[derive(Debug)]
+pub struct Collector {
+    config: LinkConfig,
+    work: Work,
+}
+
+impl Collector {
+    /// Reads keys and gateways, and takes the folder.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be used, or somebody else collects into the folder.
+    pub fn open(options: &CollectOptions) -> Result<Self, CollectFailed> {
+        let CollectOptions { dir, reach, out } = options;
+        let account = Policy::load(dir)?.account().id;
+        let signer = keys::signing_key(dir, Role::Collector)?;
+        let mut gateways = BTreeMap::new();
+        let mut store = Store::open(out)?;
+        for enrolled in Enrolled::all(dir)? {
+            // Says now what is wrong with the folder, and not when a gateway calls.
+            store.held(&enrolled)?;
+            gateways.insert(enrolled.gateway.clone(), enrolled);
+        }
+        let mut config = broker::config(reach, "collect")?;
+        config.max_payload = MAX_BATCH;
+
+        Ok(Self { config, work: Work { account, dir: dir.clone(), gateways, signer, store } })
+    }
+
+    /// Collects until `stop` completes. A broker that is away is waited for.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be written to.
+    pub async fn run(
+        self,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), CollectFailed> {
+        let Self { config, work } = self;
+        let (link, events, handle) = link::connect(config);
+        let (end, ended) = oneshot::channel::<()>();
+        let link = tokio::spawn(until(link, stop, ended));
+        let runtime = tokio::runtime::Handle::current();
+        // Every record is synced, so this runs on a thread that may block.
+        let working =
+            tokio::task::spawn_blocking(move || runtime.block_on(work.run(events, handle)));
+        let done = working.await.map_err(|_| CollectFailed::Panicked)?;
+        drop(end);
+        link.await.map_err(|_| CollectFailed::Panicked)?;
+
+        done
+    }
+}
+
+async fn until(link: Link, stop: impl Future<Output = ()>, ended: oneshot::Receiver<()>) {
+    let either = async {
+        tokio::select! {
+            () = stop => {}
+            // Nobody takes events any more.
+            _ = ended => {}
+        }
+    };
+    // That nobody takes events is not news to whoever stopped taking them.
+    let _ = link.run(either).await;
+}
+
+/// What the thread that writes owns.
+#[derive(Debug)]
+struct Work {
+    account: Uuid,
+    dir: PathBuf,
+    gateways: BTreeMap<String, Enrolled>,
+    signer: SigningKey,
+    store: Store,
+}
+
+impl Work {
+    async fn run(
+        mut self,
+        mut events: mpsc::Receiver<Event>,
+        handle: Handle,
+    ) -> Result<(), CollectFailed> {
+        while let Some(event) = events.recv().await {
+            match event {
+                Event::Up { .. } => self.subscribe(&handle),
+                Event::Message { topic, payload, .. } => self.hear(&topic, &payload, &handle)?,
+                Event::Subscribed { filter, reason } if reason.is_refusal() => {
+                    warn!(filter, %reason, "the broker refused a subscription; check its access list");
+                }
+                Event::Published { fate: Fate::Refused(reason), .. } => {
+                    warn!(%reason, "the broker refused a receipt; check its access list");
+                }
+                Event::Down | Event::Published { .. } | Event::Subscribed { .. } => {}
+            }
+        }
+
+        Ok(())
+    }
+
+    fn subscribe(&self, handle: &Handle) {
+        let filters = [GatewayTopic::Audit, GatewayTopic::Status]
+            .map(|what| GatewayTopics::of_all(self.account, what).to_string());
+        let filters: Vec<_> = filters.iter().map(String::as_str).collect();
+        if let Err(error) = handle.try_subscribe(&filters) {
+            debug!(%error, "not subscribed; the connection is gone again");
+        }
+    }
+
+    fn hear(&mut self, topic: &str, payload: &[u8], handle: &Handle) -> Result<(), CollectFailed> {
+        let Some((topics, what)) = GatewayTopics::read(self.account, topic) else { return Ok(()) };
+        match what {
+            GatewayTopic::Audit => self.audit(topics, payload, handle),
+            GatewayTopic::Status => self.status(topics.gateway(), payload),
+            GatewayTopic::Receipt => Ok(()),
+        }
+    }
+
+    fn audit(
+        &mut self,
+        topics: GatewayTopics<'_>,
+        payload: &[u8],
+        handle: &Handle,
+    ) -> Result<(), CollectFailed> {
+        let name = topics.gateway();
+        let batch = match Batch::decode(payload) {
+            Ok(batch) => batch,
+            Err(bad) => return self.note(name, &Trouble::BadBatch(bad.to_string())),
+        };
+        let Some(enrolled) = self.enrolled(name, &batch) else {
+            return self.note(name, &Trouble::Unknown);
+        };
+        let held = self.store.held(&enrolled)?;
+        let taken = held.take(&batch, &enrolled, self.account);
+        if taken.held.through > held.through {
+            self.store.append(name, &taken.lines, taken.held.clone())?;
+            info!(gateway = name, through = taken.held.through, "records are safe");
+        }
+        if let Some(trouble) = &taken.trouble {
+            self.note(name, trouble)?;
+        }
+        // What was known already is receipted again: the last receipt may have been lost.
+        let known = taken.trouble.is_none() && batch.last() <= held.through;
+        if known || taken.held.through > held.through {
+            self.receipt(topics, &enrolled, &taken.held, handle);
+        }
+
+        Ok(())
+    }
+
+    /// Looks again where a gateway is unknown, or calls with another enrolment: it may be new.
+    fn enrolled(&mut self, name: &str, batch: &Batch) -> Option<Enrolled> {
+        let known = self.gateways.get(name);
+        if known.is_none_or(|known| known.incarnation != batch.incarnation)
+            && Enrolled::path(&self.dir, name).exists()
+        {
+            match Enrolled::load(&self.dir, name) {
+                Ok(enrolled) => {
+                    self.gateways.insert(name.to_owned(), enrolled);
+                }
+                Err(error) => warn!(gateway = name, %error, "enrolment cannot be read"),
+            }
+        }
+
+        self.gateways.get(name).cloned()
+    }
+
+    fn receipt(
+        &self,
+        topics: GatewayTopics<'_>,
+        enrolled: &Enrolled,
+        held: &Held,
+        handle: &Handle,
+    ) {
+        let draft = ReceiptDraft {
+            account: self.account,
+            gateway: enrolled.id(self.account),
+            incarnation: held.incarnation,
+            through: held.through,
+            head: held.head,
+            time: clock::now(),
+        };
+        let Ok(receipt) = draft.sign(&[&self.signer]) else { return };
+        if let Err(error) = handle.try_publish(&topics.topic(GatewayTopic::Receipt), receipt, false)
+        {
+            debug!(%error, "a receipt was not sent; the gateway sends its records again");
+        }
+    }
+
+    fn status(&self, name: &str, payload: &[u8]) -> Result<(), CollectFailed> {
+        let Some(enrolled) = self.gateways.get(name) else { return Ok(()) };
+        let id = enrolled.id(self.account);
+        if Status::verify(payload, &enrolled.key, self.account, id).is_err() {
+            debug!(gateway = name, "a status is not the gateway's");
+            return Ok(());
+        }
+
+        Ok(self.store.keep_status(name, payload)?)
+    }
+
+    fn note(&mut self, name: &str, trouble: &Trouble) -> Result<(), CollectFailed> {
+        if self.store.note(name, trouble, clock::now())? {
+            warn!(gateway = name, event = trouble.code(), "{trouble}");
+        }
+
+        Ok(())
+    }
+}
+
+/// Returns where the lines of a gateway are in a collector's folder.
+#[must_use]
+pub fn lines_path(out: &Path, gateway: &str) -> PathBuf {
+    out.join(format!("{gateway}.jsonl"))
+}

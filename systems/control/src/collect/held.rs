@@ -1,0 +1,168 @@
+//! What the collector holds of one gateway, and whether a batch goes on from there.
+//!
+//! Only what follows without a gap, has the right head and carries the tag of a key that the
+//! gateway has since destroyed is taken (TRUST section 5). Nothing that a batch says beside its
+//! records is believed.
+
+use gateward_agent::journal::json::{self, Origin};
+use gateward_agent::upload::batch::{Batch, Entry};
+use gateward_core::audit::{Head, Ratchet, SnapshotName};
+use gateward_core::name::Uuid;
+use gateward_core::trust::{Checkpoint, Incarnation};
+
+use crate::enroll::Enrolled;
+
+/// The contiguous prefix of one gateway's records that is on disk.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    /// The enrolment it is of.
+    pub(super) incarnation: Incarnation,
+    /// Number of the last record; 0 for none.
+    pub(super) through: u64,
+    /// The chain's head after it.
+    pub(super) head: Head,
+    /// The key of the record that comes next; secret.
+    pub(super) ratchet: Ratchet,
+    /// The snapshot in force after it.
+    pub(super) snapshot: Option<SnapshotName>,
+    /// Length of the gateway's file, over all its enrolments.
+    pub(super) bytes: u64,
+}
+
+/// What is wrong with a batch, or with what it came as.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub(super) enum Trouble {
+    #[error("a batch cannot be read: {0}")]
+    BadBatch(String),
+    #[error("the checkpoint of a batch that ends with record {0} is not the gateway's")]
+    BadCheckpoint(u64),
+    #[error(
+        "record {0} does not carry the tag of the gateway's key: forged, or altered on its way"
+    )]
+    ForgedTag(u64),
+    #[error("the chain forks at record {0}: the gateway's journal was replaced, or a batch forged")]
+    Fork(u64),
+    #[error("records {first} to {last} are missing; nothing after them is taken")]
+    Gap { first: u64, last: u64 },
+    #[error("a batch of another enrolment; was the gateway enrolled again elsewhere?")]
+    OtherEnrolment,
+    #[error("the name is not one of a gateway enrolled in the policy folder")]
+    Unknown,
+}
+
+impl Trouble {
+    /// A stable word for it.
+    pub(super) const fn code(&self) -> &'static str {
+        match self {
+            Self::BadBatch(_) => "bad_batch",
+            Self::BadCheckpoint(_) => "bad_checkpoint",
+            Self::ForgedTag(_) => "forged_tag",
+            Self::Fork(_) => "fork",
+            Self::Gap { .. } => "gap",
+            Self::OtherEnrolment => "other_enrolment",
+            Self::Unknown => "unknown_gateway",
+        }
+    }
+}
+
+/// What a batch comes to.
+#[derive(Debug)]
+pub(super) struct Taken {
+    /// A line of JSON for each new record.
+    pub(super) lines: String,
+    /// What is held with them.
+    pub(super) held: Held,
+    /// Why not all of it was taken, or what else is wrong.
+    pub(super) trouble: Option<Trouble>,
+}
+
+impl Held {
+    /// Nothing yet; `bytes` is the length of the file from earlier enrolments.
+    pub(super) fn nothing(enrolled: &Enrolled, bytes: u64) -> Self {
+        Self {
+            incarnation: enrolled.incarnation,
+            through: 0,
+            head: Head::START,
+            ratchet: enrolled.audit.clone(),
+            snapshot: None,
+            bytes,
+        }
+    }
+
+    /// Takes as much of `batch` as goes on from here.
+    pub(super) fn take(&self, batch: &Batch, enrolled: &Enrolled, account: Uuid) -> Taken {
+        let mut taken = Taken { lines: String::new(), held: self.clone(), trouble: None };
+        let origin =
+            Origin { account, gateway: enrolled.id(account), incarnation: enrolled.incarnation };
+        if let Err(trouble) = self.follows(batch, &origin) {
+            taken.trouble = Some(trouble);
+            return taken;
+        }
+        let walked = batch.walk(|entry| taken.add(self, &entry, &origin));
+        if taken.trouble.is_none() {
+            taken.trouble = match walked {
+                Err(bad) => Some(Trouble::BadBatch(bad.to_string())),
+                Ok(head) => {
+                    let whole = checkpoint_fits(batch, head, enrolled, account);
+                    (!whole).then(|| Trouble::BadCheckpoint(batch.last()))
+                }
+            };
+        }
+
+        taken
+    }
+
+    fn follows(&self, batch: &Batch, origin: &Origin) -> Result<(), Trouble> {
+        if (batch.gateway, batch.incarnation) != (origin.gateway, self.incarnation) {
+            return Err(Trouble::OtherEnrolment);
+        }
+        let next = self.through.saturating_add(1);
+        if batch.first > next {
+            return Err(Trouble::Gap { first: next, last: batch.first - 1 });
+        }
+        if batch.first == next && batch.before != self.head {
+            return Err(Trouble::Fork(next));
+        }
+
+        Ok(())
+    }
+}
+
+impl Taken {
+    fn add(&mut self, before: &Held, entry: &Entry<'_>, origin: &Origin) {
+        let seq = entry.record.seq;
+        if self.trouble.is_some() || seq < before.through {
+            return;
+        }
+        if seq == before.through {
+            if entry.head != before.head {
+                self.trouble = Some(Trouble::Fork(seq));
+            }
+            return;
+        }
+        if !self.held.ratchet.accepts(&entry.head, &entry.tag) {
+            self.trouble = Some(Trouble::ForgedTag(seq));
+            return;
+        }
+        let held = &mut self.held;
+        held.ratchet.step();
+        (held.through, held.head) = (seq, entry.head);
+        // The one that the batch names is not in the chain.
+        held.snapshot = entry.record.snapshot.or(held.snapshot);
+        self.lines += &json::line(&entry.record, origin, held.snapshot, &entry.head);
+        self.lines.push('\n');
+    }
+}
+
+/// A batch may come without a checkpoint, but not with a wrong one.
+fn checkpoint_fits(batch: &Batch, head: Head, enrolled: &Enrolled, account: Uuid) -> bool {
+    if batch.checkpoint.is_empty() {
+        return true;
+    }
+    let id = enrolled.id(account);
+
+    Checkpoint::verify(&batch.checkpoint, &enrolled.key, account, id).is_ok_and(|checkpoint| {
+        (checkpoint.incarnation, checkpoint.number, checkpoint.head)
+            == (batch.incarnation, batch.last(), head)
+    })
+}

@@ -1,0 +1,208 @@
+//! The collector's folder: `GATEWAY.jsonl` for each gateway, `events.jsonl`, `status/`, and what is
+//! needed to go on in `state/`.
+//!
+//! Lines are synced before the state that counts them, and the state before a receipt is signed. A
+//! tail that no state counts is cut off at the next start: the gateway still has those records.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use gateward_core::audit::{Head, Ratchet, SnapshotName};
+use gateward_core::name::Hex;
+use gateward_core::time::UnixSeconds;
+use gateward_core::trust::Incarnation;
+use zeroize::Zeroizing;
+
+use super::CollectFailed;
+use super::held::{Held, Trouble};
+use crate::enroll::Enrolled;
+use crate::lock::Lock;
+use crate::secret::{self, Problem, Unusable};
+use crate::whole;
+
+const FORMAT: &str = "gateward-collected 1";
+/// Beyond this, trouble is counted in the log only: who can send garbage must not fill the disk.
+const MOST_EVENTS: u32 = 10_000;
+
+/// The folder, for one collector at a time.
+#[derive(Debug)]
+pub(super) struct Store {
+    folder: PathBuf,
+    held: BTreeMap<String, Held>,
+    /// The last trouble of each gateway: repeated, it is no news.
+    troubles: BTreeMap<String, Trouble>,
+    events: u32,
+    _lock: Lock,
+}
+
+impl Store {
+    pub(super) fn open(folder: &Path) -> Result<Self, CollectFailed> {
+        for path in [folder.to_owned(), folder.join("state"), folder.join("status")] {
+            secret::make_folder(&path)?;
+        }
+        let lock = Lock::take(&folder.join("state/lock"))?;
+
+        Ok(Self {
+            folder: folder.to_owned(),
+            held: BTreeMap::new(),
+            troubles: BTreeMap::new(),
+            events: 0,
+            _lock: lock,
+        })
+    }
+
+    /// Returns what is held of a gateway in the enrolment that `enrolled` says.
+    pub(super) fn held(&mut self, enrolled: &Enrolled) -> Result<Held, CollectFailed> {
+        let name = &enrolled.gateway;
+        let held = match self.held.get(name) {
+            Some(held) => held.clone(),
+            None => self.load(enrolled)?,
+        };
+        let held = if held.incarnation == enrolled.incarnation {
+            held
+        } else {
+            Held::nothing(enrolled, held.bytes)
+        };
+        self.held.insert(name.clone(), held.clone());
+
+        Ok(held)
+    }
+
+    fn load(&self, enrolled: &Enrolled) -> Result<Held, CollectFailed> {
+        let path = self.state_path(&enrolled.gateway);
+        let held = if path.exists() {
+            let text = secret::read(&path)?;
+            let unlike =
+                || Unusable::one(&path, Problem::Unlike { expected: "a collector's state" });
+            parse(&text).ok_or_else(unlike)?
+        } else {
+            Held::nothing(enrolled, 0)
+        };
+        let lines = self.lines_path(&enrolled.gateway);
+        let found = match fs::metadata(&lines) {
+            Ok(facts) => facts.len(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
+            Err(error) => return Err(whole::Failed::new("read", &lines)(error).into()),
+        };
+        if found < held.bytes {
+            return Err(CollectFailed::CutShort { path: lines, found, held: held.bytes });
+        }
+
+        Ok(held)
+    }
+
+    /// Writes lines, and then that they are held.
+    pub(super) fn append(
+        &mut self,
+        gateway: &str,
+        lines: &str,
+        mut held: Held,
+    ) -> Result<(), whole::Failed> {
+        let path = self.lines_path(gateway);
+        let is_new = !path.exists();
+        let write = || {
+            let mut file = append_to(&path)?;
+            // What a crash left behind is not counted and comes again.
+            file.set_len(held.bytes)?;
+            file.write_all(lines.as_bytes())?;
+            file.sync_data()?;
+            if is_new { File::open(&self.folder)?.sync_all() } else { Ok(()) }
+        };
+        write().map_err(whole::Failed::new("written", &path))?;
+        held.bytes += u64::try_from(lines.len()).unwrap_or_default();
+        secret::write(&self.state_path(gateway), &text(&held))?;
+        self.held.insert(gateway.to_owned(), held);
+
+        Ok(())
+    }
+
+    /// Keeps the signed status of a gateway.
+    pub(super) fn keep_status(&self, gateway: &str, status: &[u8]) -> Result<(), whole::Failed> {
+        whole::write(&self.folder.join("status").join(gateway), status, 0o644)
+    }
+
+    /// Writes down that something is wrong, unless that is known; returns whether it was news.
+    pub(super) fn note(
+        &mut self,
+        gateway: &str,
+        trouble: &Trouble,
+        now: UnixSeconds,
+    ) -> Result<bool, whole::Failed> {
+        if self.troubles.get(gateway) == Some(trouble) || self.events >= MOST_EVENTS {
+            return Ok(false);
+        }
+        self.events += 1;
+        self.troubles.insert(gateway.to_owned(), trouble.clone());
+        let line = serde_json::json!({
+            "at": now.0,
+            "gateway": gateway,
+            "event": trouble.code(),
+            "detail": trouble.to_string(),
+        });
+        let path = self.folder.join("events.jsonl");
+        let write = || {
+            let mut file = append_to(&path)?;
+            writeln!(file, "{line}")?;
+            file.sync_data()
+        };
+        write().map_err(whole::Failed::new("written", &path))?;
+
+        Ok(true)
+    }
+
+    fn lines_path(&self, gateway: &str) -> PathBuf {
+        self.folder.join(format!("{gateway}.jsonl"))
+    }
+
+    fn state_path(&self, gateway: &str) -> PathBuf {
+        self.folder.join("state").join(format!("{gateway}.held"))
+    }
+}
+
+fn append_to(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+}
+
+fn text(held: &Held) -> Zeroizing<String> {
+    let Held { incarnation, through, head, ratchet, snapshot, bytes } = held;
+    let mut text = Zeroizing::new(format!(
+        "{FORMAT}\nincarnation {incarnation}\nthrough {through}\nhead {head}\naudit {}\nbytes {bytes}\n",
+        Hex(ratchet.expose())
+    ));
+    if let Some(SnapshotName { epoch, number, root }) = snapshot {
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "snapshot {epoch} {number} {}", Hex(root));
+    }
+
+    text
+}
+
+fn parse(text: &str) -> Option<Held> {
+    let mut lines = text.lines();
+    if lines.next()? != FORMAT {
+        return None;
+    }
+    let mut field = |label: &str| lines.next()?.strip_prefix(label)?.strip_prefix(' ');
+    let held = Held {
+        incarnation: Incarnation(*secret::hex(field("incarnation")?)?),
+        through: field("through")?.parse().ok()?,
+        head: Head(*secret::hex(field("head")?)?),
+        ratchet: Ratchet::new(*secret::hex(field("audit")?)?),
+        bytes: field("bytes")?.parse().ok()?,
+        snapshot: None,
+    };
+    let Some(line) = lines.next() else { return Some(held) };
+    let mut parts = line.strip_prefix("snapshot ")?.split(' ');
+    let snapshot = SnapshotName {
+        epoch: parts.next()?.parse().ok()?,
+        number: parts.next()?.parse().ok()?,
+        root: *secret::hex(parts.next()?)?,
+    };
+    let whole = parts.next().is_none() && lines.next().is_none();
+
+    whole.then_some(Held { snapshot: Some(snapshot), ..held })
+}

@@ -1,0 +1,88 @@
+use std::path::Path;
+
+use gateward_core::audit::{Head, Ratchet};
+use gateward_core::name::Uuid;
+use gateward_core::time::TimeQuality;
+use gateward_core::trust::{Incarnation, SEALED_LEN, SigningKey};
+use gateward_loopback_broker::{Access, Broker as Loopback, Options};
+
+use super::*;
+use crate::keys::{self, NewAccount};
+use crate::publish::{PublishOptions, publish};
+use crate::testing::NOW;
+
+fn enroll(dir: &Path, gateway: &str) -> (Enrolled, SigningKey) {
+    let key = SigningKey::from_bytes(&[3; 32]);
+    let enrolled = Enrolled {
+        gateway: gateway.to_owned(),
+        group: "plant-1".to_owned(),
+        incarnation: Incarnation([1; 8]),
+        key: key.verifying_key(),
+        audit: Ratchet::new([2; 32]),
+    };
+    enrolled.save(dir).unwrap();
+
+    (enrolled, key)
+}
+
+fn status(enrolled: &Enrolled, account: Uuid, manifest: &Manifest) -> Status {
+    Status {
+        gateway: enrolled.id(account),
+        incarnation: enrolled.incarnation,
+        boot: 4,
+        keyset: 1,
+        version: manifest.version().number,
+        root8: manifest.root().short(),
+        revoked_counter: 0,
+        floor_time: NOW,
+        audit_number: 9,
+        audit_head: Head::START,
+        backlog: 2,
+        time_quality: TimeQuality::Synced,
+        gone: false,
+    }
+}
+
+#[tokio::test]
+async fn who_is_behind_is_told_by_what_gateways_signed_and_by_nothing_else() {
+    let temp = tempfile::tempdir().unwrap();
+    let dir = temp.path().join("acme");
+    let name = "Acme".to_owned();
+    let new = NewAccount { dir: dir.clone(), name, roots: None, now_ms: NOW.0 * 1000 };
+    let account = keys::init(&new).unwrap().account;
+    let broker = Loopback::start(Options::plain(Access::everything())).await.unwrap();
+    let url = format!("mqtt://{}", broker.address()).parse().unwrap();
+    let reach = Reach { url, tls: None };
+    let options = FleetOptions { dir: dir.clone(), reach: reach.clone(), now: NOW.plus(60) };
+
+    let [row] = &fleet(&options).await.unwrap()[..] else { panic!("one gateway") };
+    assert_eq!(row.problem.as_deref(), Some("not enrolled"));
+    assert!(!row.behind, "nothing was published");
+
+    let (enrolled, key) = enroll(&dir, "edge-1");
+    let (groups, accept_widening) = (Vec::new(), Vec::new());
+    let publishing = PublishOptions { dir: dir.clone(), reach, groups, accept_widening, now: NOW };
+    publish(&publishing).await.unwrap();
+    let [row] = &fleet(&options).await.unwrap()[..] else { panic!("one gateway") };
+    assert_eq!((row.behind, row.problem.as_deref()), (true, Some("never heard of")));
+
+    let chain = Chain::load(&dir, account).unwrap();
+    let manifest = published(&dir, "plant-1", &chain).unwrap().unwrap();
+    let good = status(&enrolled, account, &manifest);
+    let topic = GatewayTopics::new(account, "edge-1").unwrap().topic(GatewayTopic::Status);
+    let say = |status: Status, key: &SigningKey| {
+        let mut buffer = [0; SEALED_LEN];
+        broker.plant(&topic, status.sign(account, key, &mut buffer).unwrap());
+    };
+    say(good, &key);
+    let [row] = &fleet(&options).await.unwrap()[..] else { panic!("one gateway") };
+    let said = row.said.clone().unwrap();
+    assert_eq!((row.behind, said.age_s, said.backlog, said.boot), (false, 60, 2, 4));
+
+    say(Status { root8: [0; 8], ..good }, &key);
+    let [row] = &fleet(&options).await.unwrap()[..] else { panic!("one gateway") };
+    assert!(row.behind, "the version alone does not say which snapshot it is");
+    say(good, &SigningKey::from_bytes(&[4; 32]));
+    let [row] = &fleet(&options).await.unwrap()[..] else { panic!("one gateway") };
+    assert!(row.behind && row.said.is_none() && row.problem.is_some(), "{row:?}");
+}
