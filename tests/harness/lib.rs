@@ -13,10 +13,12 @@ mod collector;
 mod deck;
 mod gateway;
 pub mod http;
+pub mod model;
 mod mosquitto;
 mod nginx;
 mod program;
 pub mod wait;
+pub mod world;
 
 pub use crate::admin::Admin;
 pub use crate::collector::Collector;

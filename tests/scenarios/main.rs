@@ -8,3 +8,4 @@
 )]
 
 mod first_sync;
+mod meaning;
