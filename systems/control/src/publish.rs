@@ -4,6 +4,8 @@
 //! messages leaves gateways on the old version or on the new one. What has been published is written
 //! down only when the broker has it; see `state.rs` for what happens in between.
 
+mod job;
+mod offline;
 mod plan;
 mod state;
 #[cfg(test)]
@@ -11,34 +13,25 @@ mod tests;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use gateward_core::name::Uuid;
 use gateward_core::snapshot::build::{Contents, VerifierLen};
-use gateward_core::snapshot::chunk;
-use gateward_core::sync::HASHES_A_PIECE;
 use gateward_core::time::UnixSeconds;
-use gateward_core::topic::{GroupTopic, GroupTopics};
-use gateward_core::trust::sign::{self, TooMany};
-use gateward_core::trust::{Audience, KeyId, Role, SigningKey, Version, manifest};
+use gateward_core::trust::sign::TooMany;
+use gateward_core::trust::{KeyId, Role, SigningKey, Version};
 
+pub use offline::bundle;
 pub(crate) use state::published;
 
 use crate::broker::{Broker, BrokerFailed, Reach};
-use crate::compile::{NotCompiled, compile};
+use crate::compile::NotCompiled;
 use crate::diff::{Change, NoSide, Side, changes};
 use crate::keys::{self, Chain, NoChain};
 use crate::lock::{Lock, NotLocked};
 use crate::policy::{Account, KnownIds, Policy, Unusable, Widening};
 use crate::secret;
 use crate::whole;
-use plan::{CHUNK_LOG2, Maker, Plan};
-use state::{Signed, State};
-
-/// How long a retained manifest may take to come where one is expected.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How long to look for one where none is expected.
-const LOOK: Duration = Duration::from_millis(500);
+use job::{compare, jobs};
+use plan::Maker;
 
 /// What to publish, and where.
 #[derive(Clone, Debug)]
@@ -158,17 +151,6 @@ pub enum NotPublished {
     Widens(Vec<Widening>),
 }
 
-/// One group with its snapshot.
-struct Job<'a> {
-    topics: GroupTopics<'a>,
-    group: &'a str,
-    gateways: usize,
-    bytes: Vec<u8>,
-    state: State,
-    /// Whether the broker has what was published.
-    kept: bool,
-}
-
 /// Publishes what changed, for each group.
 ///
 /// # Errors
@@ -256,192 +238,4 @@ fn signer(dir: &Path, chain: &Chain) -> Result<SigningKey, NotPublished> {
     }
 
     Ok(key)
-}
-
-fn jobs<'a>(
-    dir: &Path,
-    policy: &'a Policy,
-    chain: &Chain,
-    only: &[String],
-) -> Result<Vec<Job<'a>>, NotPublished> {
-    let account: Uuid = policy.account().id;
-    for group in only {
-        if policy.group(group).is_none() {
-            // Says which groups there are.
-            compile(policy, group)?;
-        }
-    }
-    let wanted = |id: &String| only.is_empty() || only.contains(id);
-    let mut jobs = Vec::new();
-    for group in policy.groups().iter().filter(|group| wanted(&group.id)) {
-        let Some(topics) = GroupTopics::new(account, &group.id) else { continue };
-        let audience = Audience::of(account, &group.id);
-        jobs.push(Job {
-            topics,
-            group: &group.id,
-            gateways: group.gateways.len(),
-            bytes: compile(policy, &group.id)?,
-            state: State::load(dir, &group.id, chain, audience)?,
-            kept: false,
-        });
-    }
-
-    Ok(jobs)
-}
-
-/// Stops where the broker has another version than was published from here: somebody publishes from
-/// elsewhere, or this folder is an old copy. What was intended and has arrived is adopted.
-async fn compare(broker: &Broker, chain: &Chain, jobs: &mut [Job<'_>]) -> Result<(), NotPublished> {
-    let topics: Vec<_> = jobs.iter().map(|job| job.topic(GroupTopic::Manifest)).collect();
-    let expected = jobs.iter().any(|job| job.state.published.is_some());
-    let found = broker.retained(&topics, if expected { PATIENCE } else { LOOK }).await?;
-    let mut others = Vec::new();
-    for (job, topic) in jobs.iter_mut().zip(&topics) {
-        let message = found.get(topic).filter(|message| !message.is_empty());
-        match message.map(|message| job.meet(message, chain)) {
-            None => {}
-            Some(Ok(met)) => {
-                job.kept = true;
-                if met == Met::Intent {
-                    job.state.commit(None)?;
-                }
-            }
-            Some(Err(why)) => others.push(format!("`{topic}`: {why}; {REMEDY}")),
-        }
-    }
-
-    if others.is_empty() { Ok(()) } else { Err(NotPublished::OtherVersion(others)) }
-}
-
-const REMEDY: &str = "publish from the folder that published it, or restore `state` from there; \
-                      where that is lost for good, remove the retained message from the broker, and \
-                      gateways wait for a version above the one they have";
-
-/// What the broker has.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Met {
-    /// What it acknowledged.
-    Published,
-    /// What it had not acknowledged when the last command ended.
-    Intent,
-}
-
-impl Job<'_> {
-    fn topic(&self, what: GroupTopic) -> String {
-        self.topics.topic(what).to_string()
-    }
-
-    /// Compares the message retained by the broker with what was published from here.
-    fn meet(&self, message: &[u8], chain: &Chain) -> Result<Met, String> {
-        let envelope = manifest::split(message).map_err(|refused| refused.to_string())?.envelope;
-        let audience = Audience::of(chain.newest().account(), self.group);
-        let theirs = Signed::read(envelope.to_vec(), chain, audience)
-            .ok_or("the broker has a manifest that was not signed with the keys of this folder")?;
-        let is = |ours: &Option<Signed>| ours.as_ref().is_some_and(|ours| ours.is_same(&theirs));
-        let State { published, intent, .. } = &self.state;
-        let last_word = |intent: &Signed| intent.envelope == theirs.envelope;
-        if intent.as_ref().is_some_and(last_word) || (is(intent) && !is(published)) {
-            return Ok(Met::Intent);
-        }
-        if is(published) {
-            return Ok(Met::Published);
-        }
-        let theirs = theirs.manifest.version();
-
-        Err(match published {
-            None => format!("the broker has version {theirs}, and nothing was published from here"),
-            Some(ours) => {
-                let ours = ours.manifest.version();
-                format!("the broker has version {theirs}, and {ours} was published from here")
-            }
-        })
-    }
-
-    async fn run(
-        &mut self,
-        broker: &Broker,
-        chain: &Chain,
-        maker: &Maker<'_>,
-    ) -> Result<Published, NotPublished> {
-        let root = chunk::root_of(&self.bytes, CHUNK_LOG2).unwrap_or_default();
-        let plan = maker.plan(&self.state, root, self.kept);
-        let (outcome, sent_bytes) = match plan {
-            Plan::Rest => (Outcome::Unchanged, 0),
-            Plan::Publish(version) => {
-                let next = maker.sign(&self.state, self.group, &self.bytes, version)?;
-                self.state.intend(next)?;
-                let keys = self.send_keys(broker, chain).await?;
-                let content = self.send_content(broker, root.short()).await?;
-                (Outcome::Published, keys + content + self.send_manifest(broker).await?)
-            }
-            Plan::Refresh(version) => {
-                let next = maker.sign(&self.state, self.group, &self.bytes, version)?;
-                self.state.intend(next)?;
-                (Outcome::Refreshed, self.send_manifest(broker).await?)
-            }
-        };
-        self.clean(broker).await?;
-        let version = self.state.published.as_ref().map(|signed| signed.manifest.version());
-
-        Ok(Published {
-            group: self.group.to_owned(),
-            outcome,
-            version: version.unwrap_or_default(),
-            snapshot_bytes: self.bytes.len(),
-            sent_bytes,
-            gateways: self.gateways,
-        })
-    }
-
-    /// The newest key set last: a gateway that hears of it finds all those before.
-    async fn send_keys(&self, broker: &Broker, chain: &Chain) -> Result<usize, NotPublished> {
-        let epochs = chain.sets().iter().zip(chain.envelopes());
-        let messages = epochs
-            .map(|(set, envelope)| (self.topic(GroupTopic::KeysOf(set.epoch())), envelope.clone()));
-        broker.publish_all(messages).await?;
-        broker.publish(&self.topic(GroupTopic::Keys), chain.anchor()).await?;
-
-        Ok(chain.envelopes().iter().map(Vec::len).sum::<usize>() + chain.anchor().len())
-    }
-
-    async fn send_content(&self, broker: &Broker, root: [u8; 8]) -> Result<usize, NotPublished> {
-        let list: Vec<u8> = chunk::leaves(&self.bytes, CHUNK_LOG2).flatten().collect();
-        let pieces = list.chunks(HASHES_A_PIECE as usize * chunk::HASH_LEN);
-        let pieces = (0..)
-            .zip(pieces)
-            .map(|(piece, bytes)| (self.topic(GroupTopic::List { root, piece }), bytes.to_vec()));
-        let chunks = (0..).zip(self.bytes.chunks(1 << CHUNK_LOG2));
-        let chunks = chunks
-            .map(|(index, bytes)| (self.topic(GroupTopic::Chunk { root, index }), bytes.to_vec()));
-        broker.publish_all(pieces.chain(chunks)).await?;
-
-        Ok(list.len() + self.bytes.len())
-    }
-
-    /// The last message: with it gateways have a new version.
-    async fn send_manifest(&mut self, broker: &Broker) -> Result<usize, NotPublished> {
-        let Some(intent) = &self.state.intent else { return Ok(0) };
-        let message = sign::message(&intent.envelope, &[])?;
-        let len = message.len();
-        broker.publish(&self.topic(GroupTopic::Manifest), message).await?;
-        self.state.commit(Some(&self.bytes))?;
-
-        Ok(len)
-    }
-
-    /// Removes what no manifest names any more.
-    async fn clean(&mut self, broker: &Broker) -> Result<(), NotPublished> {
-        if self.state.garbage().is_empty() {
-            return Ok(());
-        }
-        let topics = self.state.garbage().iter().flat_map(|(&root, &chunks)| {
-            let pieces = (0..chunks.div_ceil(HASHES_A_PIECE))
-                .map(move |piece| GroupTopic::List { root, piece });
-            pieces.chain((0..chunks).map(move |index| GroupTopic::Chunk { root, index }))
-        });
-        let messages = topics.map(|what| (self.topic(what), Vec::new()));
-        broker.publish_all(messages).await?;
-
-        Ok(self.state.is_clean()?)
-    }
 }

@@ -141,7 +141,7 @@ fn a_batch_that_overlaps_adds_only_what_is_new() {
 }
 
 #[test]
-fn i8_a_gap_is_named_and_nothing_behind_it_is_taken() {
+fn i9_a_gap_is_named_and_nothing_behind_it_is_taken() {
     let mut gateway = Gateway::new();
     let one = gateway.write(2);
     let _lost = gateway.write(3);

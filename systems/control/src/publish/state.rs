@@ -59,7 +59,6 @@ impl State {
         audience: Audience,
     ) -> Result<Self, whole::Failed> {
         let folder = folder(dir, group);
-        fs::create_dir_all(&folder).map_err(whole::Failed::new("made", &folder))?;
         let signed = |name| read_signed(&folder.join(name), chain, audience);
         let (published, intent) = (signed("manifest")?, signed("intent")?);
         let path = folder.join("garbage");
@@ -87,6 +86,7 @@ impl State {
             }
         }
         self.garbage.remove(&next.manifest.root().short());
+        fs::create_dir_all(&self.folder).map_err(whole::Failed::new("made", &self.folder))?;
         whole::write(&self.folder.join("garbage"), self.garbage_text().as_bytes(), 0o644)?;
         whole::write(&self.folder.join("intent"), &next.envelope, 0o644)?;
         self.intent = Some(next);

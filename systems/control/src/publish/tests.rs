@@ -9,6 +9,11 @@ use gateward_core::trust::{KeySet, Manifest};
 use gateward_loopback_broker::{Access, Broker as Loopback, Options};
 use tempfile::TempDir;
 
+use gateward_core::name::Uuid;
+use gateward_core::sync::HASHES_A_PIECE;
+use gateward_core::topic::{GroupTopic, GroupTopics};
+use gateward_core::trust::{Audience, manifest};
+
 use super::*;
 use crate::accounts::{Accounts, Kind, NewUser, Where};
 use crate::keys::NewAccount;
