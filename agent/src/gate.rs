@@ -10,9 +10,12 @@ mod credential;
 mod health;
 mod judge;
 mod listen;
+mod metrics;
 mod nginx;
+mod rate;
 mod source;
 
+use core::net::SocketAddr;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -34,6 +37,8 @@ use crate::supervisor::Stop;
 
 /// The most bytes of a body (INTERFACES section 5).
 const MAX_BODY: usize = 8 * 1024;
+/// How many operators may be connected at once.
+const OPERATORS: usize = 8;
 /// Decisions: whoever is in the socket's group may ask.
 const API_MODE: u32 = 0o660;
 /// Operators: the agent's own user only.
@@ -45,6 +50,7 @@ pub(crate) struct Gate {
     api: UnixListener,
     admin: UnixListener,
     tcp: Option<TcpListener>,
+    metrics: Option<TcpListener>,
     limits: listen::Limits,
 }
 
@@ -61,25 +67,22 @@ pub struct NoSocket {
 
 impl Gate {
     /// Makes the sockets; a caller that comes early waits for its answer.
-    pub(crate) async fn bind(api: &Api, limits: &Limits) -> Result<Self, NoSocket> {
+    pub(crate) async fn bind(
+        api: &Api,
+        limits: &Limits,
+        metrics: Option<SocketAddr>,
+    ) -> Result<Self, NoSocket> {
         let unix = |path: &PathBuf, mode| {
             listen::bind_unix(path, mode)
                 .map_err(|source| NoSocket { place: path.display().to_string(), source })
-        };
-        let tcp = match api.listen {
-            Some(address) => Some(
-                TcpListener::bind(address)
-                    .await
-                    .map_err(|source| NoSocket { place: address.to_string(), source })?,
-            ),
-            None => None,
         };
         let connections = Arc::new(Semaphore::new(limits.connections));
 
         Ok(Self {
             api: unix(&api.socket, API_MODE)?,
             admin: unix(&api.admin_socket, ADMIN_MODE)?,
-            tcp,
+            tcp: bind_tcp(api.listen).await?,
+            metrics: bind_tcp(metrics).await?,
             limits: listen::Limits { connections, header_timeout: limits.header_timeout },
         })
     }
@@ -87,29 +90,41 @@ impl Gate {
     /// Answers until told to stop, then finishes what was accepted.
     pub(crate) async fn run(self, judge: Judge, subject: Subject, stop: Stop) -> io::Result<()> {
         let decisions = decisions(judge.clone());
+        let figures = metrics::router(judge.clone());
         let operators = admin::router(judge, subject);
         // Operators are served when the others have used up every place.
         let own = listen::Limits {
-            connections: Arc::new(Semaphore::new(8)),
+            connections: Arc::new(Semaphore::new(OPERATORS)),
             header_timeout: self.limits.header_timeout,
         };
-        let (tcp_router, tcp_limits, tcp_stop) =
-            (decisions.clone(), self.limits.clone(), stop.clone());
-        let tcp = async {
-            match self.tcp {
-                Some(listener) => {
-                    listen::serve_tcp(listener, tcp_router, tcp_limits, tcp_stop).await
-                }
-                None => Ok(()),
-            }
-        };
-        let (api, admin, tcp) = tokio::join!(
-            listen::serve_unix(self.api, decisions, self.limits, stop.clone()),
-            listen::serve_unix(self.admin, operators, own, stop),
-            tcp,
+        let (stops, limits) = ((stop.clone(), stop.clone(), stop.clone()), self.limits.clone());
+        let (api, admin, tcp, metrics) = tokio::join!(
+            listen::serve_unix(self.api, decisions.clone(), self.limits, stops.0),
+            listen::serve_unix(self.admin, operators, own.clone(), stops.1),
+            serve_tcp(self.tcp, decisions, limits, stops.2),
+            serve_tcp(self.metrics, figures, own, stop),
         );
 
-        api.and(admin).and(tcp)
+        api.and(admin).and(tcp).and(metrics)
+    }
+}
+
+async fn bind_tcp(address: Option<SocketAddr>) -> Result<Option<TcpListener>, NoSocket> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = TcpListener::bind(address).await;
+
+    listener.map(Some).map_err(|source| NoSocket { place: address.to_string(), source })
+}
+
+async fn serve_tcp(
+    listener: Option<TcpListener>,
+    router: Router,
+    limits: listen::Limits,
+    stop: Stop,
+) -> io::Result<()> {
+    match listener {
+        Some(listener) => listen::serve_tcp(listener, router, limits, stop).await,
+        None => Ok(()),
     }
 }
 

@@ -142,7 +142,7 @@ impl Ready {
         let journal::Opened { journal, recovered, done } =
             Journal::open(&config.state_dir.join("audit"), gateway, &identity, options)?;
         info!(last = recovered.last, "the journal goes on");
-        let gate = Gate::bind(&config.api, &config.limits).await?;
+        let gate = Gate::bind(&config.api, &config.limits, config.metrics.listen).await?;
 
         Ok(Self { clock, identity, store, opened, keeper, journal, written: done, gate })
     }
@@ -263,6 +263,8 @@ fn policy(config: &Config) -> Policy {
         },
         observe: config.decision.mode == Mode::Observe,
         trusted_peers: config.api.trusted_peers.clone(),
+        allow_per_s: config.limits.allow_per_s,
+        failed_per_s: config.limits.failed_per_s,
     }
 }
 

@@ -362,7 +362,7 @@ impl Store {
         if self.floor_rebuilt && admission != Admission::Same {
             self.floor_rebuilt = self.disk.remove(Path::new(FLOOR_REBUILT)).is_err();
         }
-        info!(version = ?verified.manifest().version(), "snapshot in force");
+        info!(version = %verified.manifest().version(), "snapshot in force");
         let floor_rebuilt = self.floor_rebuilt;
         let in_force = InForce { verified, since: now.at, floor_rebuilt };
         self.in_force.send_replace(Some(Arc::new(in_force)));

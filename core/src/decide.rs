@@ -183,7 +183,7 @@ fn weigh(
         flag(record.flags, NO_IOT_ACCESS),
         stale,
         is_zero(asked),
-        is_zero(usable),
+        is_zero(usable) & !is_zero(asked),
         division,
         unspecified,
     ];

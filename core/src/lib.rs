@@ -10,6 +10,7 @@ pub mod audit;
 pub mod bundle;
 pub mod decide;
 pub mod division;
+pub mod format;
 pub mod name;
 pub mod permission;
 pub mod principal;

@@ -12,12 +12,12 @@ use gateward_core::name::Hex;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use super::MAX_BODY;
 use super::authorize::Body;
 use super::credential::Presented;
 use super::health::{self, Readiness};
 use super::judge::Judge;
 use super::listen::Peer;
+use super::{MAX_BODY, metrics};
 
 /// What the status is about, beside what a decision needs.
 #[derive(Clone, Debug)]
@@ -50,6 +50,7 @@ pub(super) fn router(judge: Judge, subject: Subject) -> Router {
                 .route("/livez", get(health::livez))
                 .route("/readyz", get(health::readyz))
                 .route("/version", get(health::version))
+                .route("/metrics", get(metrics::metrics))
                 .with_state(judge),
         )
         .fallback(super::unknown)

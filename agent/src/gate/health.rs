@@ -59,7 +59,11 @@ pub(super) async fn readyz(State(judge): State<Judge>, RawQuery(query): RawQuery
             || "snapshot: none\n".to_owned(),
             |in_force| {
                 let manifest = in_force.verified.manifest();
-                format!("snapshot: {}, expires at {}\n", manifest.version(), manifest.expires_at())
+                format!(
+                    "snapshot: version {}, expires in {} s\n",
+                    manifest.version().number,
+                    manifest.expires_at().since(judge.clock().now().at)
+                )
             },
         );
         body.push_str(&snapshot);

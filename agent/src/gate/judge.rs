@@ -3,7 +3,7 @@
 //! The order is that of DOMAIN section 4. Whatever the answer is, it leaves after its record is as
 //! durable as configured; where there can be no record, there is no allow (DOMAIN N7).
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gateward_core::audit::{Authentication, Credential, DecisionId, Method, Outcome, Source, Text};
 use gateward_core::decide::{self, Ask, Class, Decision, Mode, Reason};
@@ -12,10 +12,13 @@ use gateward_core::permission::Operation;
 use gateward_core::principal::TokenKind;
 use gateward_core::route::{self, Found, NoRoute, RouteOperation};
 use gateward_core::snapshot::{Principal, View};
-use gateward_core::time::UnixSeconds;
+use gateward_core::time::{Millis, UnixSeconds};
+use tracing::warn;
 
 use super::answer::{Answer, Basis, Known};
 use super::credential::Presented;
+use super::metrics::Counters;
+use super::rate::Rates;
 use crate::config::Peer;
 use crate::journal::{Draft, Journal, Stamp};
 use crate::now::TrustedClock;
@@ -52,7 +55,13 @@ struct Inner {
     journal: Journal,
     clock: TrustedClock,
     policy: Policy,
+    counters: Counters,
+    allowed: Mutex<Rates<u64>>,
+    failed: Mutex<Rates<Source>>,
 }
+
+/// The most credentials, and the most sources, that have an allowance of their own.
+const MOST_CALLERS: usize = 16_384;
 
 /// What the operator of this gateway decides.
 #[derive(Clone, Debug)]
@@ -61,6 +70,10 @@ pub(crate) struct Policy {
     /// Lets denied requests pass, where the signed manifest permits that.
     pub(crate) observe: bool,
     pub(crate) trusted_peers: Vec<Peer>,
+    /// Allows a second for one credential.
+    pub(crate) allow_per_s: u32,
+    /// Failed attempts a second from one source.
+    pub(crate) failed_per_s: u32,
 }
 
 impl Judge {
@@ -70,7 +83,11 @@ impl Judge {
         clock: TrustedClock,
         policy: Policy,
     ) -> Self {
-        Self(Arc::new(Inner { current, journal, clock, policy }))
+        let allowed = Mutex::new(Rates::new(policy.allow_per_s, MOST_CALLERS));
+        let failed = Mutex::new(Rates::new(policy.failed_per_s, MOST_CALLERS));
+        let counters = Counters::default();
+
+        Self(Arc::new(Inner { current, journal, clock, policy, counters, allowed, failed }))
     }
 
     pub(super) fn trusted_peers(&self) -> &[Peer] {
@@ -90,18 +107,45 @@ impl Judge {
         &self.0.journal
     }
 
+    pub(super) fn counters(&self) -> &Counters {
+        &self.0.counters
+    }
+
     /// Decides about one request, and answers once its record is kept.
     pub(super) async fn answer(&self, question: &Question<'_>) -> Answer {
-        let (mut answer, draft) = self.weigh(question).finish();
+        let judgement = self.weigh(question);
+        let answer = if self.is_within_its_rate(question, &judgement) {
+            self.record(judgement).await
+        } else {
+            // Without a record, so that nobody fills the audit.
+            Answer::unavailable(Reason::RateLimited)
+        };
+        self.0.counters.count(answer.reason);
+
+        answer
+    }
+
+    async fn record(&self, judgement: Judgement) -> Answer {
+        let (mut answer, draft) = judgement.finish();
         match self.0.journal.append(draft).await {
             Ok(written) => {
                 answer.decision = Some(written.decision_id);
                 answer
             }
             Err(error) => {
-                tracing::warn!(%error, "a request was refused because its record was not kept");
+                warn!(%error, "a request was refused because its record was not kept");
                 Answer::unavailable(Reason::AuditUnavailable)
             }
+        }
+    }
+
+    /// Allows count for their credential, failed attempts for their source.
+    fn is_within_its_rate(&self, question: &Question<'_>, judgement: &Judgement) -> bool {
+        let now = judgement.draft.stamp.mono;
+        match (judgement.reason.class(), question.presented.token()) {
+            (Class::Allow, Ok(token)) => take(&self.0.allowed, token.lookup.id, now),
+            (Class::Authn, _) => take(&self.0.failed, question.source, now),
+            _ => true,
         }
     }
 
@@ -134,6 +178,11 @@ impl Judge {
     fn stamp(&self) -> Stamp {
         self.0.clock.stamp()
     }
+}
+
+/// A poisoned allowance is still an allowance.
+fn take<K: Ord>(rates: &Mutex<Rates<K>>, caller: K, now: Millis) -> bool {
+    rates.lock().unwrap_or_else(PoisonError::into_inner).take(caller, now)
 }
 
 /// Every check of one question, for operators.

@@ -117,7 +117,7 @@ pub enum Credential {
 }
 
 /// Where a request came from, as far as the trusted hop knows.
-#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Source {
     /// A user of this machine, over a Unix socket.
     Uid(u32),

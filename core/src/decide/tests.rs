@@ -57,7 +57,11 @@ fn world() -> World {
                     TokenEntry {
                         principal: key,
                         disabled: bits & 8 != 0,
-                        end: if key.is_multiple_of(13) { End(NOW.0 as u32) } else { End(NOW.0 as u32 + 1) },
+                        end: if key.is_multiple_of(13) {
+                            End(NOW.0 as u32)
+                        } else {
+                            End(NOW.0 as u32 + 1)
+                        },
                         verifier: Context::new(&id(7).0).verifier(number, &secret),
                     },
                 );
