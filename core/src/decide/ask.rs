@@ -48,11 +48,8 @@ impl Ask {
             };
             scoped |= entry.division_scoped;
             let operation = operation.unwrap_or_else(|| entry.strictest());
-            needs_fresh.add(ask.add(&entry, operation));
-            if operation == Operation::Read
-                && let Some(wider) = entry.read_through()
-            {
-                needs_fresh.add(ask.add(wider, operation));
+            for fresh in ask.add_with_wider(&entry, operation) {
+                needs_fresh.add(fresh);
             }
         }
         ask.fresh = needs_fresh.every();
@@ -87,7 +84,7 @@ impl Ask {
         let mut scoped = false;
         for entry in found.rule.permissions.ids().filter_map(entry) {
             scoped |= entry.division_scoped;
-            ask.add(&entry, operation);
+            let _said_by_the_rule = ask.add_with_wider(&entry, operation);
         }
         ask.fresh = found.rule.fresh;
         ask.target = match (of_path(view, found), division.map(|text| view.division(text))) {
@@ -108,6 +105,14 @@ impl Ask {
             fresh: false,
             target: Target::Unscoped,
         }
+    }
+
+    /// Lets `entry` count for `operation`, and for reading whatever includes it (DOMAIN 3.2); see
+    /// [`Self::add`] for what is returned of each.
+    fn add_with_wider(&mut self, entry: &Entry<'_>, operation: Operation) -> [Option<bool>; 2] {
+        let wider = entry.read_through().filter(|_| operation == Operation::Read);
+
+        [self.add(entry, operation), wider.and_then(|wider| self.add(wider, operation))]
     }
 
     /// Lets `entry` count for `operation` if it can grant it; returns whether it does only while
