@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateward_agent::link::{
-    self, BrokerUrl, Event, Handle, LinkConfig, NotPublished, Reason, TlsFiles, TlsProblem,
-    TrustedNow,
+    self, BrokerUrl, Event, Handle, LinkConfig, NotPublished, NotSent, Reason, TlsFiles,
+    TlsProblem, TrustedNow,
 };
 use gateward_core::name::Hex;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -286,7 +286,9 @@ async fn pump(mut events: mpsc::Receiver<Event>, heard: Arc<watch::Sender<Heard>
 async fn publish(handle: Handle, topic: String, payload: Vec<u8>) -> Result<(), BrokerFailed> {
     match timeout(ANSWER, handle.publish(&topic, payload, true)).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(NotPublished::Lost)) => Err(BrokerFailed::Lost),
+        Ok(Err(NotPublished::Lost | NotPublished::NotSent(NotSent::Down))) => {
+            Err(BrokerFailed::Lost)
+        }
         Ok(Err(source)) => Err(BrokerFailed::NotPublished { topic, source }),
         Err(_) => Err(BrokerFailed::Silent),
     }

@@ -81,7 +81,8 @@ fn what_cannot_be_done_says_why_and_ends_with_its_code() {
         assert!(err.contains(words), "{line:?}: {err}");
     }
     let text = fs::read_to_string(dir.join("acme/policy.toml")).unwrap();
-    fs::write(dir.join("acme/policy.toml"), text.replace("[\"plant-1\"]", "[\"plant-2\"]")).unwrap();
+    fs::write(dir.join("acme/policy.toml"), text.replace("[\"plant-1\"]", "[\"plant-2\"]"))
+        .unwrap();
     let broken = ["publish", "acme", "--broker", "mqtt://localhost:1", "--dry-run"];
     let (code, _, err) = run(dir, &broken);
     assert!(code == 65 && err.contains("policy.toml:"), "{code} {err}");
