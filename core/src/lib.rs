@@ -25,18 +25,18 @@
 #![no_std]
 #![forbid(unsafe_code)]
 
-pub mod topic;
-pub mod sync;
-pub mod trust;
-pub mod snapshot;
-pub mod name;
-pub mod permission;
-pub mod division;
-pub mod principal;
-pub mod token;
-pub mod route;
-pub mod decide;
 pub mod audit;
 pub mod bundle;
-pub mod time;
+pub mod decide;
+pub mod division;
 pub mod format;
+pub mod name;
+pub mod permission;
+pub mod principal;
+pub mod route;
+pub mod snapshot;
+pub mod sync;
+pub mod time;
+pub mod token;
+pub mod topic;
+pub mod trust;

@@ -29,3 +29,4 @@ pub use crate::mosquitto::Mosquitto;
 pub use crate::nginx::{Nginx, Upstream};
 pub use crate::program::{Program, Ran, built, run};
 pub use crate::wait::{Stopwatch, until, within};
+pub use rustix::process::Signal;

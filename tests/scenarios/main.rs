@@ -8,4 +8,9 @@
 )]
 
 mod first_sync;
+mod hostile;
 mod meaning;
+mod offline;
+mod proxy;
+mod revocation;
+mod shutdown;
