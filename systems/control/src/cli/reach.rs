@@ -1,6 +1,7 @@
 //! How to reach the broker, for every command that does.
 
 use std::future::Future;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use gateward_agent::link::{BrokerUrl, TlsFiles};
@@ -44,9 +45,11 @@ impl ReachArgs {
 
 /// Runs `work` to its end; what goes wrong on the way to the broker is told on stderr.
 pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
+    let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // A second one in the same process is none of our business.
     let _ = tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(colour)
         .with_max_level(tracing::Level::WARN)
         .with_target(false)
         .without_time()

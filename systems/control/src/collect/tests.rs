@@ -402,7 +402,7 @@ async fn what_arrives_is_on_disk_before_its_receipt_and_survives_the_collector()
     let mut line = Line::new(&world).await;
     let first = world.gateway.write(5);
     let head = world.gateway.head;
-    let receipt = line.delivers(&world, &[first.clone()], 5).await;
+    let receipt = line.delivers(&world, std::slice::from_ref(&first), 5).await;
     assert_eq!((receipt.through(), receipt.head()), (5, head));
     let lines = lines_path(&world.out(), "edge-1");
     assert_eq!(fs::read_to_string(&lines).unwrap().lines().count(), 5);
