@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Instant;
 
 /// How long a scenario waits for something that should happen at once; the machine may be busy.
-pub const SOON: Duration = Duration::from_secs(30);
+pub const SOON: Duration = Duration::from_secs(20);
 
 /// How often it looks.
 const STEP: Duration = Duration::from_millis(4);
