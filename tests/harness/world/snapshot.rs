@@ -12,7 +12,7 @@ use gateward_core::trust::{Audience, KeySet, Manifest, SigningKey};
 use super::question::What;
 use super::{EVERYTHING, Key, Question, needs};
 
-/// Seconds until a snapshot of a [`World`] is stale (DOMAIN Q8).
+/// Seconds until a snapshot of a [`World`](super::World) is stale (DOMAIN Q8).
 pub const STALE_AFTER: u32 = 86_400;
 /// Seconds until it expires (DOMAIN Q8).
 pub const EXPIRES_AFTER: u32 = 604_800;
