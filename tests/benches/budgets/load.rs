@@ -1,0 +1,92 @@
+//! Callers that ask again as soon as they have their answer, each on a connection of its own.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::thread;
+use std::time::Duration;
+
+use gateward_tests::Stopwatch;
+
+use crate::agent::Agent;
+
+/// How long one run lasts.
+const SLICE: Duration = Duration::from_millis(500);
+
+/// What one run came to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) requests: u64,
+    seconds: f64,
+    cpu_seconds: f64,
+}
+
+impl Run {
+    /// Requests a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.requests as f64 / self.seconds
+    }
+
+    /// Microseconds of the agent's CPU a request.
+    pub(crate) fn cpu_us(&self) -> f64 {
+        self.cpu_seconds * 1e6 / self.requests as f64
+    }
+}
+
+/// Keeps `connections` busy with `requests` in turn; every answer must be a 200.
+pub(crate) fn run(agent: &Agent, requests: &[Vec<u8>], connections: usize) -> Run {
+    let streams: Vec<_> = (0..connections)
+        .map(|_| agent.connect().expect("the agent should take a connection"))
+        .collect();
+    let (watch, cpu) = (Stopwatch::start(), agent.cpu());
+    let answered = thread::scope(|scope| {
+        let callers: Vec<_> = streams
+            .into_iter()
+            .enumerate()
+            .map(|(at, stream)| scope.spawn(move || call(stream, requests, at * 31, watch)))
+            .collect();
+
+        callers.into_iter().map(|caller| caller.join().expect("a caller that is answered")).sum()
+    });
+
+    Run {
+        requests: answered,
+        seconds: watch.elapsed().as_secs_f64(),
+        cpu_seconds: agent.cpu() - cpu,
+    }
+}
+
+fn call(mut stream: UnixStream, requests: &[Vec<u8>], from: usize, watch: Stopwatch) -> u64 {
+    let mut buffer = [0; 4096];
+    let mut answered = 0;
+    for request in requests.iter().cycle().skip(from) {
+        if watch.elapsed() >= SLICE {
+            break;
+        }
+        stream.write_all(request).expect("the agent should read");
+        let mut len = 0;
+        while !whole(buffer.get(..len).unwrap_or_default()) {
+            let rest = buffer.get_mut(len..).unwrap_or_default();
+            let read = stream.read(rest).expect("the agent should answer");
+            assert!(read > 0, "the agent should not hang up");
+            len += read;
+        }
+        assert!(buffer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&buffer));
+        answered += 1;
+    }
+
+    answered
+}
+
+/// Whether `answer` has its head and as many bytes after it as the head says.
+pub(crate) fn whole(answer: &[u8]) -> bool {
+    let Some(end) = answer.windows(4).position(|window| window == b"\r\n\r\n") else {
+        return false;
+    };
+    let head = answer.get(..end).and_then(|head| core::str::from_utf8(head).ok());
+    let length = head.and_then(|head| {
+        let line = head.lines().find_map(|line| line.strip_prefix("content-length: "))?;
+        line.parse::<usize>().ok()
+    });
+
+    answer.len() >= end + 4 + length.unwrap_or(0)
+}
