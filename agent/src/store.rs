@@ -22,6 +22,7 @@ mod cache;
 mod disk;
 mod error;
 mod load;
+mod rules;
 mod slot;
 
 use cache::Cache;
@@ -150,6 +151,9 @@ impl Store {
         }));
         for problem in &problems {
             warn!(problem, "state folder");
+        }
+        if let Some(in_force) = store.in_force.borrow().as_ref() {
+            rules::warn_of_unknown(&in_force.verified.view());
         }
 
         Ok((store, Opened { boot: floor.boots, floor: floor_state, problems }))
@@ -363,6 +367,7 @@ impl Store {
             self.floor_rebuilt = self.disk.remove(Path::new(FLOOR_REBUILT)).is_err();
         }
         info!(version = %verified.manifest().version(), "snapshot in force");
+        rules::warn_of_unknown(&verified.view());
         let floor_rebuilt = self.floor_rebuilt;
         let in_force = InForce { verified, since: now.at, floor_rebuilt };
         self.in_force.send_replace(Some(Arc::new(in_force)));
