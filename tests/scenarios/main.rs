@@ -7,10 +7,14 @@
     reason = "what is missing in a scenario ends it, with the line where it was missed"
 )]
 
+mod audit;
+mod damage;
 mod first_sync;
 mod hostile;
 mod meaning;
 mod offline;
+mod own_broker;
+mod packets;
 mod proxy;
 mod revocation;
 mod shutdown;

@@ -1,0 +1,66 @@
+//! What the page "Against your own broker" says works word for word.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use gateward_tests::{built, run};
+
+const PAGE: &str = include_str!("../../systems/broker/README.md");
+
+/// Returns the commands of the page, in their order.
+fn commands() -> String {
+    let mut commands = String::new();
+    let mut inside = false;
+    for line in PAGE.lines() {
+        match line {
+            "```sh" => inside = true,
+            "```" => inside = false,
+            line if inside => {
+                commands.push_str(line);
+                commands.push('\n');
+            }
+            _ => {}
+        }
+    }
+
+    commands
+}
+
+#[test]
+fn the_commands_of_the_page_work_word_for_word() {
+    let folder = tempfile::tempdir().expect("a folder can be made");
+    let clone = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let programs = built("gateward").parent().expect("a folder").display().to_string();
+    let commands = commands();
+    assert!(commands.lines().count() > 30, "{commands}");
+    // Whatever fails ends it, and whatever it started ends with it.
+    let script =
+        format!("set -euo pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{commands}");
+    fs::write(folder.path().join("page.sh"), script).expect("a script can be written");
+
+    let path = std::env::var("PATH").unwrap_or_default();
+    // The page uses port 8883; in a network of its own nobody else has it.
+    let ran = run(
+        Command::new("unshare")
+            .args(["--map-root-user", "--net", "--", "bash", "-c"])
+            .arg("ip link set lo up && exec timeout 100 bash page.sh")
+            .current_dir(folder.path())
+            .env("GATEWARD", clone)
+            .env("PATH", format!("{programs}:{path}")),
+        b"",
+    );
+
+    let log = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap_or_default();
+    assert_eq!(
+        ran.code,
+        0,
+        "{}\n{}\n--- broker\n{}\n--- gateway\n{}",
+        ran.out,
+        ran.err,
+        log("broker/log"),
+        log("gateward.log")
+    );
+    assert!(ran.out.contains("\"allow\":true"), "{}", ran.out);
+    assert!(log("collected/edge-1.jsonl").contains("ana.ruiz"));
+}
