@@ -4,7 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use gateward_agent::link::TlsFiles;
+use gateward_control::broker::Reach;
+use gateward_control::clock;
+use gateward_control::publish::{PublishOptions, publish};
 use gateward_core::name::Uuid;
+use gateward_core::time::UnixSeconds;
 use tempfile::TempDir;
 
 use crate::admin::Admin;
@@ -190,6 +195,40 @@ impl Deck {
     /// If it is refused.
     pub fn publish(&self) -> u64 {
         published_version(&self.try_publish().ok())
+    }
+
+    /// Publishes as if it were `ago` seconds earlier, so that what is published ends soon.
+    ///
+    /// # Panics
+    ///
+    /// If it is refused.
+    pub fn publish_earlier(&self, ago: u64) {
+        let file = |name: &str| self.root.path().join("publisher").join(name);
+        let tls =
+            TlsFiles { ca: file("ca.pem"), cert: file("client.pem"), key: file("client.key") };
+        let url = self.broker.url().parse().expect("a good address");
+        let options = PublishOptions {
+            dir: self.dir(),
+            reach: Reach { url, tls: Some(tls) },
+            groups: Vec::new(),
+            accept_widening: Vec::new(),
+            now: UnixSeconds(clock::now().0 - ago),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let published = runtime.expect("a runtime").block_on(publish(&options));
+        drop(published.expect("the policy is good"));
+    }
+
+    /// Replaces text of the policy.
+    ///
+    /// # Panics
+    ///
+    /// If it is not there.
+    pub fn edit_policy(&self, from: &str, to: &str) {
+        let path = self.dir().join("policy.toml");
+        let policy = fs::read_to_string(&path).expect("there is a policy");
+        assert!(policy.contains(from), "the policy has no `{from}`");
+        fs::write(path, policy.replace(from, to)).expect("a policy can be written");
     }
 
     /// Enrols a gateway of group `plant-7` and lets it on the broker.

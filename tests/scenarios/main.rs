@@ -9,8 +9,10 @@
 
 mod audit;
 mod damage;
+mod expiry;
 mod first_sync;
 mod hostile;
+mod leaks;
 mod meaning;
 mod offline;
 mod own_broker;
