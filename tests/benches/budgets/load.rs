@@ -1,11 +1,13 @@
 //! Callers that ask again as soon as they have their answer, each on a connection of its own.
 
-use std::io::{Read as _, Write as _};
-use std::os::unix::net::UnixStream;
-use std::thread;
+use std::sync::Arc;
 use std::time::Duration;
 
 use gateward_tests::Stopwatch;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::runtime::Builder;
+use tokio::task::JoinSet;
 
 use crate::agent::Agent;
 
@@ -33,40 +35,46 @@ impl Run {
 }
 
 /// Keeps `connections` busy with `requests` in turn; every answer must be a 200.
-pub(crate) fn run(agent: &Agent, requests: &[Vec<u8>], connections: usize) -> Run {
-    let streams: Vec<_> = (0..connections)
-        .map(|_| agent.connect().expect("the agent should take a connection"))
-        .collect();
+///
+/// All callers share one thread, so that they cost little beside what they measure.
+pub(crate) fn run(agent: &Agent, requests: &Arc<[Vec<u8>]>, connections: usize) -> Run {
+    let runtime = Builder::new_current_thread().enable_io().build().expect("a runtime");
     let (watch, cpu) = (Stopwatch::start(), agent.cpu());
-    let answered = thread::scope(|scope| {
-        let callers: Vec<_> = streams
-            .into_iter()
-            .enumerate()
-            .map(|(at, stream)| scope.spawn(move || call(stream, requests, at * 31, watch)))
-            .collect();
-
-        callers.into_iter().map(|caller| caller.join().expect("a caller that is answered")).sum()
+    let requests_answered = runtime.block_on(async {
+        let mut callers = JoinSet::new();
+        for at in 0..connections {
+            let stream = agent.connect().expect("the agent should take a connection");
+            stream.set_nonblocking(true).expect("a socket has that setting");
+            let stream = UnixStream::from_std(stream).expect("the runtime does I/O");
+            callers.spawn(call(stream, Arc::clone(requests), at * 31, watch));
+        }
+        callers.join_all().await.into_iter().sum()
     });
 
     Run {
-        requests: answered,
+        requests: requests_answered,
         seconds: watch.elapsed().as_secs_f64(),
         cpu_seconds: agent.cpu() - cpu,
     }
 }
 
-fn call(mut stream: UnixStream, requests: &[Vec<u8>], from: usize, watch: Stopwatch) -> u64 {
+async fn call(
+    mut stream: UnixStream,
+    requests: Arc<[Vec<u8>]>,
+    from: usize,
+    watch: Stopwatch,
+) -> u64 {
     let mut buffer = [0; 4096];
     let mut answered = 0;
     for request in requests.iter().cycle().skip(from) {
         if watch.elapsed() >= SLICE {
             break;
         }
-        stream.write_all(request).expect("the agent should read");
+        stream.write_all(request).await.expect("the agent should read");
         let mut len = 0;
         while !whole(buffer.get(..len).unwrap_or_default()) {
             let rest = buffer.get_mut(len..).unwrap_or_default();
-            let read = stream.read(rest).expect("the agent should answer");
+            let read = stream.read(rest).await.expect("the agent should answer");
             assert!(read > 0, "the agent should not hang up");
             len += read;
         }

@@ -48,7 +48,7 @@ fn main() {
     let file = world.file(VerifierLen::Full);
     let file_mib = file.len() as f64 / MIB;
     signer.install(&gateway, &file);
-    let questions = world.questions();
+    let questions = world.questions().into();
 
     starts(&table, &gateway, &questions, file_mib);
     decisions(&table, &gateway, &questions);
@@ -102,7 +102,7 @@ fn opening(table: &Table, signer: &Signer, name: &str, budget: f64, world: &Worl
 }
 
 /// How soon a start decides, and what an idle agent holds.
-fn starts(table: &Table, gateway: &Gateway, questions: &[Vec<u8>], file_mib: f64) {
+fn starts(table: &Table, gateway: &Gateway, questions: &Arc<[Vec<u8>]>, file_mib: f64) {
     let first = questions.first().expect("somebody is allowed");
     let times = (0..ROUNDS).map(|_| {
         let watch = Stopwatch::start();
@@ -125,10 +125,10 @@ fn starts(table: &Table, gateway: &Gateway, questions: &[Vec<u8>], file_mib: f64
 }
 
 /// Decisions against what the same server does with a constant.
-fn decisions(table: &Table, gateway: &Gateway, questions: &[Vec<u8>]) {
+fn decisions(table: &Table, gateway: &Gateway, questions: &Arc<[Vec<u8>]>) {
     let agent = Agent::spawn(gateway, &[("AUDIT__DURABILITY", "interval")]);
     agent.decides(questions.first().expect("somebody is allowed"));
-    let constant = vec![b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec()];
+    let constant = [b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec()].into();
     for connections in BUSY {
         let (mut asked, mut answered) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
@@ -147,7 +147,7 @@ fn decisions(table: &Table, gateway: &Gateway, questions: &[Vec<u8>]) {
 }
 
 /// What many callers gain by sharing a sync.
-fn durable(table: &Table, gateway: &Gateway, questions: &[Vec<u8>]) {
+fn durable(table: &Table, gateway: &Gateway, questions: &Arc<[Vec<u8>]>) {
     let agent = Agent::spawn(gateway, &[("AUDIT__DURABILITY", "group")]);
     agent.decides(questions.first().expect("somebody is allowed"));
     let (mut alone, mut together) = (Vec::new(), Vec::new());
@@ -162,7 +162,7 @@ fn durable(table: &Table, gateway: &Gateway, questions: &[Vec<u8>]) {
 }
 
 /// What a record takes on disk, head, framing and tag included.
-fn records(table: &Table, gateway: &Gateway, questions: &[Vec<u8>]) {
+fn records(table: &Table, gateway: &Gateway, questions: &Arc<[Vec<u8>]>) {
     let agent = Agent::spawn(gateway, &[("AUDIT__DURABILITY", "interval")]);
     agent.decides(questions.first().expect("somebody is allowed"));
     let before = agent.journal(1);
