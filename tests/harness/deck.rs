@@ -52,7 +52,7 @@ impl Deck {
                 .args(["--account", "Acme"]),
             b"",
         );
-        let account = said.clone().ok();
+        let account = said.ok();
         let account = Uuid::parse(&account).expect("init prints the account's id");
         fs::write(dir.join("policy.toml"), policy(account)).expect("a policy can be written");
 
