@@ -179,13 +179,23 @@ impl Deck {
     /// Publishes to a broker; one without TLS gets no certificate.
     #[must_use]
     pub fn publish_to(&self, url: &str) -> Ran {
+        self.at_broker("publish", url, &[])
+    }
+
+    /// Asks the broker how all gateways are.
+    #[must_use]
+    pub fn fleet(&self) -> Ran {
+        self.at_broker("status", &self.broker.url(), &["--format", "json"])
+    }
+
+    fn at_broker(&self, word: &str, url: &str, more: &[&str]) -> Ran {
         let mut args = vec!["--broker".to_owned(), url.to_owned()];
         if url.starts_with("mqtts://") {
             args.extend(tls_options(&self.root.path().join("publisher")));
         }
-        let args: Vec<_> = args.iter().map(String::as_str).collect();
+        let args: Vec<_> = args.iter().map(String::as_str).chain(more.iter().copied()).collect();
 
-        self.control("publish", &args)
+        self.control(word, &args)
     }
 
     /// Publishes, and returns the version that group `plant-7` has now.

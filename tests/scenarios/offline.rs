@@ -109,3 +109,32 @@ fn two_gateways_of_a_group_share_what_is_published() {
         assert_eq!(gateway.allows(&ana, "manage_device"), Some(false));
     }
 }
+
+#[test]
+fn the_control_plane_sees_which_gateway_is_behind() {
+    let deck = Deck::new();
+    // One that is listed and was never started would be behind, too.
+    deck.edit_policy("gateways = [\"edge-8a\"]", "gateways = []");
+    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    deck.publish();
+    let mut gateways = ["edge-7a", "edge-7b"].map(|name| deck.gateway(name));
+    for gateway in &mut gateways {
+        gateway.start_ready();
+    }
+    let says = |code: i32| {
+        until("the fleet's status", || {
+            let fleet = deck.fleet();
+            (fleet.code == code).then_some(fleet.out)
+        })
+    };
+    let all = says(0);
+    assert!(all.contains("edge-7a") && all.contains("edge-7b"), "{all}");
+
+    assert!(gateways[0].stop().success());
+    deck.disable(&ana);
+    gateways[1].reaches(deck.publish());
+    drop(says(1));
+    gateways[0].start();
+    gateways[0].reaches(2);
+    drop(says(0));
+}

@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use gateward_control::access;
+use gateward_core::name::Uuid;
 use gateward_tests::{built, run};
 
 const PAGE: &str = include_str!("../../systems/broker/README.md");
@@ -64,6 +66,19 @@ fn the_commands_of_the_page_work_word_for_word() {
     );
     assert!(ran.out.contains("\"allow\":true"), "{}", ran.out);
     assert!(log("collected/edge-1.jsonl").contains("ana.ruiz"));
+}
+
+#[test]
+fn the_access_list_that_is_explained_is_the_one_that_is_written() {
+    let explained: Vec<_> = include_str!("../../systems/broker/acl.example")
+        .lines()
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect();
+    let account = Uuid([0x11; 16]);
+    let gateway = access::gateway(account, "plant-7", "edge-7a").expect("good names");
+    let written = access::control(account) + &access::collector(account) + &gateway;
+
+    assert_eq!(explained, written.lines().collect::<Vec<_>>());
 }
 
 /// Returns a shell with `script`, started by `wrapper`.
