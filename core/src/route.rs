@@ -44,6 +44,37 @@ pub struct Found<'a> {
     pub path: NormalPath,
 }
 
+/// Which credential a request carries, as far as a rule depends on it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sent {
+    /// More than one, in whatever form.
+    Conflict,
+    /// None that counts.
+    Nothing,
+    /// A device's passcode and no token.
+    Passcode,
+    /// The text of a token.
+    Token,
+}
+
+impl Found<'_> {
+    /// Returns what settles the request before a token is looked at, or none where the token
+    /// decides (DOMAIN section 4, steps 2 and 3).
+    #[must_use]
+    pub const fn settles(&self, sent: Sent) -> Option<Reason> {
+        let accepts = self.rule.accepts;
+        match sent {
+            _ if matches!(self.rule.operation, RouteOperation::Public) => Some(Reason::OkPublic),
+            Sent::Conflict => Some(Reason::CredentialConflict),
+            Sent::Nothing | Sent::Passcode if accepts.device() => Some(Reason::PassthroughDevice),
+            Sent::Passcode if accepts.passcode() => Some(Reason::PassthroughDevice),
+            Sent::Nothing | Sent::Passcode => Some(Reason::MissingCredential),
+            Sent::Token if !accepts.key() => Some(Reason::CredentialNotAccepted),
+            Sent::Token => None,
+        }
+    }
+}
+
 /// What a request says about its division.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum DivisionText {
