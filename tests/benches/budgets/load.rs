@@ -11,6 +11,10 @@ use tokio::task::JoinSet;
 
 use crate::agent::Agent;
 
+/// How an answer begins that was allowed, denied, or constant.
+pub(crate) const FOUND: &str = "HTTP/1.1 200 ";
+/// How an answer begins where nothing was looked for.
+pub(crate) const NOT_FOUND: &str = "HTTP/1.1 404 ";
 /// How long one run lasts.
 const SLICE: Duration = Duration::from_millis(500);
 
@@ -34,10 +38,15 @@ impl Run {
     }
 }
 
-/// Keeps `connections` busy with `requests` in turn; every answer must be a 200.
+/// Keeps `connections` busy with `requests` in turn; every answer must begin with `expected`.
 ///
 /// All callers share one thread, so that they cost little beside what they measure.
-pub(crate) fn run(agent: &Agent, requests: &Arc<[Vec<u8>]>, connections: usize) -> Run {
+pub(crate) fn run(
+    agent: &Agent,
+    requests: &Arc<[Vec<u8>]>,
+    expected: &'static str,
+    connections: usize,
+) -> Run {
     let runtime = Builder::new_current_thread().enable_io().build().expect("a runtime");
     let (watch, cpu) = (Stopwatch::start(), agent.cpu());
     let requests_answered = runtime.block_on(async {
@@ -46,7 +55,7 @@ pub(crate) fn run(agent: &Agent, requests: &Arc<[Vec<u8>]>, connections: usize) 
             let stream = agent.connect().expect("the agent should take a connection");
             stream.set_nonblocking(true).expect("a socket has that setting");
             let stream = UnixStream::from_std(stream).expect("the runtime does I/O");
-            callers.spawn(call(stream, Arc::clone(requests), at * 31, watch));
+            callers.spawn(call(stream, Arc::clone(requests), expected, at * 31, watch));
         }
         callers.join_all().await.into_iter().sum()
     });
@@ -61,6 +70,7 @@ pub(crate) fn run(agent: &Agent, requests: &Arc<[Vec<u8>]>, connections: usize) 
 async fn call(
     mut stream: UnixStream,
     requests: Arc<[Vec<u8>]>,
+    expected: &str,
     from: usize,
     watch: Stopwatch,
 ) -> u64 {
@@ -78,7 +88,7 @@ async fn call(
             assert!(read > 0, "the agent should not hang up");
             len += read;
         }
-        assert!(buffer.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&buffer));
+        assert!(buffer.starts_with(expected.as_bytes()), "{}", String::from_utf8_lossy(&buffer));
         answered += 1;
     }
 

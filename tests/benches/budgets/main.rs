@@ -25,6 +25,7 @@ use gateward_core::trust::{Audience, Manifest};
 use gateward_tests::{Deck, Gateway, Stopwatch, built};
 
 use agent::{Agent, middle, millis};
+use load::{FOUND, NOT_FOUND};
 use table::Table;
 use world::{Signer, World};
 
@@ -129,20 +130,28 @@ fn decisions(table: &Table, gateway: &Gateway, questions: &Arc<[Vec<u8>]>) {
     let agent = Agent::spawn(gateway, &[("AUDIT__DURABILITY", "interval")]);
     agent.decides(questions.first().expect("somebody is allowed"));
     let constant = [b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n".to_vec()].into();
+    // The same bytes in and about as many out, as JSON, with nothing decided or written between.
+    let nowhere = questions.iter().map(|question| world::elsewhere(question)).collect();
     for connections in BUSY {
-        let (mut asked, mut answered) = (Vec::new(), Vec::new());
+        let (mut asked, mut answered, mut turned_away) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            answered.push(load::run(&agent, &constant, connections));
-            asked.push(load::run(&agent, questions, connections));
+            answered.push(load::run(&agent, &constant, FOUND, connections));
+            turned_away.push(load::run(&agent, &nowhere, NOT_FOUND, connections));
+            asked.push(load::run(&agent, questions, FOUND, connections));
         }
         let rate = |runs: &[load::Run]| middle(runs.iter().map(load::Run::rate));
         let cpu = |runs: &[load::Run]| middle(runs.iter().map(load::Run::cpu_us));
         let of = format!("{connections} connection{}", if connections == 1 { "" } else { "s" });
-        table.show(&format!("GET /livez, {of}"), rate(&answered), "/s");
-        table.show(&format!("POST /v1/authorize, audit interval, {of}"), rate(&asked), "/s");
-        table.show(&format!("  agent's CPU a request, constant, {of}"), cpu(&answered), "us");
-        table.show(&format!("  agent's CPU a request, decision, {of}"), cpu(&asked), "us");
-        table.at_least(&format!("  ratio, {of}"), rate(&asked) / rate(&answered), "", 0.8);
+        for (what, runs) in [
+            ("GET /livez", &answered),
+            ("POST to no endpoint, the same body", &turned_away),
+            ("POST /v1/authorize, audit interval", &asked),
+        ] {
+            table.show(&format!("{what}, {of}"), rate(runs), "/s");
+            table.show("  agent's CPU a request", cpu(runs), "us");
+        }
+        table.at_least("  authorize / livez", rate(&asked) / rate(&answered), "", 0.8);
+        table.show("  authorize / no endpoint", rate(&asked) / rate(&turned_away), "");
     }
 }
 
@@ -152,8 +161,8 @@ fn durable(table: &Table, gateway: &Gateway, questions: &Arc<[Vec<u8>]>) {
     agent.decides(questions.first().expect("somebody is allowed"));
     let (mut alone, mut together) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        alone.push(load::run(&agent, questions, 1).rate());
-        together.push(load::run(&agent, questions, CALLERS).rate());
+        alone.push(load::run(&agent, questions, FOUND, 1).rate());
+        together.push(load::run(&agent, questions, FOUND, CALLERS).rate());
     }
     let (alone, together) = (middle(alone.into_iter()), middle(together.into_iter()));
     table.show("audit group, one sync a record", alone, "/s");
@@ -166,7 +175,7 @@ fn records(table: &Table, gateway: &Gateway, questions: &Arc<[Vec<u8>]>) {
     let agent = Agent::spawn(gateway, &[("AUDIT__DURABILITY", "interval")]);
     agent.decides(questions.first().expect("somebody is allowed"));
     let before = agent.journal(1);
-    let run = load::run(&agent, questions, 16);
+    let run = load::run(&agent, questions, FOUND, 16);
     let after = agent.journal(before.records + run.requests);
     let bytes = (after.bytes - before.bytes) as f64 / (after.records - before.records) as f64;
     table.at_most("audit record, 24-byte name and resource", bytes, "B", 144.0);

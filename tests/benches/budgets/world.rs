@@ -93,6 +93,13 @@ pub(crate) fn question(token: &str, division: Option<&str>) -> Vec<u8> {
     .into_bytes()
 }
 
+/// Returns the same request to a path of the same length that no endpoint has.
+pub(crate) fn elsewhere(question: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(question);
+
+    text.replacen("/v1/authorize", "/v1/no-such-1", 1).into_bytes()
+}
+
 fn principal(key: usize, service: bool, draw: &mut Draw) -> PrincipalEntry {
     let scope = (0..=draw.below(4)).map(|_| uuid(draw.below(64))).collect();
 
