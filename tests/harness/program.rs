@@ -19,8 +19,11 @@ use crate::wait::until;
 #[must_use]
 pub fn built(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
-    let profile = test.ancestors().nth(2).expect("the test is in target/PROFILE/deps");
-    let path = profile.join(name);
+    let target = test.ancestors().nth(3).expect("the test is in target/PROFILE/deps");
+    let own = test.ancestors().nth(2).and_then(Path::file_name).expect("PROFILE has a name");
+    // Figures are of the agent as it is installed; scenarios of the one that was just changed.
+    let profile = std::env::var_os("GATEWARD_AGENT_PROFILE").filter(|_| name == "gateward");
+    let path = target.join(profile.as_deref().unwrap_or(own)).join(name);
     assert!(path.exists(), "`{}` is not built; run `cargo build --workspace`", path.display());
 
     path
