@@ -200,6 +200,19 @@ impl Termination for Exit {
     }
 }
 
+impl Exit {
+    /// Returns [`Exit::Permission`] where the system refused something below `error`, else this.
+    pub(crate) fn unless_refused(self, error: &(dyn core::error::Error + 'static)) -> Self {
+        let mut causes = core::iter::successors(Some(error), |error| error.source());
+        let refused = causes.any(|cause| {
+            let cause = cause.downcast_ref::<io::Error>();
+            cause.is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
+        });
+
+        if refused { Self::Permission } else { self }
+    }
+}
+
 impl From<&ClientError> for Exit {
     fn from(error: &ClientError) -> Self {
         match error {
@@ -239,6 +252,18 @@ mod tests {
     fn a_configuration_that_cannot_be_used_ends_with_78() {
         assert_eq!(exit(&["check-config", "--config", "/no/such/agent.toml"]), Exit::Config);
         assert_eq!(exit(&["--config", "/no/such/agent.toml", "check-config"]), Exit::Config);
+    }
+
+    #[test]
+    fn what_the_system_refuses_ends_with_77_however_deep_it_lies() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("outer")]
+        struct Outer(#[source] io::Error);
+        let outer = |kind| Outer(io::Error::from(kind));
+
+        let refused = outer(io::ErrorKind::PermissionDenied);
+        assert_eq!(Exit::Io.unless_refused(&refused), Exit::Permission);
+        assert_eq!(Exit::Io.unless_refused(&outer(io::ErrorKind::NotFound)), Exit::Io);
     }
 
     #[test]

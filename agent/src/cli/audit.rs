@@ -36,7 +36,8 @@ enum Command {
 }
 
 impl Args {
-    /// Ends with 0, with 65 on a broken chain, or with 74 where files cannot be read.
+    /// Ends with 0, with 65 on a broken chain, with 74 where files cannot be read, or
+    /// with 77 where the system does not let this user.
     pub(crate) fn run(self, global: &Global) -> Exit {
         let done = match self.command {
             Command::Tail { lines } => tail(lines, global),
@@ -95,9 +96,9 @@ fn verify(folder: Option<PathBuf>, global: &Global) -> Result<Exit, Exit> {
     }
 }
 
-const fn exit(broken: &Broken) -> Exit {
+fn exit(broken: &Broken) -> Exit {
     match broken {
-        Broken::Unreadable { .. } => Exit::Io,
+        Broken::Unreadable { .. } => Exit::Io.unless_refused(broken),
         Broken::Head { .. }
         | Broken::Missing { .. }
         | Broken::Order { .. }

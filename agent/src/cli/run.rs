@@ -14,7 +14,8 @@ use crate::store::OpenFailed;
 pub(crate) struct Args {}
 
 impl Args {
-    /// Ends with 0 after a signal, with 78 where the configuration or what it names is wrong.
+    /// Ends with 0 after a signal, with 78 where the configuration or what it names is wrong, with
+    /// 77 where the system refuses the state folder, the journal or a socket.
     pub(crate) fn run(self, global: &Global) -> Exit {
         let config = match global.load() {
             Ok(config) => config,
@@ -59,7 +60,25 @@ fn exit(failed: &RunFailed) -> Exit {
         | RunFailed::NotPermitted(_)
         | RunFailed::OtherIdentity { .. }
         | RunFailed::Store(OpenFailed::Anchor(_)) => Exit::Config,
-        RunFailed::Journal(_) | RunFailed::NoSocket(_) | RunFailed::Store(_) => Exit::Io,
+        RunFailed::Journal(_) | RunFailed::NoSocket(_) | RunFailed::Store(_) => {
+            Exit::Io.unless_refused(failed)
+        }
         RunFailed::Stopped(_) => Exit::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, ErrorKind};
+
+    use super::*;
+
+    #[test]
+    fn a_state_folder_that_the_system_refuses_ends_with_77_and_one_that_fails_with_74() {
+        for (kind, expected) in [(ErrorKind::PermissionDenied, 77), (ErrorKind::StorageFull, 74)] {
+            let source = io::Error::from(kind);
+            let failed = RunFailed::Store(OpenFailed::Io { dir: "/state".into(), source });
+            assert_eq!(exit(&failed) as u8, expected, "{failed}");
+        }
     }
 }

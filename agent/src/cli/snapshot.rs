@@ -347,12 +347,7 @@ impl Failed {
                 Exit::BadData
             }
             Self::Nothing => Exit::NotNow,
-            Self::Open(OpenFailed::Io { source, .. }) | Self::Read { source, .. }
-                if source.kind() == std::io::ErrorKind::PermissionDenied =>
-            {
-                Exit::Permission
-            }
-            Self::Open(_) | Self::Read { .. } => Exit::Io,
+            Self::Open(_) | Self::Read { .. } => Exit::Io.unless_refused(self),
         }
     }
 }
