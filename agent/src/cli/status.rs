@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Exit, Global};
-use crate::client;
+use crate::client::{self, ClientError};
 use crate::config::Config;
 
 /// How often `--watch` asks again.
@@ -16,20 +16,32 @@ const EVERY: Duration = Duration::from_secs(2);
 /// What to show.
 #[derive(clap::Args, Debug)]
 pub(crate) struct Args {
-    /// Ask again every two seconds until interrupted
+    /// Ask again every two seconds until interrupted, also while the agent restarts
     #[arg(long)]
     watch: bool,
 }
 
 impl Args {
-    /// Ends with 0, or with 69 where no agent runs.
+    /// Ends with 0, or with 69 where no agent runs; `--watch` waits for one.
     pub(crate) fn run(self, global: &Global) -> Exit {
         let config = match global.load() {
             Ok(config) => config,
             Err(exit) => return exit,
         };
         loop {
-            let exit = show(&config, global);
+            let exit = match ask(&config) {
+                Ok(status) => {
+                    // A line between one table and the next.
+                    let after = if self.watch { "\n" } else { "" };
+                    let text = format!("{}{after}", Table(&status));
+                    global.print(Exit::Success, &text, &status)
+                }
+                Err(none) if self.watch && none.may_pass() => {
+                    global.fail(Exit::Success, &none);
+                    Exit::Success
+                }
+                Err(none) => global.fail(none.exit(), &none),
+            };
             if !self.watch || exit != Exit::Success {
                 return exit;
             }
@@ -38,16 +50,35 @@ impl Args {
     }
 }
 
-fn show(config: &Config, global: &Global) -> Exit {
-    match super::wait(client::get(&config.api.admin_socket, "/v1/status")) {
-        Ok((200, body)) => match serde_json::from_slice::<Value>(&body) {
-            Ok(status) => global.print(Exit::Success, &Table(&status), &status),
-            Err(error) => global.fail(Exit::Io, &error),
-        },
-        Ok((status, _)) => {
-            global.fail(Exit::Io, &std::io::Error::other(format!("the agent answered {status}")))
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+enum NoStatus {
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error("the agent answered {0}, which is no status; see its log")]
+    Other(u16),
+}
+
+impl NoStatus {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Client(error) => Exit::from(error),
+            Self::Other(_) => Exit::Io,
         }
-        Err(error) => global.fail(Exit::from(&error), &error),
+    }
+
+    /// An agent that ends or starts may hang up in the middle of an answer.
+    const fn may_pass(&self) -> bool {
+        use ClientError::{Broken, Late, NoAgent};
+
+        matches!(self, Self::Client(Broken(_) | Late | NoAgent { .. }))
+    }
+}
+
+fn ask(config: &Config) -> Result<Value, NoStatus> {
+    match super::wait(client::get(&config.api.admin_socket, "/v1/status"))? {
+        (200, body) => serde_json::from_slice(&body).map_err(|_| NoStatus::Other(200)),
+        (status, _) => Err(NoStatus::Other(status)),
     }
 }
 
@@ -164,6 +195,19 @@ mod tests {
              time      2027-01-15T08:00:00Z (floor)\n\
              audit     3 records, 1 without a receipt"
         );
+    }
+
+    #[test]
+    fn a_watch_goes_on_while_the_agent_restarts_and_ends_where_the_system_refuses() {
+        let cause = || std::io::Error::other("x");
+        let socket = String::new;
+        let gone = NoStatus::Client(ClientError::NoAgent { socket: socket(), cause: cause() });
+        let refused =
+            NoStatus::Client(ClientError::Permission { socket: socket(), cause: cause() });
+
+        assert!(gone.may_pass() && NoStatus::Client(ClientError::Late).may_pass());
+        assert!(!refused.may_pass() && !NoStatus::Other(404).may_pass());
+        assert_eq!((gone.exit(), refused.exit()), (Exit::Unavailable, Exit::Permission));
     }
 
     #[test]
