@@ -21,6 +21,7 @@ use core::net::SocketAddr;
 use core::time::Duration;
 use std::path::{Path, PathBuf};
 
+use gateward_core::division::DivisionRules;
 use gateward_core::name::Uuid;
 
 pub use self::mistake::{BadConfig, Mistake};
@@ -130,6 +131,17 @@ pub struct Decision {
     pub strict_division: bool,
     /// What a limited principal may do with an item that has no division.
     pub item_without_division: ItemWithoutDivision,
+}
+
+impl Decision {
+    /// Returns what a decision needs to know of these settings.
+    #[must_use]
+    pub fn rules(&self) -> DivisionRules {
+        DivisionRules {
+            strict: self.strict_division,
+            deny_unattached: self.item_without_division == ItemWithoutDivision::Deny,
+        }
+    }
 }
 
 /// `[audit]`: how records are kept.

@@ -5,17 +5,17 @@ use std::io;
 use std::path::Path;
 
 use gateward_core::bundle::Bundle;
-use gateward_core::decide::{Ask, Mode, Reason, decide};
+use gateward_core::decide::{Ask, Class, Mode, Reason, decide};
 use gateward_core::division::DivisionRules;
 use gateward_core::permission::Operation;
-use gateward_core::route;
+use gateward_core::route::{self, Sent};
 use gateward_core::snapshot::{self, View, chunk::HashList};
 use gateward_core::token::Token;
 use gateward_core::trust::{Audience, Floor, KeySet, Manifest};
 use serde_json::json;
 use thiserror::Error;
 
-use super::{Args, Said};
+use super::{Args, Said, ending};
 use crate::cli::{Exit, Global};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -30,17 +30,20 @@ enum Unusable {
     /// The question makes no sense.
     #[error("`--operation` is read, write, delete, issue, issue_ca, revoke or approve")]
     Operation,
+    /// Deciding without its revocations would allow what is revoked.
+    #[error("`{path}`: carries a revocation list, which this build does not read; update gateward")]
+    Revocations { path: String },
     /// It cannot be read.
     #[error("`{path}` cannot be read")]
     Read { path: String, source: io::Error },
 }
 
 impl Unusable {
-    const fn exit(&self) -> Exit {
+    fn exit(&self) -> Exit {
         match self {
-            Self::Bad { .. } => Exit::BadData,
+            Self::Bad { .. } | Self::Revocations { .. } => Exit::BadData,
             Self::Operation => Exit::Usage,
-            Self::Read { .. } => Exit::Io,
+            Self::Read { .. } => Exit::Io.unless_refused(self),
         }
     }
 }
@@ -58,18 +61,14 @@ pub(super) fn check(args: &Args, path: &Path, token: &str, global: &Global) -> E
 
     match decided {
         Ok(reason) => {
-            let allow = reason == Reason::Ok || reason == Reason::OkPublic;
+            let allow = reason.class() == Class::Allow;
             let answer = json!({
                 "allow": allow,
                 "reason": reason.name(),
                 "means": reason.text(),
                 "signed": !args.unsigned,
             });
-            let exit = match allow {
-                true => Exit::Success,
-                false if reason == Reason::SnapshotExpired => Exit::NotNow,
-                false => Exit::No,
-            };
+            let exit = ending(allow, Some(reason));
             let mark = if args.unsigned { "unsigned snapshot: " } else { "" };
             global.print(exit, &format!("{mark}{}", Said(&answer)), &answer)
         }
@@ -84,7 +83,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
 fn unsigned(args: &Args, path: &Path, file: Vec<u8>, token: &str) -> Result<Reason, Unusable> {
     let content = snapshot::unsigned(file).map_err(|refused| bad(path, &refused))?;
 
-    question(args, &content.view(), token)
+    question(args, &content.view(), token, DivisionRules::default())
 }
 
 /// Walks the key sets from the one that this gateway was enrolled with, as the agent does.
@@ -96,6 +95,9 @@ fn signed(
     config: &Config,
 ) -> Result<Reason, Unusable> {
     let bundle = Bundle::read(file).map_err(|not| bad(path, &not))?;
+    if !bundle.revoked.is_empty() {
+        return Err(Unusable::Revocations { path: path.display().to_string() });
+    }
     let anchor = read(&config.key_set)?;
     let mut keys = KeySet::anchor(&anchor, config.account)
         .map_err(|refused| bad(&config.key_set, &refused))?;
@@ -108,21 +110,25 @@ fn signed(
     HashList::check(bundle.list, &manifest).map_err(|refused| bad(path, &refused))?;
     let verified = snapshot::open(bundle.file, manifest).map_err(|refused| bad(path, &refused))?;
 
-    question(args, &verified.view(), token)
+    question(args, &verified.view(), token, config.decision.rules())
 }
 
 fn bad(path: &Path, reason: &dyn core::fmt::Display) -> Unusable {
     Unusable::Bad { path: path.display().to_string(), reason: reason.to_string() }
 }
 
-fn question(args: &Args, view: &View<'_>, token: &str) -> Result<Reason, Unusable> {
+fn question(
+    args: &Args,
+    view: &View<'_>,
+    token: &str,
+    rules: DivisionRules,
+) -> Result<Reason, Unusable> {
     let ask = match (&args.method, &args.path) {
         (Some(method), Some(path)) => match route::find(method, path, view.ext().routes()) {
-            Ok(found) if found.rule.operation == route::RouteOperation::Public => {
-                return Ok(Reason::OkPublic);
-            }
-            Ok(found) if !found.rule.accepts.key() => return Ok(Reason::CredentialNotAccepted),
-            Ok(found) => Ask::of_route(view, &found, args.division.as_deref(), Mode::Direct),
+            Ok(found) => match found.settles(Sent::Token) {
+                Some(settled) => return Ok(settled),
+                None => Ask::of_route(view, &found, args.division.as_deref(), Mode::Direct),
+            },
             Err(none) => return Ok(none.reason()),
         },
         _ => {
@@ -143,5 +149,65 @@ fn question(args: &Args, view: &View<'_>, token: &str) -> Result<Reason, Unusabl
     let Ok(token) = Token::read(token.as_bytes()) else { return Ok(Reason::MalformedToken) };
     let now = Timekeeper::new(Clock::real(), &Floor::default()).now();
 
-    Ok(decide(view, &ask, &token, now.at, DivisionRules::default()).reason)
+    Ok(decide(view, &ask, &token, now.at, rules).reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+    use gateward_core::bundle::build;
+    use gateward_core::snapshot::chunk;
+
+    use super::*;
+    use crate::store::testing::{ACCOUNT, Authority, GROUP};
+
+    #[derive(clap::Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    /// Decides about `question` from a bundle with `revoked`, as on a gateway of that group.
+    fn decided(revoked: &[u8], question: &[&str]) -> Result<Reason, Unusable> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let authority = Authority::new();
+        let (anchor, published) = (authority.key_set(), authority.publish(1, 3));
+        fs::write(path("keyset"), &anchor).unwrap();
+        fs::write(path("gateway.key"), b"").unwrap();
+        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        fs::set_permissions(path("gateway.key"), private).unwrap();
+        let toml = format!(
+            "account = '{ACCOUNT}'\ngroup = '{GROUP}'\ngateway = 'edge-7a'\n\
+             state_dir = '{0}'\nkey_set = '{0}/keyset'\ngateway_key = '{0}/gateway.key'\n\
+             [api]\nsocket = '{0}/api.sock'\nadmin_socket = '{0}/admin.sock'\n\
+             [broker]\nurl = 'mqtt://127.0.0.1'\n",
+            folder.path().display()
+        );
+        fs::write(path("agent.toml"), toml).unwrap();
+        let config = Config::load(&path("agent.toml"), core::iter::empty()).unwrap();
+        let list = chunk::leaves(&published.file, 12).flatten().collect::<Vec<_>>();
+        let parts = [&published.envelope[..], &list, &published.file, revoked];
+        let bundle = build::write(&[&anchor], parts);
+        let args = Command::parse_from(["check"].iter().chain(question)).args;
+
+        signed(&args, Path::new("bundle"), &bundle, "", &config)
+    }
+
+    #[test]
+    fn a_bundle_with_a_revocation_list_is_not_decided_from() {
+        let question = ["--permission", "view_device"];
+        let refused = decided(b"list", &question).unwrap_err();
+        assert_eq!(refused.exit(), Exit::BadData);
+        assert!(refused.to_string().contains("revocation list"), "{refused}");
+
+        assert_eq!(decided(b"", &question).unwrap(), Reason::MalformedToken);
+    }
+
+    #[test]
+    fn a_path_that_no_rule_knows_is_denied_from_a_bundle_too() {
+        let question = ["--method", "GET", "--path", "/no/such/path"];
+
+        assert_eq!(decided(b"", &question).unwrap(), Reason::RouteUnknown);
+    }
 }
