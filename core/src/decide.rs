@@ -18,7 +18,9 @@ use subtle::ConstantTimeEq;
 
 use crate::division::{DivisionRules, Target};
 use crate::permission::{Permission, PermissionSet};
-use crate::snapshot::{DISABLED, NO_IOT_ACCESS, Principal, SCOPE_ALL, TOKEN_DISABLED, View, below};
+use crate::snapshot::{
+    DISABLED, NO_IOT_ACCESS, Principal, PrincipalRecord, SCOPE_ALL, TOKEN_DISABLED, View, below,
+};
 use crate::time::{UnixSeconds, clamp};
 use crate::token::{Lookup, Token, differs};
 
@@ -127,9 +129,9 @@ struct Weighed {
 
 /// What stands in for the row and the owner where a snapshot has no token: fails everything.
 static NO_VERIFIER: [u8; 32] = [0; 32];
-static NO_OWNER: [u8; 40] = {
-    let mut owner = [0; 40];
-    owner[28] = DISABLED | NO_IOT_ACCESS;
+static NO_OWNER: [u8; PrincipalRecord::LEN] = {
+    let mut owner = [0; PrincipalRecord::LEN];
+    owner[PrincipalRecord::FLAGS] = DISABLED | NO_IOT_ACCESS;
     owner
 };
 
@@ -204,13 +206,14 @@ struct Owner {
 
 impl Owner {
     fn read(record: &[u8]) -> Self {
+        use PrincipalRecord as At;
         let byte = |at: usize| record.get(at).copied().unwrap_or_default();
 
         Self {
-            grant: usize::from(u16::from_le_bytes([byte(24), byte(25)])),
-            kind: byte(27),
-            flags: byte(28),
-            end: u32::from_le_bytes([byte(32), byte(33), byte(34), byte(35)]),
+            grant: usize::from(u16::from_le_bytes([At::GRANT, At::GRANT + 1].map(byte))),
+            kind: byte(At::KIND),
+            flags: byte(At::FLAGS),
+            end: u32::from_le_bytes([At::END, At::END + 1, At::END + 2, At::END + 3].map(byte)),
         }
     }
 }
@@ -226,7 +229,7 @@ fn divisions(
     target: Target,
     rules: DivisionRules,
 ) -> (u32, u32) {
-    let words = owner.get(40..view.stride).unwrap_or_default();
+    let words = owner.get(PrincipalRecord::LEN..view.stride).unwrap_or_default();
     let word = |at: usize| {
         let bytes = words.get(at * 8..at * 8 + 8).and_then(|bytes| bytes.try_into().ok());
         bytes.map_or(0, u64::from_le_bytes)

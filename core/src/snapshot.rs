@@ -12,7 +12,7 @@ mod validate;
 mod view;
 
 pub use ext::Ext;
-pub(crate) use layout::{DISABLED, NO_IOT_ACCESS, SCOPE_ALL, TOKEN_DISABLED};
+pub(crate) use layout::{DISABLED, NO_IOT_ACCESS, PrincipalRecord, SCOPE_ALL, TOKEN_DISABLED};
 pub use layout::{
     MAGIC, MAX_EXT, MAX_FILE, MAX_GRANTS, MAX_PRINCIPALS, MAX_RESOURCES, MAX_TOKENS, MAX_WINDOW,
 };
@@ -160,7 +160,8 @@ pub enum Refused {
     Extension,
     /// The file is shorter or longer than it says.
     Length,
-    /// A name is not 1 to 128 bytes of printable UTF-8, or not where it belongs.
+    /// A name is not 1 to 128 bytes of printable UTF-8, not where it belongs, or that of two
+    /// divisions.
     Name,
     /// Records are not in strictly ascending order, so one stands twice.
     Order,
@@ -212,7 +213,7 @@ impl fmt::Display for Refused {
             Self::Directory => "the directory does not fit the ids; compile the snapshot again",
             Self::Extension => "added permissions or routes cannot be read; update the agent",
             Self::Length => "shorter or longer than it says; fetch the file again",
-            Self::Name => "a name is malformed; compile the snapshot again",
+            Self::Name => "a name is malformed or taken; compile the snapshot again",
             Self::Order => "a record stands twice or out of order; compile the snapshot again",
             Self::OtherAccount => "made for another account; check what was published",
             Self::Reference => "a record points past its table; compile the snapshot again",

@@ -3,6 +3,8 @@
 //! Little-endian, every record aligned to one byte, sections in the order of [`Sections`], no
 //! stored offsets (FORMAT section 1, TRUST section 1).
 
+use core::mem::offset_of;
+
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
@@ -93,6 +95,19 @@ pub(crate) struct PrincipalRecord {
     pub(crate) zero: [u8; 3],
     pub(crate) end: U32,
     pub(crate) zeros: [u8; 4],
+}
+
+impl PrincipalRecord {
+    /// Its length; the scope bitmap follows.
+    pub(crate) const LEN: usize = size_of::<Self>();
+    /// Place of `grant`, 2 bytes.
+    pub(crate) const GRANT: usize = offset_of!(Self, grant);
+    /// Place of `kind`.
+    pub(crate) const KIND: usize = offset_of!(Self, kind);
+    /// Place of `flags`.
+    pub(crate) const FLAGS: usize = offset_of!(Self, flags);
+    /// Place of `end`, 4 bytes.
+    pub(crate) const END: usize = offset_of!(Self, end);
 }
 
 /// What a token's row begins with; the verifier follows.

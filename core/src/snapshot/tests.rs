@@ -121,6 +121,16 @@ fn same_contents_same_bytes() {
 }
 
 #[test]
+fn two_divisions_of_one_name_are_refused() {
+    let mut contents = contents(40, 9);
+    let last = contents.divisions.last_entry().unwrap().into_mut();
+    assert_eq!(core::mem::replace(last, "division 3".into()), "division 39");
+    let file = contents.compile(VerifierLen::Full).unwrap();
+
+    assert_eq!(unsigned(&file[..]).unwrap_err(), Refused::Name);
+}
+
+#[test]
 fn d8_every_truncation_is_refused_whole() {
     let file = contents(40, 9).compile(VerifierLen::Full).unwrap();
     for len in 0..file.len() {

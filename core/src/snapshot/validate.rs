@@ -75,6 +75,12 @@ fn name(
 
 fn divisions(view: &View<'_>) -> Result<usize, Refused> {
     ascending(view.divisions.iter().map(|record| record.id))?;
+    // Whoever asks by name must mean one division. They are few, so every pair is compared.
+    let named_before =
+        |at: usize, name: &str| view.divisions().take(at).any(|(_, other)| other == name);
+    if view.divisions().enumerate().any(|(at, (_, name))| named_before(at, name)) {
+        return Err(Refused::Name);
+    }
 
     view.divisions.iter().try_fold(0, |at, record| {
         if record.zero != 0 {
