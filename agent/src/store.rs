@@ -12,7 +12,6 @@ use std::sync::Arc;
 use gateward_core::name::Uuid;
 use gateward_core::snapshot::Verified;
 use gateward_core::snapshot::chunk::HashList;
-use gateward_core::time::UnixSeconds;
 use gateward_core::trust::{Admission, Audience, Floor, KeySet, Manifest, Now, Refused};
 use rustix::fs::{FlockOperation, flock};
 use tokio::sync::watch;
@@ -21,6 +20,7 @@ use tracing::{info, warn};
 mod cache;
 mod disk;
 mod error;
+mod in_force;
 mod load;
 mod rules;
 mod slot;
@@ -29,6 +29,7 @@ use cache::Cache;
 use disk::Disk;
 pub use disk::{Step, Watcher};
 pub use error::{NotAdmitted, NotStored, OpenFailed};
+pub use in_force::InForce;
 use load::Loaded;
 pub use load::{FloorState, InSlot, Look};
 use slot::{Incoming, Slot};
@@ -49,18 +50,6 @@ pub struct Place {
     pub dir: PathBuf,
     /// The signed key set installed at enrolment.
     pub anchor: Vec<u8>,
-}
-
-/// The snapshot that decisions are made with.
-#[derive(Debug)]
-pub struct InForce {
-    /// The snapshot, with the manifest that vouches for it.
-    pub verified: Verified<Arc<[u8]>>,
-    /// When it, or the last refresh of its manifest, was put in force in this run.
-    pub since: UnixSeconds,
-    /// The floor was lost, so nobody knows whether this is the newest snapshot that was ever
-    /// accepted: operations marked `fresh` wait for a newer manifest (ARCHITECTURE 4).
-    pub floor_rebuilt: bool,
 }
 
 /// Follows what is in force. A request borrows it once and so sees exactly one snapshot

@@ -72,7 +72,14 @@ impl<B: AsRef<[u8]>> Verified<B> {
     /// Returns the snapshot as the decision reads it.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        let stale_at = self.manifest.stale_at();
+        self.view_stale_from(self.manifest.stale_at())
+    }
+
+    /// Returns the snapshot as the decision reads it, stale from `at` on, or sooner where its
+    /// manifest says so: who keeps it may know that it is not the newest, never that it is fresher.
+    #[must_use]
+    pub fn view_stale_from(&self, at: UnixSeconds) -> View<'_> {
+        let stale_at = self.manifest.stale_at().min(at);
         self.content.limited(Limits { stale_at, expires_at: self.manifest.expires_at() })
     }
 

@@ -7,7 +7,7 @@ use gateward_core::snapshot::build::{Contents, PrincipalEntry, Scope, TokenEntry
 use gateward_core::snapshot::chunk::{self, HashList};
 use gateward_core::time::{End, UnixSeconds};
 use gateward_core::trust::sign::{self, KeyDraft, KeySetDraft, ManifestDraft};
-use gateward_core::trust::{Audience, KeyId, Manifest, SigningKey};
+use gateward_core::trust::{Audience, KeyId, Manifest, Root, SigningKey};
 
 pub(crate) const ACCOUNT: Uuid = Uuid([0x11; 16]);
 pub(crate) const GROUP: &str = "plant-7";
@@ -87,7 +87,25 @@ impl Authority {
         issued_at: UnixSeconds,
         file: Vec<u8>,
     ) -> Published {
-        let draft = ManifestDraft {
+        self.sign_draft(&Self::draft(epoch, version, issued_at, &file), file)
+    }
+
+    /// A manifest that speaks of a revocation list.
+    pub(crate) fn publish_with_revocations(&self, version: u64) -> Published {
+        let file = contents(3).compile(VerifierLen::Full).unwrap();
+        let mut draft = Self::draft(1, version, T0.plus(version), &file);
+        draft.revoked_counter = 1;
+        self.sign_draft(&draft, file)
+    }
+
+    fn sign_draft(&self, draft: &ManifestDraft, file: Vec<u8>) -> Published {
+        let envelope = draft.sign(&[&self.snapshot[draft.keyset as usize - 1]]).unwrap();
+
+        Published { envelope, file }
+    }
+
+    fn draft(epoch: u32, version: u64, issued_at: UnixSeconds, file: &[u8]) -> ManifestDraft {
+        ManifestDraft {
             account: ACCOUNT,
             audience: Audience::of(ACCOUNT, GROUP),
             keyset: epoch,
@@ -97,15 +115,12 @@ impl Authority {
             expires_after: 7 * 86_400,
             file_len: u32::try_from(file.len()).unwrap(),
             chunk_log2: CHUNK_LOG2,
-            root: chunk::root_of(&file, CHUNK_LOG2).unwrap(),
+            root: chunk::root_of(file, CHUNK_LOG2).unwrap(),
             revoked_counter: 0,
             allow_observe: false,
             allow_drop: false,
             deltas: Vec::new(),
-        };
-        let envelope = draft.sign(&[&self.snapshot[epoch as usize - 1]]).unwrap();
-
-        Published { envelope, file }
+        }
     }
 }
 
@@ -124,7 +139,11 @@ impl Published {
     }
 
     pub(crate) fn root(&self) -> [u8; 8] {
-        chunk::root_of(&self.file, CHUNK_LOG2).unwrap().short()
+        self.whole_root().short()
+    }
+
+    pub(crate) fn whole_root(&self) -> Root {
+        chunk::root_of(&self.file, CHUNK_LOG2).unwrap()
     }
 
     pub(crate) fn chunk(&self, index: u32) -> &[u8] {

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gateward_core::time::TimeQuality;
+use gateward_core::time::{TimeQuality, UnixSeconds};
 
 use super::testing::{ACCOUNT, Authority, GROUP, Published, T0};
 use super::*;
@@ -239,6 +239,43 @@ fn a_lost_floor_is_made_anew_from_the_highest_snapshot_until_a_newer_one_comes()
     assert!(store.current().borrow().as_ref().unwrap().floor_rebuilt);
     install(&mut store, &home.authority.publish(3, 9)).unwrap();
     assert!(!store.current().borrow().as_ref().unwrap().floor_rebuilt);
+}
+
+#[test]
+fn a_lost_floor_holds_fresh_operations_back_until_a_newer_manifest_comes() {
+    let home = Home::new();
+    let (mut store, _) = home.open();
+    install(&mut store, &home.authority.publish(1, 9)).unwrap();
+    let limits = |store: &Store| {
+        let current = store.current().borrow().clone().unwrap();
+        assert_eq!(current.view().limits().stale_at, current.stale_at(), "there is one value");
+        assert_eq!(current.view().limits().expires_at, current.expires_at());
+        (current.stale_at(), current.is_stale(T0), current.is_expired(T0))
+    };
+    let day = 86_400;
+    assert_eq!(limits(&store), (T0.plus(1 + day), false, false));
+    drop(store);
+    fs::remove_file(home.path("floor")).unwrap();
+
+    let (mut store, _) = home.open();
+
+    assert_eq!(limits(&store), (UnixSeconds(0), true, false));
+    install(&mut store, &home.authority.publish(2, 9)).unwrap();
+    assert_eq!(limits(&store), (T0.plus(2 + day), false, false));
+}
+
+#[test]
+fn a_manifest_that_speaks_of_revocations_nobody_holds_is_stale_from_the_start() {
+    let home = Home::new();
+    let (mut store, _) = home.open();
+
+    install(&mut store, &home.authority.publish_with_revocations(1)).unwrap();
+
+    let current = store.current().borrow().clone().unwrap();
+    assert!(current.is_stale(T0));
+    assert_eq!(current.view().limits().stale_at, UnixSeconds(0));
+    install(&mut store, &home.authority.publish(2, 9)).unwrap();
+    assert!(!store.current().borrow().as_ref().unwrap().is_stale(T0));
 }
 
 #[test]
