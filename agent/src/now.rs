@@ -11,8 +11,21 @@ use tokio::sync::watch;
 use crate::clock::Clock;
 use crate::journal::Stamp;
 
-/// No clock is believed that is before the day of this source.
-const BUILT: UnixSeconds = UnixSeconds(1_795_392_000);
+/// The day of this source; raised with each release.
+const SOURCE: UnixSeconds = UnixSeconds(1_795_392_000);
+
+/// No clock is believed that is before this: when the program was built, as far as a build that
+/// can be repeated byte for byte may say (`SOURCE_DATE_EPOCH`), and never before its source.
+const BUILT: UnixSeconds = built(option_env!("SOURCE_DATE_EPOCH"));
+
+const fn built(stated: Option<&str>) -> UnixSeconds {
+    let Some(stated) = stated else { return SOURCE };
+    match u64::from_str_radix(stated, 10) {
+        Ok(seconds) if seconds > SOURCE.0 => UnixSeconds(seconds),
+        // Packagers state 0 or 1980 where they do not know.
+        Ok(_) | Err(_) => SOURCE,
+    }
+}
 
 /// Tells the trusted time.
 #[derive(Clone, Debug)]
@@ -92,6 +105,21 @@ mod tests {
 
     use super::*;
     use crate::clock::Simulated;
+
+    #[test]
+    fn the_program_was_not_built_in_the_future() {
+        assert!(BUILT <= Clock::real().wall(), "a right clock would never be believed");
+    }
+
+    #[test]
+    fn the_build_says_when_it_was_unless_that_is_before_its_source() {
+        let later = SOURCE.plus(86_400);
+
+        assert_eq!(built(Some(&later.0.to_string())), later);
+        for stated in [None, Some("0"), Some("315532800"), Some("yesterday"), Some("")] {
+            assert_eq!(built(stated), SOURCE, "{stated:?}");
+        }
+    }
 
     #[test]
     fn e7_a_board_that_boots_in_1970_uses_the_floor() {
