@@ -44,6 +44,10 @@ fn draft(notice: &Notice, time: &TrustedClock) -> Option<Draft> {
         Notice::Accepted { version, root } => {
             Some(about(Event::SnapshotAccepted, *version, *root, time))
         }
+        Notice::Stale { version, root } => Some(about(Event::SnapshotStale, *version, *root, time)),
+        Notice::Expired { version, root } => {
+            Some(about(Event::SnapshotExpired, *version, *root, time))
+        }
         Notice::KeysAccepted { epoch } => event(Event::KeySetAccepted, &format!("epoch {epoch}")),
         Notice::LinkDown => event(Event::LinkDown, ""),
         Notice::LinkUp => event(Event::LinkUp, ""),
@@ -56,6 +60,34 @@ fn draft(notice: &Notice, time: &TrustedClock) -> Option<Draft> {
         }
         Notice::StorageFailed { full } => {
             event(Event::SnapshotRejected, if *full { "disk_full" } else { "disk_failed" })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateward_core::audit::Outcome;
+    use gateward_core::time::UnixSeconds;
+    use gateward_core::trust::Floor;
+
+    use super::*;
+    use crate::clock::{Clock, Simulated};
+    use crate::now::Timekeeper;
+
+    #[test]
+    fn what_happens_to_a_snapshot_is_an_event_that_names_it_whole() {
+        let machine = Simulated::new(UnixSeconds(1_800_000_000));
+        let time = Timekeeper::new(Clock::simulated(&machine), &Floor::default()).reader();
+        let (version, root) = (Version { epoch: 2, number: 7 }, Root([5; 32]));
+
+        for (notice, event) in [
+            (Notice::Accepted { version, root }, Event::SnapshotAccepted),
+            (Notice::Stale { version, root }, Event::SnapshotStale),
+            (Notice::Expired { version, root }, Event::SnapshotExpired),
+        ] {
+            let draft = draft(&notice, &time).unwrap();
+            assert_eq!(draft.outcome, Outcome::Event(event));
+            assert_eq!(draft.snapshot, Some(SnapshotName { epoch: 2, number: 7, root: [5; 32] }));
         }
     }
 }

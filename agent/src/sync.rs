@@ -23,8 +23,10 @@ use crate::link::{self, Event};
 use crate::now::Timekeeper;
 use crate::store::{NotAdmitted, NotStored, Store};
 
+mod limits;
 mod status;
 
+use limits::Limits;
 pub use status::Standing;
 
 /// How often the signed status is published where nothing changes.
@@ -77,6 +79,13 @@ pub enum Notice {
         /// Its root.
         root: Root,
     },
+    /// The snapshot in force has expired: every keyed operation is refused.
+    Expired {
+        /// Its version.
+        version: Version,
+        /// Its root.
+        root: Root,
+    },
     /// A key set was accepted.
     KeysAccepted {
         /// Its epoch.
@@ -97,6 +106,13 @@ pub enum Notice {
         code: &'static str,
         /// What was refused.
         topic: String,
+    },
+    /// The snapshot in force is stale: operations marked `fresh` are refused.
+    Stale {
+        /// Its version.
+        version: Version,
+        /// Its root.
+        root: Root,
     },
     /// The store could not keep what arrived (DOMAIN H11).
     StorageFailed {
@@ -138,6 +154,7 @@ pub struct Sync<A> {
     /// The envelope of the machine's target.
     envelope: Vec<u8>,
     refusals: Refusals,
+    limits: Limits,
     status_at: Option<Millis>,
     keep_time_at: Millis,
     out: Vec<Notice>,
@@ -154,6 +171,7 @@ impl<A: Ask> Sync<A> {
             machine: CatchUp::new(),
             envelope: Vec::new(),
             refusals: Refusals::default(),
+            limits: Limits::default(),
             status_at: None,
             keep_time_at,
             out: Vec::new(),
@@ -196,8 +214,23 @@ impl<A: Ask> Sync<A> {
 
     fn deadline(&self) -> Millis {
         let machine = self.machine.timeout();
+        let due = [machine, self.status_at, self.limit_due()];
 
-        [machine, self.status_at].into_iter().flatten().fold(self.keep_time_at, Millis::min)
+        due.into_iter().flatten().fold(self.keep_time_at, Millis::min)
+    }
+
+    /// Returns when the next limit of the snapshot in force passes, if the clock is not set until
+    /// then.
+    fn limit_due(&self) -> Option<Millis> {
+        let current = self.parts.store.current().borrow().clone()?;
+        let left = self.limits.next(&current)?.since(self.parts.time.now().at);
+
+        Some(self.parts.clock.now().plus(left.saturating_mul(1_000)))
+    }
+
+    fn tell_limits(&mut self) {
+        let Some(current) = self.parts.store.current().borrow().clone() else { return };
+        self.out.extend(self.limits.passed(&current, self.parts.time.now().at));
     }
 
     fn tell(&mut self, event: Event) {
@@ -380,6 +413,7 @@ impl<A: Ask> Sync<A> {
                 }
             }
         }
+        self.tell_limits();
         if self.status_at.is_some_and(|due| due <= now) {
             let sent = self.publish_status();
             // A busy link is tried again soon.

@@ -115,6 +115,37 @@ async fn a_refreshed_manifest_makes_the_snapshot_valid_for_longer_without_fetchi
 }
 
 #[tokio::test]
+async fn h13_h14_a_snapshot_that_grows_stale_and_expires_is_told_once_each() {
+    let mut gateway = Gateway::new();
+    let day = 86_400;
+    let file = gateway.authority.publish(1, 3).file;
+    // Stale in 30 seconds, before anything else is due.
+    let one = gateway.authority.sign(1, 1, UnixSeconds(T0.0 + 90 - day), file);
+    gateway.broker.retain(&one);
+    gateway.connect().await;
+    gateway.wait_for(&accepted(1, &one)).await;
+    let (version, root) = (Version { epoch: 1, number: 1 }, one.whole_root());
+    let (stale, expired) = (Notice::Stale { version, root }, Notice::Expired { version, root });
+    let told = |seen: &[Notice], what| seen.iter().filter(|notice| *notice == what).count();
+
+    gateway.clock.advance(30_000);
+    gateway.wait_for(&stale).await;
+    gateway.clock.advance(day * 1_000);
+    let later = gateway.authority.refresh(1, &one, day);
+    gateway.broker.publish("manifest", later.message());
+    let seen = gateway.wait_until(|notice| matches!(notice, Notice::Refreshed { .. })).await;
+    assert_eq!(told(&seen, &stale), 0, "{seen:?}");
+
+    gateway.clock.advance(day * 1_000);
+    let seen = gateway.wait_for(&stale).await;
+    assert_eq!(told(&seen, &expired), 0, "{seen:?}");
+    gateway.clock.advance(6 * day * 1_000);
+    let seen = gateway.wait_for(&expired).await;
+    assert_eq!(told(&seen, &stale), 0, "{seen:?}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_compromised_key_ends_its_snapshot_at_once_and_the_next_epoch_brings_another() {
     let mut gateway = Gateway::new();
     let file = gateway.authority.publish(1, 3).file;
@@ -181,7 +212,7 @@ struct Gateway {
     notices: mpsc::Receiver<Notice>,
     current: Current,
     task: JoinHandle<Result<(), SyncFailed>>,
-    _clock: Simulated,
+    clock: Simulated,
     _dir: tempfile::TempDir,
 }
 
@@ -230,7 +261,7 @@ impl Gateway {
         };
         let task = tokio::spawn(Sync::new(parts).run());
 
-        Self { authority, broker, events, notices, current, task, _clock: simulated, _dir: dir }
+        Self { authority, broker, events, notices, current, task, clock: simulated, _dir: dir }
     }
 
     async fn connect(&self) {
@@ -285,9 +316,7 @@ fn place(dir: &Path, authority: &Authority) -> Place {
 }
 
 fn accepted(number: u64, snapshot: &Published) -> Notice {
-    let root = chunk::root_of(&snapshot.file, 12).unwrap();
-
-    Notice::Accepted { version: Version { epoch: 1, number }, root }
+    Notice::Accepted { version: Version { epoch: 1, number }, root: snapshot.whole_root() }
 }
 
 fn is_rejected(notice: &Notice, wanted: &str) -> bool {
