@@ -6,6 +6,7 @@
 mod admin;
 mod answer;
 mod authorize;
+mod body;
 mod credential;
 mod health;
 mod judge;
@@ -37,7 +38,7 @@ use crate::supervisor::Stop;
 
 /// The most bytes of a body (INTERFACES section 5).
 const MAX_BODY: usize = 8 * 1024;
-/// How many operators may be connected at once.
+/// How many operators, and how many collectors of figures, may be connected at once.
 const OPERATORS: usize = 8;
 /// Decisions: whoever is in the socket's group may ask.
 const API_MODE: u32 = 0o660;
@@ -93,16 +94,16 @@ impl Gate {
         let figures = metrics::router(judge.clone());
         let operators = admin::router(judge, subject);
         // Operators are served when the others have used up every place.
-        let own = listen::Limits {
-            connections: Arc::new(Semaphore::new(OPERATORS)),
-            header_timeout: self.limits.header_timeout,
-        };
+        let header_timeout = self.limits.header_timeout;
+        let some =
+            || listen::Limits { connections: Arc::new(Semaphore::new(OPERATORS)), header_timeout };
+        let (own, few) = (some(), some());
         let (stops, limits) = ((stop.clone(), stop.clone(), stop.clone()), self.limits.clone());
         let (api, admin, tcp, metrics) = tokio::join!(
             listen::serve_unix(self.api, decisions.clone(), self.limits, stops.0),
-            listen::serve_unix(self.admin, operators, own.clone(), stops.1),
+            listen::serve_unix(self.admin, operators, own, stops.1),
             serve_tcp(self.tcp, decisions, limits, stops.2),
-            serve_tcp(self.metrics, figures, own, stop),
+            serve_tcp(self.metrics, figures, few, stop),
         );
 
         api.and(admin).and(tcp).and(metrics)
@@ -137,8 +138,14 @@ fn decisions(judge: Judge) -> Router {
         .route("/readyz", get(health::readyz))
         .route("/version", get(health::version))
         .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(judge)
+}
+
+async fn wrong_method() -> Response {
+    let title = "this endpoint takes another method";
+    answer::problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", title)
 }
 
 async fn unknown() -> Response {

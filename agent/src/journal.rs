@@ -11,6 +11,7 @@ pub mod json;
 mod medium;
 mod reader;
 mod recover;
+mod room;
 mod slots;
 mod verify;
 mod writer;
@@ -26,12 +27,13 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use draft::{Draft, Stamp};
 pub use frame::SegmentHead;
-pub use reader::{Piece, Reader};
+pub use reader::{NotRead, Piece, Reader};
 pub use recover::Recovered;
 pub use verify::{Broken, Verified, verify, walk};
 
 use crate::identity::Identity;
 use medium::{Medium, Real};
+use room::Permission;
 use writer::Command;
 
 /// How many records may wait for the thread; who comes after them waits to hand over.
@@ -53,7 +55,8 @@ pub struct Options {
     pub sync: Durability,
     /// Bytes that all segments together may take; the last tenth is for events.
     pub max_bytes: u64,
-    /// Drops the oldest segment where there is no room, instead of refusing.
+    /// Drops the oldest segment where there is no room, instead of refusing, while
+    /// [`Journal::drop_while`] permits it.
     pub drop_oldest: bool,
     /// Which start of the agent this is, counted from 1.
     pub boot: u32,
@@ -70,9 +73,15 @@ pub struct Written {
     pub decision_id: DecisionId,
 }
 
-/// Why there is no record, and so no allow.
+/// Why there is no record, and so no allow of anything guarded.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum NotWritten {
+    /// Denials, pass-through and public answers have taken their quarter of `max_bytes`; such an
+    /// answer may go without a record. An allow of anything guarded is never refused for this.
+    #[error(
+        "the records of denials, pass-through and public answers have taken their quarter of the journal; connect the collector or raise `audit.max_bytes`"
+    )]
+    Bounded,
     /// The journal has been closed.
     #[error("the journal is closed")]
     Closed,
@@ -97,7 +106,7 @@ pub struct Status {
     pub released: u64,
     /// There is no room for a decision.
     pub full: bool,
-    /// The last write failed.
+    /// The last write failed, or nobody writes any more.
     pub failing: bool,
 }
 
@@ -206,6 +215,15 @@ impl Journal {
         self.to.try_send(Command::Append(Box::new(draft), None)).is_ok()
     }
 
+    /// Lets the journal drop what nobody else holds while `permitted` says so, where
+    /// [`Options::drop_oldest`] asks for it; before this is called it may not.
+    ///
+    /// Returns whether there was room in the queue.
+    #[must_use]
+    pub fn drop_while(&self, permitted: impl Fn() -> bool + Send + 'static) -> bool {
+        self.to.try_send(Command::DropWhile(Permission(Box::new(permitted)))).is_ok()
+    }
+
     /// How the journal is doing now.
     #[must_use]
     pub fn status(&self) -> Status {
@@ -258,12 +276,12 @@ impl Records {
     }
 
     /// Says that the collector holds every record up to `through`: they may be deleted when their
-    /// space is needed. Whoever calls this has written it down first.
+    /// space is needed. Whoever calls this has written it down first, and says the time.
     ///
     /// Returns whether there was room in the queue; where not, the next receipt says it again.
     #[must_use]
-    pub fn release(&self, through: u64) -> bool {
-        self.to.upgrade().is_some_and(|to| to.try_send(Command::Release(through)).is_ok())
+    pub fn release(&self, through: u64, at: Stamp) -> bool {
+        self.to.upgrade().is_some_and(|to| to.try_send(Command::Release(through, at)).is_ok())
     }
 
     /// Hands over a record that nobody waits for; never waits itself.
@@ -272,6 +290,21 @@ impl Records {
             // The log has it too.
             let _room_or_not = to.try_send(Command::Append(Box::new(draft), None));
         }
+    }
+
+    /// Writes a record and waits until it counts as written, like [`Journal::append`].
+    ///
+    /// # Errors
+    ///
+    /// Says why there is no record.
+    pub(crate) async fn append(&self, draft: Draft) -> Result<Written, NotWritten> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Append(Box::new(draft), Some(reply));
+        let to = self.to.upgrade().ok_or(NotWritten::Closed)?;
+        to.send(command).await.map_err(|_| NotWritten::Closed)?;
+        drop(to);
+
+        answer.await.map_err(|_| NotWritten::Closed)?
     }
 
     /// Where the journal's files are.

@@ -2,7 +2,6 @@
 //!
 //! What can be wrong from the start is found before the first task runs, and named.
 
-use core::convert::Infallible;
 use core::future::Future;
 use core::time::Duration;
 use std::fs;
@@ -10,6 +9,7 @@ use std::sync::Arc;
 
 use gateward_core::audit::Event as Happened;
 use gateward_core::division::DivisionRules;
+use gateward_core::name::Hex;
 use gateward_core::time::TimeQuality;
 use gateward_core::trust::{Floor, GatewayId, KeySet};
 use thiserror::Error;
@@ -141,6 +141,14 @@ impl Ready {
         let gateway = GatewayId::of(config.account, config.gateway.as_str());
         let journal::Opened { journal, recovered, done } =
             Journal::open(&config.state_dir.join("audit"), gateway, &identity, options)?;
+        let current = store.current();
+        let permitted = move || {
+            let in_force = current.borrow();
+            in_force.as_ref().is_some_and(|in_force| in_force.verified.manifest().allow_drop())
+        };
+        if !journal.drop_while(permitted) {
+            warn!("the audit refuses where it could drop its oldest records");
+        }
         info!(last = recovered.last, "the journal goes on");
         let gate = Gate::bind(&config.api, &config.limits, config.metrics.listen).await?;
 
@@ -198,10 +206,7 @@ impl Ready {
         tasks.spawn("gate", |stop| gate.run(judge, subject, stop));
         tasks.spawn("notices", |_| notices::write(noticed, journal, time));
         tasks.spawn("post", |_| post.run(forwarded));
-        tasks.spawn("upload", |_| async move {
-            upload.run(hears).await;
-            Ok::<_, Infallible>(())
-        });
+        tasks.spawn("upload", |_| upload.run(hears));
         tasks.spawn("watchdog", notify::feed_watchdog);
         notify::ready();
 
@@ -284,7 +289,7 @@ fn link_config(config: &Config, standing: &Arc<Standing>, time: &TrustedClock) -
     LinkConfig {
         url: config.broker.url.clone(),
         tls: config.broker.tls.clone().map(TlsFiles::from),
-        client_id: config.gateway.as_str().to_owned(),
+        client_id: client_id(config.gateway.as_str()),
         keep_alive: config.broker.keep_alive,
         max_payload: config.broker.max_payload_bytes,
         will: Arc::new(move || standing.will()),
@@ -295,6 +300,18 @@ fn link_config(config: &Config, standing: &Arc<Standing>, time: &TrustedClock) -
             TrustedNow { unix_seconds: now.at.0, check_not_before: check }
         }),
     }
+}
+
+/// Names this start of the agent to the broker.
+///
+/// A broker lets a second client of the same name push the first one off; nobody who holds another
+/// gateway's certificate can guess this one.
+fn client_id(gateway: &str) -> String {
+    let mut drawn = [0; 8];
+    // Without randomness the name is as guessable as the gateway's own, and no worse.
+    let _ = getrandom::fill(&mut drawn);
+
+    format!("{gateway}-{}", Hex(&drawn))
 }
 
 /// Writes down that the agent runs, what it found, and what it decides with.

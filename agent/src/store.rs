@@ -227,22 +227,19 @@ impl Store {
     pub fn accept_keys(&mut self, envelope: &[u8]) -> Result<u32, NotAdmitted> {
         let next = self.keys().follow(envelope)?;
         let epoch = next.epoch();
+        let current = self.in_force.borrow().clone();
+        if current.is_some_and(|current| next.compromises(current.verified.manifest())) {
+            // Before anything is written: a full disk must not keep a stolen key in force.
+            warn!(epoch, "the key that signed the snapshot in force is compromised; denying");
+            self.in_force.send_replace(None);
+        }
         self.disk.replace(&load::key_set_path(epoch), envelope)?;
         let floor = self.floor.with_keys(&next);
         self.keys.push(next);
         self.keys_told.send_replace(self.keys.last().cloned());
         self.write_floor(floor)?;
-        let current = self.in_force.borrow().clone();
-        if current.is_some_and(|current| self.is_compromised(current.verified.manifest())) {
-            warn!(epoch, "the key that signed the snapshot in force is compromised; denying");
-            self.in_force.send_replace(None);
-        }
 
         Ok(epoch)
-    }
-
-    fn is_compromised(&self, manifest: &Manifest) -> bool {
-        self.keys.iter().any(|keys| keys.compromises(manifest))
     }
 
     /// Returns a hash list on disk that belongs to `manifest`, so that it need not be fetched.

@@ -3,22 +3,29 @@
 //! An acknowledgement of the broker proves nothing, since it may have no subscriber. What is not
 //! receipted is sent again at each connection and whenever nothing has moved for a while; the
 //! journal is the queue, so nothing is held here that a crash could lose.
+//!
+//! What is missing from the journal is owned up to: a gap record that covers the hole goes out with
+//! the first batch behind it, or before it in a batch of its own where it does not fit in there.
 
 pub mod batch;
 mod cursor;
+mod hole;
 
 use std::io;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
 use gateward_core::audit::{Event, Head};
 use gateward_core::trust::{GatewayId, Incarnation};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
-use crate::journal::{Draft, Piece, Reader, Records, Stamp};
+use crate::journal::{Draft, NotRead, Piece, Reader, Records, Stamp};
 use batch::OVERHEAD;
 use cursor::Cursor;
+use hole::Hole;
 
 /// Nothing has moved for this long: what is not receipted is sent again.
 const RESEND: Duration = Duration::from_secs(3);
@@ -91,6 +98,12 @@ pub struct Upload<O, S> {
     /// The last numbers of the batches that are sent and not receipted.
     sent: Vec<u64>,
     reader: Reader,
+    /// The number that the next piece begins with, where nothing is missing.
+    next: u64,
+    /// What is missing and not receipted yet.
+    holes: Vec<Hole>,
+    /// Segments that cannot be read, each of which the journal has been told of.
+    damaged: Vec<PathBuf>,
     /// The last reason for refusing a receipt; the same one again is no news.
     refused: Option<String>,
 }
@@ -108,11 +121,11 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         gateway: GatewayId,
         incarnation: Incarnation,
         outlet: O,
-        seal: S,
+        mut seal: S,
     ) -> Self {
         let done = resume(&records, incarnation);
         // Where the queue is full, the next receipt says it again.
-        let _said = records.release(done);
+        let _said = records.release(done, seal.now());
         let reader = records.reader(done + 1);
 
         Self {
@@ -125,12 +138,31 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
             done,
             sent: Vec::new(),
             reader,
+            next: done + 1,
+            holes: Vec::new(),
+            damaged: Vec::new(),
             refused: None,
         }
     }
 
-    /// Sends until the link has no more to say.
-    pub async fn run(mut self, mut heard: mpsc::Receiver<Heard>) {
+    /// Sends until the link has no more to say, on a thread that may block: it reads, syncs and
+    /// compresses, and no answer of the gate waits for that.
+    ///
+    /// # Errors
+    ///
+    /// The thread panicked.
+    pub async fn run(self, heard: mpsc::Receiver<Heard>) -> Result<(), Panicked>
+    where
+        O: 'static,
+        S: 'static,
+    {
+        let runtime = Handle::current();
+        let worker = tokio::task::spawn_blocking(move || runtime.block_on(self.work(heard)));
+
+        worker.await.map_err(|_| Panicked)
+    }
+
+    async fn work(mut self, mut heard: mpsc::Receiver<Heard>) {
         let mut status = self.records.watch();
         let mut open = true;
         let mut linger: Option<Pin<Box<Sleep>>> = None;
@@ -163,7 +195,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
                 }
             }
             if pump {
-                self.pump();
+                self.pump().await;
             }
             if self.sent.is_empty() {
                 resend = None;
@@ -217,8 +249,9 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         }
         self.done = through;
         self.sent.retain(|last| *last > through);
+        self.holes.retain(|hole| hole.last > through);
         // Where the queue is full, the next receipt says it again.
-        let _said = self.records.release(through);
+        let _said = self.records.release(through, self.seal.now());
 
         Ok(())
     }
@@ -237,12 +270,17 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
     /// Begins again after the last receipt.
     fn rewind(&mut self) {
         self.sent.clear();
-        self.reader = self.records.reader(self.done + 1);
+        self.read_from(self.done + 1);
     }
 
-    fn pump(&mut self) {
+    fn read_from(&mut self, next: u64) {
+        self.next = next;
+        self.reader = self.records.reader(next);
+    }
+
+    async fn pump(&mut self) {
         while self.max_payload > OVERHEAD && self.sent.len() < WINDOW {
-            match self.send_one() {
+            match self.send_one().await {
                 Ok(true) => {}
                 Ok(false) => return,
                 Err(error) => {
@@ -254,30 +292,107 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
     }
 
     /// Sends the next batch; returns whether there was one and it was taken.
-    fn send_one(&mut self) -> io::Result<bool> {
-        let durable = self.records.status().seq;
+    async fn send_one(&mut self) -> io::Result<bool> {
         let mut limit = self.max_payload.saturating_mul(2).min(batch::MAX_RECORDS / 2);
-        let Some(mut piece) = self.reader.next(durable, limit)? else { return Ok(false) };
+        let Some(mut piece) = self.read(limit).await? else { return Ok(false) };
+        if piece.first > self.next {
+            match self.own_up(piece, limit).await? {
+                Some(with_gap) => piece = with_gap,
+                None => return Ok(self.wait()),
+            }
+        }
         let mut message = self.seal_up(&piece)?;
         while message.len() > self.max_payload && piece.last > piece.first {
             // These compress badly: fewer of them.
             limit /= 2;
             self.reader = self.records.reader(piece.first);
-            let Some(smaller) = self.reader.next(durable, limit)? else { return Ok(false) };
+            let Some(smaller) = self.read(limit).await? else { return Ok(false) };
             piece = smaller;
             message = self.seal_up(&piece)?;
         }
         if self.outlet.send(message) {
             self.sent.push(piece.last);
+            self.next = piece.last + 1;
             return Ok(true);
         }
-        self.reader = self.records.reader(piece.first);
+        self.reader = self.records.reader(self.next);
+
+        Ok(self.wait())
+    }
+
+    /// Where nothing is on its way that would bring a receipt, lets the timer try again.
+    fn wait(&mut self) -> bool {
         if self.sent.is_empty() {
-            // Nothing is on its way that would bring a receipt, so the timer tries again.
             self.sent.push(self.done);
         }
 
-        Ok(false)
+        false
+    }
+
+    /// Reads on; a segment that cannot be read is told to the journal and passed over.
+    async fn read(&mut self, limit: usize) -> io::Result<Option<Piece>> {
+        loop {
+            let durable = self.records.status().seq;
+            match self.reader.next(durable, limit) {
+                Ok(piece) => return Ok(piece),
+                Err(NotRead::Io(error)) => return Err(error),
+                Err(damaged @ NotRead::Damaged { .. }) => {
+                    let text = damaged.to_string();
+                    let NotRead::Damaged { path, next, .. } = damaged else { return Ok(None) };
+                    self.tell_damaged(path, &text).await;
+                    if next.is_none() {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes down that a segment cannot be read, once for each start.
+    async fn tell_damaged(&mut self, path: PathBuf, text: &str) {
+        if self.damaged.contains(&path) {
+            return;
+        }
+        tracing::error!("{text}");
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let event = Draft::event(Event::SegmentDamaged, self.seal.now(), &name);
+        if self.records.append(event).await.is_ok() {
+            self.damaged.push(path);
+        }
+    }
+
+    /// Sees to it that a gap record covers what is missing before `piece`; returns the piece to go
+    /// on with, none where the record could not be written or sent.
+    async fn own_up(&mut self, piece: Piece, limit: usize) -> io::Result<Option<Piece>> {
+        let (first, last) = (self.next, piece.first - 1);
+        if hole::covers(&piece, first, last) {
+            return Ok(Some(piece));
+        }
+        let known = self.holes.iter().find(|hole| (hole.first, hole.last) == (first, last));
+        let told = match known {
+            Some(hole) => hole.told,
+            None => {
+                let event = Draft::event(Event::Gap, self.seal.now(), "missing in the journal");
+                let draft = Draft { span: Some((first, last)), ..event };
+                let Ok(written) = self.records.append(draft).await else {
+                    return Ok(None);
+                };
+                tracing::error!(first, last, "records are missing in the journal");
+                self.holes.retain(|hole| hole.first != first);
+                self.holes.push(Hole { first, last, told: written.seq });
+                written.seq
+            }
+        };
+        self.reader = self.records.reader(piece.first);
+        let Some(piece) = self.read(limit).await? else { return Ok(None) };
+        if (piece.first..=piece.last).contains(&told) {
+            return Ok(Some(piece));
+        }
+        let alone = self.records.reader(told).next(told, 0);
+        let Ok(Some(alone)) = alone else { return Ok(None) };
+        let message = self.seal_up(&alone)?;
+
+        Ok(self.outlet.send(message).then_some(piece))
     }
 
     fn seal_up(&mut self, piece: &Piece) -> io::Result<Vec<u8>> {
@@ -286,6 +401,11 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         batch::encode(self.gateway, self.incarnation, piece, &checkpoint)
     }
 }
+
+/// The thread that uploads panicked.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the upload of the audit panicked")]
+pub struct Panicked;
 
 /// The record that the collector is known to hold; 0 where what was written down is not this
 /// journal's any more, so that everything is sent again and the collector can see why.

@@ -14,6 +14,7 @@ mod expiry;
 mod first_sync;
 mod hostile;
 mod leaks;
+mod limits;
 mod meaning;
 mod offline;
 mod own_broker;

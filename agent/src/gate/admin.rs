@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
@@ -13,6 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 
 use super::authorize::Body;
+use super::body::Whole;
 use super::credential::Presented;
 use super::health::{self, Readiness};
 use super::judge::Judge;
@@ -54,6 +54,7 @@ pub(super) fn router(judge: Judge, subject: Subject) -> Router {
                 .with_state(judge),
         )
         .fallback(super::unknown)
+        .method_not_allowed_fallback(super::wrong_method)
         .layer(DefaultBodyLimit::max(MAX_BODY))
 }
 
@@ -104,7 +105,7 @@ async fn explain(
     State(Admin { judge, .. }): State<Admin>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Response {
     let body = match Body::read(&body) {
         Ok(body) => body,

@@ -1,7 +1,6 @@
 //! `POST /v1/authorize`: the native dialect.
 
 use axum::Extension;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -10,6 +9,7 @@ use gateward_core::permission::Operation;
 use serde::Deserialize;
 
 use super::answer::problem;
+use super::body::Whole;
 use super::credential::Presented;
 use super::judge::{Judge, Question, Subject};
 use super::listen::Peer;
@@ -121,7 +121,7 @@ pub(super) async fn authorize(
     State(judge): State<Judge>,
     Extension(peer): Extension<Peer>,
     headers: HeaderMap,
-    body: Bytes,
+    Whole(body): Whole,
 ) -> Response {
     let body = match Body::read(&body) {
         Ok(body) => body,

@@ -5,6 +5,7 @@
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use gateward_core::decide::Reason;
+use gateward_core::route::Sent;
 use gateward_core::token::Token;
 
 /// The header that DigiCert's API takes a key from; compared without case (DOMAIN F2), and never
@@ -52,6 +53,16 @@ impl Presented {
         Self::Token(Token::read(text).ok())
     }
 
+    /// Returns which kind of credential it is, as far as a route depends on it.
+    pub(super) const fn sent(&self) -> Sent {
+        match self {
+            Self::Nothing => Sent::Nothing,
+            Self::Passcode => Sent::Passcode,
+            Self::Token(_) => Sent::Token,
+            Self::Conflict => Sent::Conflict,
+        }
+    }
+
     /// Returns the token, or why there is none to decide about.
     pub(super) fn token(&self) -> Result<&Token, Reason> {
         match self {
@@ -66,7 +77,7 @@ impl Presented {
 /// Returns what follows `Bearer`, whose case does not count (RFC 9110, section 11.1).
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, rest) = value.split_at_checked(6)?;
-    let separated = rest.is_empty() || rest.starts_with(b" ");
+    let separated = rest.first().is_none_or(u8::is_ascii_whitespace);
 
     (scheme.eq_ignore_ascii_case(b"bearer") && separated).then(|| rest.trim_ascii())
 }
@@ -142,6 +153,9 @@ mod tests {
         let both = [("x-api-key", text()), ("x-passcode", "p".into())];
         let both = both.each_ref().map(|(name, value)| (*name, value.as_str()));
 
+        assert_eq!(reason(&both, None), Some(Reason::CredentialConflict));
+        let tabbed = format!("Bearer\t{}", text());
+        let both = [("authorization", tabbed.as_str()), ("x-passcode", "p")];
         assert_eq!(reason(&both, None), Some(Reason::CredentialConflict));
         assert!(matches!(presented(&[("x-passcode", "p")], None), Presented::Passcode));
         assert_eq!(reason(&[("x-passcode", "p")], None), Some(Reason::MissingCredential));

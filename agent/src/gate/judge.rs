@@ -10,17 +10,17 @@ use gateward_core::decide::{self, Ask, Class, Decision, Mode, Reason};
 use gateward_core::division::{DivisionRules, Target};
 use gateward_core::permission::Operation;
 use gateward_core::principal::TokenKind;
-use gateward_core::route::{self, Found, NoRoute, RouteOperation};
+use gateward_core::route::{self, Found, NoRoute, NormalPath, RouteOperation};
 use gateward_core::snapshot::{Principal, View};
 use gateward_core::time::{Millis, UnixSeconds};
-use tracing::warn;
+use tracing::debug;
 
 use super::answer::{Answer, Basis, Known};
 use super::credential::Presented;
 use super::metrics::Counters;
 use super::rate::Rates;
 use crate::config::Peer;
-use crate::journal::{Draft, Journal, Stamp};
+use crate::journal::{Draft, Journal, NotWritten, Stamp};
 use crate::now::TrustedClock;
 use crate::store::{Current, InForce};
 
@@ -56,8 +56,10 @@ struct Inner {
     clock: TrustedClock,
     policy: Policy,
     counters: Counters,
-    allowed: Mutex<Rates<u64>>,
-    failed: Mutex<Rates<Source>>,
+    /// Of credentials whose secret matched.
+    known: Mutex<Rates<u64>>,
+    /// Of sources, for everything else.
+    unknown: Mutex<Rates<Source>>,
 }
 
 /// The most credentials, and the most sources, that have an allowance of their own.
@@ -83,11 +85,11 @@ impl Judge {
         clock: TrustedClock,
         policy: Policy,
     ) -> Self {
-        let allowed = Mutex::new(Rates::new(policy.allow_per_s, MOST_CALLERS));
-        let failed = Mutex::new(Rates::new(policy.failed_per_s, MOST_CALLERS));
+        let known = Mutex::new(Rates::new(policy.allow_per_s, MOST_CALLERS));
+        let unknown = Mutex::new(Rates::new(policy.failed_per_s, MOST_CALLERS));
         let counters = Counters::default();
 
-        Self(Arc::new(Inner { current, journal, clock, policy, counters, allowed, failed }))
+        Self(Arc::new(Inner { current, journal, clock, policy, counters, known, unknown }))
     }
 
     pub(super) fn trusted_peers(&self) -> &[Peer] {
@@ -114,10 +116,19 @@ impl Judge {
     /// Decides about one request, and answers once its record is kept.
     pub(super) async fn answer(&self, question: &Question<'_>) -> Answer {
         let judgement = self.weigh(question);
-        let answer = if self.is_within_its_rate(question, &judgement) {
+        let now = judgement.draft.stamp.mono;
+        let within = match judgement.allowance(question) {
+            Allowance::Credential(id) => take(&self.0.known, id, now),
+            Allowance::Source(source) => take(&self.0.unknown, source, now),
+        };
+        // Nobody is kept from what needs no token, and nobody fills the audit with it.
+        let free = judgement.observed
+            || (!judgement.is_keyed() && judgement.reason.class() == Class::Allow);
+        let answer = if within {
             self.record(judgement).await
+        } else if free {
+            judgement.finish().0
         } else {
-            // Without a record, so that nobody fills the audit.
             Answer::unavailable(Reason::RateLimited)
         };
         self.0.counters.count(answer.reason);
@@ -125,27 +136,21 @@ impl Judge {
         answer
     }
 
+    /// Keeps the record; where that cannot be, only what no token decided goes out.
     async fn record(&self, judgement: Judgement) -> Answer {
+        let keyed = judgement.is_keyed();
         let (mut answer, draft) = judgement.finish();
         match self.0.journal.append(draft).await {
             Ok(written) => {
                 answer.decision = Some(written.decision_id);
                 answer
             }
+            Err(NotWritten::Bounded) => answer,
+            Err(NotWritten::Full) if !keyed => answer,
             Err(error) => {
-                warn!(%error, "a request was refused because its record was not kept");
+                debug!(%error, "a request was refused because its record was not kept");
                 Answer::unavailable(Reason::AuditUnavailable)
             }
-        }
-    }
-
-    /// Allows count for their credential, failed attempts for their source.
-    fn is_within_its_rate(&self, question: &Question<'_>, judgement: &Judgement) -> bool {
-        let now = judgement.draft.stamp.mono;
-        match (judgement.reason.class(), question.presented.token()) {
-            (Class::Allow, Ok(token)) => take(&self.0.allowed, token.lookup.id, now),
-            (Class::Authn, _) => take(&self.0.failed, question.source, now),
-            _ => true,
         }
     }
 
@@ -203,12 +208,36 @@ struct Judgement {
     draft: Draft,
 }
 
+/// Whose allowance a request uses.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Allowance {
+    /// That of the credential: its holder asked.
+    Credential(u64),
+    /// That of the source: the public part of a token proves nothing.
+    Source(Source),
+}
+
 impl Judgement {
+    fn allowance(&self, question: &Question<'_>) -> Allowance {
+        match &self.known {
+            Some(known) => Allowance::Credential(known.token.id),
+            None => Allowance::Source(question.source),
+        }
+    }
+
+    /// Returns whether a token was decided about, or should have been.
+    fn is_keyed(&self) -> bool {
+        !matches!(self.reason, Reason::OkPublic | Reason::PassthroughDevice)
+    }
+
     fn new(question: &Question<'_>, stamp: Stamp) -> Self {
         let mut draft = Draft::new(Outcome::Deny(Reason::Internal), stamp);
         draft.source = question.source;
         draft.request_id = Text::untrusted(question.request_id.unwrap_or_default());
         draft.resource = Text::untrusted(question.resource.unwrap_or_default());
+        if let Ok(token) = question.presented.token() {
+            draft.credential = Credential::Unverified(token.lookup);
+        }
 
         Self {
             reason: Reason::Internal,
@@ -238,30 +267,27 @@ impl Judgement {
         view: Option<&View<'f>>,
     ) -> Result<Option<Found<'f>>, Reason> {
         let Subject::Route { method, target } = question.subject else { return Ok(None) };
-        self.draft.method = Some(Method::read(method));
+        if !method.is_empty() {
+            self.draft.method = Some(Method::read(method));
+        }
+        // Also where no rule knows it, so that a scan can be seen (DOMAIN G13).
+        self.draft.path = Text::untrusted(NormalPath::of(target).as_str());
         let added = view.map(|view| view.ext().routes()).into_iter().flatten();
         let found = route::find(method, target, added).map_err(NoRoute::reason)?;
-        self.draft.path = Text::untrusted(found.path.as_str());
         self.draft.route = Some(found.number);
         self.draft.action =
             Text::untrusted(&format!("{}/{}", found.rule.resource, found.rule.action));
         if let RouteOperation::Needs(operation) = found.rule.operation {
             self.draft.operation = Some(operation);
         }
-
-        match question.presented {
-            _ if found.rule.operation == RouteOperation::Public => Err(Reason::OkPublic),
-            Presented::Nothing | Presented::Passcode if found.rule.accepts.device() => {
-                self.draft.authentication = Authentication::Device;
-                Err(Reason::PassthroughDevice)
+        match found.settles(question.presented.sent()) {
+            Some(reason) => {
+                if reason == Reason::PassthroughDevice {
+                    self.draft.authentication = Authentication::Device;
+                }
+                Err(reason)
             }
-            Presented::Passcode if found.rule.accepts.passcode() => {
-                self.draft.authentication = Authentication::Device;
-                Err(Reason::PassthroughDevice)
-            }
-            Presented::Conflict => Err(Reason::CredentialConflict),
-            Presented::Token(_) if !found.rule.accepts.key() => Err(Reason::CredentialNotAccepted),
-            Presented::Nothing | Presented::Passcode | Presented::Token(_) => Ok(Some(found)),
+            None => Ok(Some(found)),
         }
     }
 
@@ -275,7 +301,6 @@ impl Judgement {
         rules: DivisionRules,
     ) -> Result<(), Reason> {
         let token = question.presented.token()?;
-        self.draft.credential = Credential::Unverified(token.lookup);
         let view = view.ok_or(Reason::NoSnapshot)?;
         let ask = match (&question.subject, found) {
             (Subject::Permissions { ids, operation }, _) => {

@@ -21,6 +21,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
 
+use super::body::Patience;
 use crate::supervisor::Stop;
 
 /// The most bytes of a request's head (INTERFACES section 5).
@@ -63,8 +64,12 @@ pub(super) async fn serve_unix(
 ) -> io::Result<()> {
     let mut open = Open::new(router, limits);
     loop {
-        let next = async { (open.permit().await, listener.accept().await) };
-        let (permit, accepted) = tokio::select! {
+        // A place is taken when somebody has come, so that an idle socket holds none.
+        let next = async {
+            let accepted = listener.accept().await;
+            (accepted, open.permit().await)
+        };
+        let (accepted, permit) = tokio::select! {
             () = stop.requested() => break,
             next = next => next,
         };
@@ -90,8 +95,12 @@ pub(super) async fn serve_tcp(
 ) -> io::Result<()> {
     let mut open = Open::new(router, limits);
     loop {
-        let next = async { (open.permit().await, listener.accept().await) };
-        let (permit, accepted) = tokio::select! {
+        // A place is taken when somebody has come, so that an idle socket holds none.
+        let next = async {
+            let accepted = listener.accept().await;
+            (accepted, open.permit().await)
+        };
+        let (accepted, permit) = tokio::select! {
             () = stop.requested() => break,
             next = next => next,
         };
@@ -144,7 +153,9 @@ impl Open {
     {
         // Without its peer a connection has no source to be counted by.
         let Ok(peer) = peer else { return };
-        let service = TowerToHyperService::new(self.router.clone().layer(Extension(peer)));
+        let patience = Patience(self.limits.header_timeout);
+        let router = self.router.clone().layer(Extension(peer)).layer(Extension(patience));
+        let service = TowerToHyperService::new(router);
         let mut closing = self.closing.subscribe();
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())

@@ -14,6 +14,25 @@ use super::writer::segment_path;
 /// How much is read at once.
 const PIECE: usize = 64 << 10;
 
+/// Why there is nothing to read although there should be.
+#[derive(Debug, thiserror::Error)]
+pub enum NotRead {
+    /// A segment holds bytes that are no record where one was written.
+    #[error("`{}`: record {from} is damaged or was altered; keep the file, and compare with the collector's copy", path.display())]
+    Damaged {
+        /// Which segment.
+        path: PathBuf,
+        /// The first number that cannot be read.
+        from: u64,
+        /// Where the reader goes on, the number with which the next segment begins; where there is
+        /// none yet, the same error comes again until there is.
+        next: Option<u64>,
+    },
+    /// A file cannot be read.
+    #[error("the journal cannot be read; check the disk and that only the agent writes there")]
+    Io(#[from] io::Error),
+}
+
 /// Consecutive records of one segment, with what is needed to follow the chain from there.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Piece {
@@ -42,10 +61,14 @@ pub struct Reader {
 #[derive(Debug)]
 struct Place {
     file: File,
+    /// The number with which the segment begins.
+    first: u64,
     offset: u64,
     last: u64,
     head: Head,
     snapshot: Option<SnapshotName>,
+    /// Nothing was found here that is no record.
+    whole: bool,
 }
 
 impl Reader {
@@ -60,20 +83,27 @@ impl Reader {
     ///
     /// # Errors
     ///
-    /// A file cannot be read, or what should be a record is none.
-    pub fn next(&mut self, durable: u64, limit: usize) -> io::Result<Option<Piece>> {
+    /// A file cannot be read, or holds no record where there was one: what could not be read is
+    /// never passed over in silence.
+    pub fn next(&mut self, durable: u64, limit: usize) -> Result<Option<Piece>, NotRead> {
         while self.next <= durable {
             if self.at.is_none() && !self.seek()? {
                 return Ok(None);
             }
-            let piece = self.read(durable, limit)?;
+            let (piece, damaged) = self.read(durable, limit)?;
             if piece.is_some() {
                 return Ok(piece);
             }
             // The segment has no more; a later one goes on.
-            self.at = None;
-            let later = list(&self.folder)?.into_iter().find(|first| *first >= self.next);
-            match later {
+            let left = self.at.take();
+            let mut segments = list(&self.folder)?.into_iter();
+            if let Some(place) = left.filter(|_| damaged) {
+                let next = segments.find(|first| *first > place.first);
+                self.next = next.unwrap_or(self.next).max(self.next);
+                let path = segment_path(&self.folder, place.first);
+                return Err(NotRead::Damaged { path, from: place.last + 1, next });
+            }
+            match segments.find(|first| *first >= self.next) {
                 Some(first) => self.next = first,
                 None => return Ok(None),
             }
@@ -92,7 +122,7 @@ impl Reader {
         if number == 0 || !reader.seek()? {
             return Ok(None);
         }
-        let piece = reader.read(number, 0)?;
+        let (piece, _) = reader.read(number, 0)?;
 
         Ok(piece.filter(|piece| piece.last == number).map(|piece| piece.after))
     }
@@ -104,15 +134,24 @@ impl Reader {
         let Some(first) = holding.or(segments.first()).copied() else { return Ok(false) };
         let file = File::open(segment_path(&self.folder, first))?;
         let mut bytes = [0; HEAD_LEN];
-        file.read_exact_at(&mut bytes, 0)?;
-        let head = SegmentHead::decode(&bytes).ok_or(io::ErrorKind::InvalidData)?;
-        self.next = self.next.max(head.first);
+        let whole = file.read_exact_at(&mut bytes, 0).is_ok();
+        let head = SegmentHead::decode(&bytes).filter(|head| whole && head.first == first);
+        let last = first.saturating_sub(1);
+        let Some(head) = head else {
+            // Nothing of it can be followed; its records are found missing when they are read.
+            let (head, snapshot) = (Head::START, None);
+            self.at = Some(Place { file, first, offset: 0, last, head, snapshot, whole: false });
+            return Ok(true);
+        };
+        self.next = self.next.max(first);
         let mut place = Place {
             file,
+            first,
             offset: u64::try_from(HEAD_LEN).unwrap_or_default(),
-            last: head.first - 1,
+            last,
             head: head.before,
             snapshot: head.snapshot,
+            whole: true,
         };
         place.advance(self.next - 1, usize::MAX, |_| ())?;
         self.at = Some(place);
@@ -120,8 +159,9 @@ impl Reader {
         Ok(true)
     }
 
-    fn read(&mut self, durable: u64, limit: usize) -> io::Result<Option<Piece>> {
-        let Some(place) = &mut self.at else { return Ok(None) };
+    /// Returns the next records of the segment, and whether it goes on with what is no record.
+    fn read(&mut self, durable: u64, limit: usize) -> io::Result<(Option<Piece>, bool)> {
+        let Some(place) = &mut self.at else { return Ok((None, false)) };
         let (before, snapshot, first) = (place.head, place.snapshot, place.last + 1);
         let mut records = Vec::new();
         if first == self.next {
@@ -134,8 +174,9 @@ impl Reader {
         }
         let (last, after) = (place.last, place.head);
         self.next = self.next.max(last + 1);
+        let piece = Piece { first, last, before, after, snapshot, records };
 
-        Ok((!records.is_empty()).then_some(Piece { first, last, before, after, snapshot, records }))
+        Ok((Some(piece).filter(|piece| !piece.records.is_empty()), !place.whole))
     }
 }
 
@@ -150,18 +191,13 @@ impl Place {
     ) -> io::Result<()> {
         let mut buffer = vec![0; PIECE.max(MAX_FRAME)];
         let mut taken = 0_usize;
-        while self.last < through {
+        while self.whole && self.last < through {
             let got = self.file.read_at(&mut buffer, self.offset)?;
             let mut rest = buffer.get(..got).unwrap_or_default();
             let before = self.last;
-            while let Some(frame) = Frame::read(rest).filter(|_| self.last < through) {
+            while let Some((frame, record)) = self.frame(rest).filter(|_| self.last < through) {
                 if taken > 0 && taken + frame.len() > limit {
                     return Ok(());
-                }
-                let record =
-                    Record::decode(frame.record).map_err(|_| io::ErrorKind::InvalidData)?;
-                if record.seq != self.last + 1 {
-                    return Err(io::ErrorKind::InvalidData.into());
                 }
                 take(&frame);
                 taken += frame.len();
@@ -172,10 +208,21 @@ impl Place {
                 rest = rest.get(frame.len()..).unwrap_or_default();
             }
             if self.last == before {
+                // Up to `through` everything was written whole, so what is here is no record any
+                // more; where nothing is here a later segment has it.
+                self.whole = got == 0;
                 return Ok(());
             }
         }
 
         Ok(())
+    }
+
+    /// Reads the record after the last one.
+    fn frame<'a>(&self, bytes: &'a [u8]) -> Option<(Frame<'a>, Record<'a>)> {
+        let frame = Frame::read(bytes)?;
+        let record = Record::decode(frame.record).ok()?;
+
+        (Some(record.seq) == self.last.checked_add(1)).then_some((frame, record))
     }
 }

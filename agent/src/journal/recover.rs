@@ -17,11 +17,19 @@ use gateward_core::trust::GatewayId;
 
 use super::frame::{Frame, HEAD_LEN, SegmentHead};
 use super::medium::{Medium, sync_folder};
+use super::room::Level;
 use super::slots::{Slot, Slots};
 use super::verify::Walk;
 use super::writer::{Chain, Segment, Writer, segment_path};
 use super::{Draft, Options};
 use crate::identity::Identity;
+
+/// No record is further than this from the last one that the key file or the mark knows of: both
+/// are written with every sync, and no journal holds this many. What says otherwise is damage, and
+/// following the chain that far would take for ever.
+const FAR: u64 = 1 << 24;
+/// The same where neither file is left and the chain is followed from enrolment's first key.
+const FURTHEST: u64 = 1 << 32;
 
 /// What was found and mended at start.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -42,6 +50,8 @@ struct End {
     head: Head,
     snapshot: Option<SnapshotName>,
     good: usize,
+    /// How much of it anybody could have brought about.
+    bounded: u64,
     /// The segment to go on with; none where a new one must begin.
     segment: Option<u64>,
 }
@@ -54,6 +64,8 @@ struct Recovery<'a> {
     key: Option<Slot>,
     /// Records up to this number were durable once.
     known: u64,
+    /// No number above this is believed.
+    most: u64,
     found: Recovered,
     /// The highest number seen in what is damaged.
     seen: u64,
@@ -71,12 +83,17 @@ pub(crate) fn recover(
     set_other_enrolment_aside(folder, gateway, identity)?;
     let (key_slots, key) = Slots::open(&*medium, &folder.join("key"), identity.incarnation)?;
     let (mark_slots, mark) = Slots::open(&*medium, &folder.join("mark"), identity.incarnation)?;
+    let (share_slots, share) = Slots::open(&*medium, &folder.join("share"), identity.incarnation)?;
     sync_folder(folder)?;
     let number = |slot: &Option<Slot>| slot.as_ref().map_or(0, |slot| slot.number);
-    let known = number(&key).max(number(&mark));
+    // They are written together; one that is far from the other was not written by an agent.
+    let from = number(&key);
+    let mark = mark.filter(|mark| mark.number <= from.saturating_add(reach(&key)));
+    let known = from.max(number(&mark));
+    let most = known.saturating_add(if mark.is_some() { FAR } else { reach(&key) });
     let found = Recovered::default();
     let mut recovery =
-        Recovery { folder, medium: &*medium, gateway, identity, key, known, found, seen: 0 };
+        Recovery { folder, medium: &*medium, gateway, identity, key, known, most, found, seen: 0 };
     let mut segments = recovery.segments()?;
     let end = recovery.end(&mut segments)?;
 
@@ -105,13 +122,18 @@ pub(crate) fn recover(
         unsynced: Vec::new(),
         key: key_slots,
         mark: mark_slots,
+        share: share_slots,
         released: 0,
+        is_told: false,
+        level: Level::Room,
+        permission: None,
         failing: false,
         refused: 0,
         dropped: 0,
         last: options.now,
         medium,
     };
+    writer.take_up_share(share.as_ref());
     let events = events(&found, options);
     writer.commit(events.iter());
 
@@ -143,7 +165,7 @@ impl Recovery<'_> {
         let mut segments = Vec::new();
         for first in list(self.folder)? {
             let bytes = fs::metadata(segment_path(self.folder, first))?.len();
-            segments.push(Segment { first, bytes });
+            segments.push(Segment { first, bytes, bounded: 0 });
         }
 
         Ok(segments.into())
@@ -155,10 +177,12 @@ impl Recovery<'_> {
             let path = segment_path(self.folder, last.first);
             let bytes = fs::read(&path)?;
             let head = SegmentHead::decode(&bytes)
-                .filter(|head| head.first == last.first && head.gateway == self.gateway);
+                .filter(|head| head.first == last.first && head.gateway == self.gateway)
+                .filter(|head| head.first <= self.most);
             if let Some(head) = head {
                 let end = self.walk(&head, &bytes)?;
                 last.bytes = u64::try_from(end.good).unwrap_or_default();
+                last.bounded = end.bounded;
                 return Ok(end);
             }
             if bytes.len() <= HEAD_LEN && self.known < last.first {
@@ -166,19 +190,21 @@ impl Recovery<'_> {
                 self.found.cut += u64::try_from(bytes.len()).unwrap_or_default();
                 fs::remove_file(&path)?;
             } else {
-                self.seen = self.seen.max(last.first).max(behind(&bytes, 0).unwrap_or_default());
+                let behind = behind(&bytes, 0, self.most).unwrap_or_default();
+                let first = Some(last.first).filter(|first| *first <= self.most);
+                self.seen = self.seen.max(first.unwrap_or_default()).max(behind);
                 self.set_aside(last.first, None)?;
             }
             segments.pop_back();
         }
 
-        Ok(End { last: 0, head: Head::START, snapshot: None, good: 0, segment: None })
+        Ok(End { last: 0, head: Head::START, snapshot: None, good: 0, bounded: 0, segment: None })
     }
 
     fn walk(&mut self, head: &SegmentHead, bytes: &[u8]) -> io::Result<End> {
         let mut walk = Walk::new(head, bytes);
         let mut key = self.key.clone().map(|slot| (slot.number, Ratchet::new(*slot.value)));
-        let mut before = (walk.at, walk.last, walk.head, walk.snapshot);
+        let mut before = (walk.at, walk.last, walk.head, walk.snapshot, walk.bounded);
         while let Some(frame) = walk.step() {
             if let Some((number, key)) = &mut key
                 && *number + 1 == walk.last
@@ -189,11 +215,11 @@ impl Recovery<'_> {
                 key.step();
                 *number += 1;
             }
-            before = (walk.at, walk.last, walk.head, walk.snapshot);
+            before = (walk.at, walk.last, walk.head, walk.snapshot, walk.bounded);
         }
-        let (good, last, chain, snapshot) = before;
+        let (good, last, chain, snapshot, bounded) = before;
         let rest = bytes.get(good..).unwrap_or_default();
-        let behind = behind(rest, last);
+        let behind = behind(rest, last, self.most);
         let short = last < self.known && self.found.damaged.is_empty();
         if behind.is_some() || short {
             self.seen = self.seen.max(behind.unwrap_or_default());
@@ -205,7 +231,7 @@ impl Recovery<'_> {
             file.sync()?;
         }
 
-        Ok(End { last, head: chain, snapshot, good, segment: Some(head.first) })
+        Ok(End { last, head: chain, snapshot, good, bounded, segment: Some(head.first) })
     }
 
     /// Keeps the whole file under another name; `good`, where there is any, stays in its place.
@@ -249,15 +275,21 @@ impl Recovery<'_> {
     }
 }
 
-/// Returns the highest number of a whole record anywhere in `bytes` that comes after `last`.
-fn behind(bytes: &[u8], last: u64) -> Option<u64> {
+/// How far from the last number that is known a record can be.
+const fn reach(key: &Option<Slot>) -> u64 {
+    if key.is_some() { FAR } else { FURTHEST }
+}
+
+/// Returns the highest number of a whole record anywhere in `bytes` that comes after `last`; one
+/// above `most` shows that there is one, and its number is not believed.
+fn behind(bytes: &[u8], last: u64, most: u64) -> Option<u64> {
     let mut highest = None;
     let mut rest = bytes;
     while !rest.is_empty() {
         let frame = Frame::read(rest);
         let record = frame.and_then(|frame| Record::decode(frame.record).ok());
         let found = record.map(|record| record.seq).filter(|seq| *seq > last);
-        highest = highest.max(found);
+        highest = highest.max(found.map(|seq| if seq > most { last } else { seq }));
         let skip = frame.filter(|_| found.is_some()).map_or(1, |frame| frame.len());
         rest = rest.get(skip..).unwrap_or_default();
     }

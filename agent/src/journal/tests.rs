@@ -3,6 +3,7 @@
 use std::fs;
 use std::io;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use ed25519_dalek::SigningKey;
 use gateward_core::audit::{Event, Outcome, Ratchet, Record};
@@ -42,6 +43,26 @@ fn open(folder: &Path, boot: u32) -> Opened {
 
 fn draft() -> Draft {
     Draft::new(Outcome::Allow(Reason::Ok), Stamp::default())
+}
+
+/// Writes until the journal refuses, and returns why.
+async fn fill(journal: &Journal, draft: impl Fn() -> Draft) -> NotWritten {
+    loop {
+        if let Err(refused) = journal.append(draft()).await {
+            return refused;
+        }
+    }
+}
+
+/// Hands over `count` records at once and returns how many were written.
+async fn burst(journal: &Journal, draft: impl Fn() -> Draft, count: usize) -> usize {
+    let mut waiting = tokio::task::JoinSet::new();
+    for _ in 0..count {
+        let (journal, draft) = (journal.clone(), draft());
+        waiting.spawn(async move { journal.append(draft).await.is_ok() });
+    }
+
+    waiting.join_all().await.into_iter().filter(|written| *written).count()
 }
 
 /// Drops the journal and waits until its files are closed.
@@ -371,7 +392,7 @@ async fn i5_a_full_journal_refuses_decisions_keeps_room_for_events_and_recovers_
     let event = Draft::event(Event::AuditFull, Stamp::default(), "");
     assert_eq!(journal.append(event).await.unwrap().seq, last + 1);
 
-    assert!(journal.records().release(last + 1));
+    assert!(journal.records().release(last + 1, Stamp::default()));
     assert_eq!(journal.append(draft()).await.unwrap().seq, last + 2);
     assert!(!journal.status().refusing());
     assert!(!only_segment(folder.path()).exists(), "released records go when space is needed");
@@ -384,6 +405,7 @@ async fn where_the_oldest_may_be_dropped_the_journal_counts_what_went() {
     let folder = tempfile::tempdir().unwrap();
     let small = Options { max_bytes: 64 << 10, drop_oldest: true, ..options(1) };
     let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
+    assert!(opened.journal.drop_while(|| true));
     for _ in 0..3_000 {
         opened.journal.append(draft()).await.unwrap();
     }
@@ -398,7 +420,218 @@ async fn where_the_oldest_may_be_dropped_the_journal_counts_what_went() {
     });
     let verified = verified.unwrap();
     assert_eq!(verified.span.unwrap().1, last);
-    assert!(dropped > 0 && !verified.gaps.is_empty());
+    assert!(dropped > 0);
+    // The gap records that are left own up to everything before the first record that is left.
+    let (first, mut owned) = (verified.span.unwrap().0, 0);
+    for (from, to) in verified.gaps {
+        assert!(from <= owned + 1, "{from} to {to} after {owned}");
+        owned = owned.max(to);
+    }
+    assert_eq!(owned, first - 1);
+}
+
+#[tokio::test]
+async fn a_record_with_an_absurd_number_is_damage_and_is_not_followed() {
+    for far in [u64::MAX - 1, 1 << 40] {
+        let folder = tempfile::tempdir().unwrap();
+        write(folder.path(), 1, 3).await;
+        let mut bytes = fs::read(only_segment(folder.path())).unwrap();
+        let record = draft();
+        let mut buffer = [0; gateward_core::audit::MAX_RECORD];
+        let len = record.record(far, 1, 0).encode(&mut buffer).unwrap();
+        let tag = [0; gateward_core::audit::TAG_LEN];
+        Frame { record: &buffer[..len], tag }.write(&mut bytes);
+        fs::write(only_segment(folder.path()), &bytes).unwrap();
+        // A whole segment of such numbers, too.
+        let mut head = SegmentHead::decode(&bytes).unwrap();
+        head.first = far;
+        let name = segment_path(folder.path(), far);
+        fs::write(name, [&head.encode()[..], &bytes[frame::HEAD_LEN..]].concat()).unwrap();
+
+        let opened = open(folder.path(), 2);
+        assert_eq!((opened.recovered.last, opened.recovered.gap), (3, None));
+        assert_eq!(opened.recovered.damaged.len(), 2);
+        assert!(opened.journal.append(draft()).await.unwrap().seq < 10);
+        close(opened).await;
+        verify(folder.path()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn n9_a_reader_says_what_it_cannot_read_and_goes_on_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Options { max_bytes: 64 << 10, ..options(1) };
+    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
+    for _ in 0..900 {
+        opened.journal.append(draft()).await.unwrap();
+    }
+    let firsts = recover::list(folder.path()).unwrap();
+    let path = segment_path(folder.path(), firsts[1]);
+    let whole = fs::read(&path).unwrap();
+    for at in (0..whole.len()).step_by(97).chain([whole.len() - 1]) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        fs::write(&path, bytes).unwrap();
+
+        let mut reader = opened.journal.records().reader(1);
+        let mut seen = Vec::new();
+        let mut broken = Vec::new();
+        loop {
+            match reader.next(900, 1 << 20) {
+                Ok(Some(piece)) => seen.extend(piece.first..=piece.last),
+                Ok(None) => break,
+                Err(NotRead::Damaged { from, next, .. }) => broken.push((from, next.unwrap())),
+                Err(NotRead::Io(error)) => panic!("{error}"),
+            }
+        }
+        let [(from, next)] = broken[..] else { panic!("byte {at}: {broken:?}") };
+        assert!((firsts[1]..next).contains(&from) && next == firsts[2], "byte {at}");
+        assert!(seen.into_iter().eq((1..from).chain(next..=900)), "byte {at}");
+    }
+    fs::write(&path, whole).unwrap();
+    close(opened).await;
+}
+
+#[tokio::test]
+async fn the_oldest_is_dropped_only_while_the_manifest_in_force_permits_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Options { max_bytes: 64 << 10, drop_oldest: true, ..options(1) };
+    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
+    let journal = &opened.journal;
+    let permitted = Arc::new(AtomicBool::new(true));
+    assert_eq!(fill(journal, draft).await, NotWritten::Full, "nobody has permitted it");
+    assert!(only_segment(folder.path()).exists() && journal.status().refusing());
+
+    let asked = Arc::clone(&permitted);
+    assert!(journal.drop_while(move || asked.load(Ordering::Relaxed)));
+    for _ in 0..1_000 {
+        journal.append(draft()).await.unwrap();
+    }
+    assert!(!journal.status().refusing());
+
+    // Readiness changes without a record, since nobody asks a gateway that is not ready.
+    permitted.store(false, Ordering::Relaxed);
+    let firsts = loop {
+        let firsts = recover::list(folder.path()).unwrap();
+        if journal.append(draft()).await == Err(NotWritten::Full) {
+            break firsts;
+        }
+    };
+    let mut watch = journal.watch();
+    watch.wait_for(Status::refusing).await.unwrap();
+    assert_eq!(recover::list(folder.path()).unwrap(), firsts);
+    permitted.store(true, Ordering::Relaxed);
+    watch.wait_for(|status| !status.refusing()).await.unwrap();
+    close(opened).await;
+}
+
+#[tokio::test]
+async fn i6_n7_denials_pass_through_and_public_answers_cannot_make_an_allow_fail() {
+    let anybody = [
+        Outcome::Deny(Reason::UnknownToken),
+        Outcome::Passthrough(Reason::PassthroughDevice),
+        Outcome::Allow(Reason::OkPublic),
+    ];
+    for outcome in anybody {
+        let folder = tempfile::tempdir().unwrap();
+        let small = Options { max_bytes: 256 << 10, ..options(1) };
+        let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
+        let journal = &opened.journal;
+        let bounded = || Draft::new(outcome, Stamp::default());
+        assert_eq!(fill(journal, bounded).await, NotWritten::Bounded);
+        let taken = journal.status().bytes;
+        assert!(taken <= 66 << 10, "{outcome:?}: {taken}");
+        assert!(!journal.status().refusing());
+
+        // All at once as well, and allows go on to the end of their nine tenths.
+        let mut waiting = tokio::task::JoinSet::new();
+        for n in 0..600 {
+            let (journal, allow) = (journal.clone(), n % 2 == 0);
+            let draft = if allow { draft() } else { bounded() };
+            waiting.spawn(async move { (allow, journal.append(draft).await) });
+        }
+        for (allow, done) in waiting.join_all().await {
+            assert!(if allow { done.is_ok() } else { done == Err(NotWritten::Bounded) });
+        }
+        assert_eq!(fill(journal, draft).await, NotWritten::Full);
+        assert!(journal.status().bytes > (256 << 10) * 85 / 100);
+
+        // What the collector holds is counted no more.
+        assert!(journal.records().release(journal.status().seq, Stamp::default()));
+        journal.append(bounded()).await.unwrap();
+        close(opened).await;
+    }
+}
+
+#[tokio::test]
+async fn i6_what_denials_took_is_counted_again_after_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = |boot| Options { max_bytes: 1 << 20, ..options(boot) };
+    let denial = || Draft::new(Outcome::Deny(Reason::UnknownToken), Stamp::default());
+    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small(1)).unwrap();
+    let before = burst(&opened.journal, denial, 10_000).await;
+    close(opened).await;
+
+    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small(2)).unwrap();
+    let after = burst(&opened.journal, denial, 10_000).await;
+    assert!(before < 10_000 && recover::list(folder.path()).unwrap().len() > 1);
+    assert_eq!(after, 0, "on top of {before} before the restart");
+    close(opened).await;
+}
+
+fn events(folder: &Path) -> Vec<Event> {
+    let mut events = Vec::new();
+    let seen = walk(folder, |_, record, _| {
+        if let Outcome::Event(event) = record.outcome {
+            events.push(event);
+        }
+    });
+    seen.unwrap();
+
+    events
+}
+
+#[tokio::test]
+async fn what_is_nearly_full_full_and_has_room_again_is_an_event_once_each() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Options { max_bytes: 64 << 10, ..options(1) };
+    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
+    let journal = &opened.journal;
+    assert!(journal.records().release(0, Stamp::default()));
+    for _ in 0..20 {
+        assert_eq!(fill(journal, draft).await, NotWritten::Full);
+    }
+    assert_eq!(events(folder.path()), [Event::AuditHighWater, Event::AuditFull]);
+
+    assert!(journal.records().release(journal.status().seq, Stamp::default()));
+    journal.append(draft()).await.unwrap();
+    close(opened).await;
+    assert_eq!(events(folder.path()).last(), Some(&Event::AuditRoom));
+}
+
+#[tokio::test]
+async fn a_thread_that_dies_is_seen_without_asking_it() {
+    struct Trap(Arc<AtomicBool>);
+    impl Medium for Trap {
+        fn open(&self, path: &Path) -> io::Result<Box<dyn Handle>> {
+            assert!(!self.0.load(Ordering::Relaxed), "as a bug would");
+            Real.open(path)
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let sprung = Arc::new(AtomicBool::new(false));
+    let medium = Arc::new(Trap(Arc::clone(&sprung)));
+    let opened = Journal::open_on(medium, folder.path(), GATEWAY, &identity(), options(1)).unwrap();
+    let journal = &opened.journal;
+    let (mut watch, records) = (journal.watch(), journal.records());
+    assert!(!journal.status().refusing());
+
+    // The first record opens the first segment.
+    sprung.store(true, Ordering::Relaxed);
+    assert_eq!(journal.append(draft()).await, Err(NotWritten::Closed));
+    watch.wait_for(Status::refusing).await.unwrap();
+    assert!(journal.status().refusing() && records.status().refusing());
+    assert_eq!(journal.append(draft()).await, Err(NotWritten::Closed));
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use gateward_core::audit::{Event, Head, Outcome, Record, SnapshotName};
 
 use super::frame::{Frame, HEAD_LEN, SegmentHead};
 use super::recover::list;
+use super::room::Share;
 use super::writer::segment_path;
 
 /// One pass over the bytes of a segment.
@@ -21,13 +22,15 @@ pub(crate) struct Walk<'a> {
     pub(crate) head: Head,
     /// The snapshot in force there.
     pub(crate) snapshot: Option<SnapshotName>,
+    /// Bytes of the frames before it that are of [`Share::Bounded`].
+    pub(crate) bounded: u64,
 }
 
 impl<'a> Walk<'a> {
     pub(crate) fn new(head: &SegmentHead, bytes: &'a [u8]) -> Self {
         let last = head.first.saturating_sub(1);
 
-        Self { bytes, at: HEAD_LEN, last, head: head.before, snapshot: head.snapshot }
+        Self { bytes, at: HEAD_LEN, last, head: head.before, snapshot: head.snapshot, bounded: 0 }
     }
 
     /// Goes over one record; none where no good one follows.
@@ -41,6 +44,9 @@ impl<'a> Walk<'a> {
         self.last = record.seq;
         self.head = self.head.next(frame.record);
         self.snapshot = record.snapshot.or(self.snapshot);
+        if Share::of(record.outcome) == Share::Bounded {
+            self.bounded += u64::try_from(frame.len()).unwrap_or_default();
+        }
 
         Some(frame)
     }

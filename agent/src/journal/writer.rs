@@ -8,15 +8,16 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use std::{fs, io, mem};
+use std::{io, mem};
 
-use gateward_core::audit::{DecisionId, Event, Head, MAX_RECORD, Outcome, Ratchet, SnapshotName};
+use gateward_core::audit::{DecisionId, Event, Head, MAX_RECORD, Ratchet, SnapshotName};
 use gateward_core::trust::{GatewayId, Incarnation};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
-use super::frame::{Frame, HEAD_LEN, MAX_FRAME, SegmentHead};
+use super::frame::{Frame, HEAD_LEN, SegmentHead};
 use super::medium::{Handle, Medium, sync_folder};
+use super::room::{Level, Pending, Permission, Share};
 use super::slots::Slots;
 use super::{Draft, Durability, NotWritten, Options, Stamp, Status, Written};
 
@@ -24,8 +25,6 @@ use super::{Draft, Durability, NotWritten, Options, Stamp, Status, Written};
 const BATCH: usize = 512;
 /// A segment is ended when it has grown to this.
 const SEGMENT: u64 = 4 << 20;
-/// What a record may need: its frame, and one more to say what was dropped for it.
-const ROOM: usize = 2 * MAX_FRAME;
 /// How often the key file and the mark are synced, and a failed write is tried again.
 const TIDY: Duration = Duration::from_secs(1);
 
@@ -35,7 +34,8 @@ type Reply = oneshot::Sender<Result<Written, NotWritten>>;
 #[derive(Debug)]
 pub(crate) enum Command {
     Append(Box<Draft>, Option<Reply>),
-    Release(u64),
+    Release(u64, Stamp),
+    DropWhile(Permission),
 }
 
 /// Where the chain stands: after record `seq`, with the key for the next one.
@@ -52,6 +52,8 @@ pub(crate) struct Chain {
 pub(crate) struct Segment {
     pub(crate) first: u64,
     pub(crate) bytes: u64,
+    /// Bytes of frames of [`Share::Bounded`].
+    pub(crate) bounded: u64,
 }
 
 /// The file name of the segment that begins with record `first`.
@@ -77,11 +79,27 @@ pub(crate) struct Writer {
     pub(crate) unsynced: Vec<u8>,
     pub(crate) key: Slots,
     pub(crate) mark: Slots,
+    /// What [`Writer::bounded`] was when the last segment was begun.
+    pub(crate) share: Slots,
     pub(crate) released: u64,
+    /// Somebody has said what is released.
+    pub(crate) is_told: bool,
+    /// What the last event about it said.
+    pub(crate) level: Level,
+    pub(crate) permission: Option<Permission>,
     pub(crate) failing: bool,
     pub(crate) refused: u32,
     pub(crate) dropped: u32,
     pub(crate) last: Stamp,
+}
+
+/// The status that others see; whatever ends the thread, a panic too, leaves it refusing.
+struct Shown(watch::Sender<Status>);
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.0.send_modify(|status| status.failing = true);
+    }
 }
 
 /// Serves until every [`super::Journal`] is gone, then leaves everything on disk.
@@ -90,6 +108,7 @@ pub(crate) async fn run(
     mut from: mpsc::Receiver<Command>,
     show: watch::Sender<Status>,
 ) {
+    let show = Shown(show);
     let every = match writer.options.sync {
         Durability::Group => TIDY,
         Durability::Interval(every) => every.max(Duration::from_millis(1)),
@@ -105,7 +124,7 @@ pub(crate) async fn run(
         tokio::select! {
             biased;
             _ = flush.tick(), if !writer.unsynced.is_empty() && !writer.failing => writer.flush(),
-            _ = tidy.tick(), if untidy => untidy = !writer.tidy(),
+            _ = tidy.tick(), if untidy || writer.options.drop_oldest => untidy = !writer.tidy(),
             count = from.recv_many(&mut commands, BATCH) => {
                 if count == 0 {
                     break;
@@ -115,7 +134,7 @@ pub(crate) async fn run(
             }
         }
         // The status goes first: whoever has an answer can read its record.
-        show.send_if_modified(|shown| {
+        show.0.send_if_modified(|shown| {
             let status = writer.status();
             let changed = *shown != status;
             *shown = status;
@@ -132,17 +151,12 @@ pub(crate) async fn run(
 
 impl Writer {
     pub(crate) fn status(&self) -> Status {
-        let bytes = self.bytes();
-        let needed = u64::try_from(ROOM).unwrap_or(u64::MAX);
-        let reclaimable: u64 = self.reclaimable().map(|segment| segment.bytes).sum();
-        let full = bytes - reclaimable + needed > self.limit(false) && !self.options.drop_oldest;
-
         Status {
             seq: self.durable.0.seq,
             head: self.durable.0.head,
-            bytes,
+            bytes: self.bytes(),
             released: self.released,
-            full,
+            full: self.is_full(),
             failing: self.failing,
         }
     }
@@ -156,12 +170,15 @@ impl Writer {
         for command in commands {
             match command {
                 Command::Append(draft, reply) => drafts.push((draft, reply)),
-                Command::Release(through) => {
+                Command::Release(through, at) => {
                     self.released = self.released.max(through.min(self.durable.0.seq));
+                    (self.is_told, self.last) = (true, at);
                 }
+                Command::DropWhile(permission) => self.permission = Some(permission),
             }
         }
         let results = self.commit(drafts.iter().map(|(draft, _)| &**draft));
+        self.tell();
 
         drafts
             .into_iter()
@@ -185,15 +202,15 @@ impl Writer {
         }
         let (before, kept) = (self.chain.clone(), self.unsynced.len());
         let (dropped, refused) = (self.dropped, self.refused);
-        let mut frames = Vec::new();
+        let mut pending = Pending { held: self.bounded(), ..Pending::default() };
         if self.refused > 0 {
             let count = mem::take(&mut self.refused);
             let event = Draft::event(Event::AuditFailed, self.last, "");
-            let _room_or_not = self.add(&Draft { count, ..event }, &mut frames);
+            let _room_or_not = self.add(&Draft { count, ..event }, &mut pending);
         }
-        let mut results: Vec<_> = drafts.map(|draft| self.add(draft, &mut frames)).collect();
+        let mut results: Vec<_> = drafts.map(|draft| self.add(draft, &mut pending)).collect();
 
-        if let Err(error) = self.write(&frames) {
+        if let Err(error) = self.write(&pending) {
             self.chain = before;
             self.unsynced.truncate(kept);
             (self.dropped, self.refused) = (dropped, refused);
@@ -205,17 +222,24 @@ impl Writer {
     }
 
     /// Gives `draft` the next number and appends its frame, where there is room for it.
-    fn add(&mut self, draft: &Draft, frames: &mut Vec<u8>) -> Result<Written, NotWritten> {
+    fn add(&mut self, draft: &Draft, pending: &mut Pending) -> Result<Written, NotWritten> {
         self.last = draft.stamp;
-        let is_event = matches!(draft.outcome, Outcome::Event(_));
-        if let Some((first, last)) = self.make_room(is_event, frames.len())? {
+        let share = Share::of(draft.outcome);
+        if let Some((first, last)) = self.make_room(share, pending)? {
             let lost = u32::try_from(last - first + 1).unwrap_or(u32::MAX);
             self.dropped = self.dropped.saturating_add(lost);
             let event = Draft::event(Event::Gap, draft.stamp, "dropped to make room");
-            self.encode(&Draft { span: Some((first, last)), count: lost, ..event }, frames)?;
+            // From the last receipt on: the gap record before this one may be among what went.
+            let gap = Draft { span: Some((self.released + 1, last)), count: lost, ..event };
+            self.encode(&gap, &mut pending.frames)?;
+        }
+        let before = len(&pending.frames);
+        let written = self.encode(draft, &mut pending.frames)?;
+        if share == Share::Bounded {
+            pending.bounded += len(&pending.frames) - before;
         }
 
-        self.encode(draft, frames)
+        Ok(written)
     }
 
     fn encode(&mut self, draft: &Draft, frames: &mut Vec<u8>) -> Result<Written, NotWritten> {
@@ -239,7 +263,8 @@ impl Writer {
     }
 
     /// Appends `frames` to the last segment and, with [`Durability::Group`], waits for the disk.
-    fn write(&mut self, frames: &[u8]) -> io::Result<()> {
+    fn write(&mut self, pending: &Pending) -> io::Result<()> {
+        let frames = &*pending.frames;
         if frames.is_empty() {
             return Ok(());
         }
@@ -252,6 +277,9 @@ impl Writer {
         } else {
             self.unsynced.extend_from_slice(frames);
             self.grown_to(at + len(frames));
+        }
+        if let Some(last) = self.segments.back_mut() {
+            last.bounded += pending.bounded;
         }
 
         Ok(())
@@ -299,9 +327,12 @@ impl Writer {
         {
             self.fail(&error, 0);
         }
-        let synced = self.key.sync().and_then(|()| self.mark.sync());
+        // A newer manifest may have changed what may be dropped.
+        self.tell();
+        let synced =
+            self.key.sync().and_then(|()| self.mark.sync()).and_then(|()| self.share.sync());
         if let Err(error) = &synced {
-            tracing::warn!(%error, "the audit's key and mark were not synced");
+            tracing::warn!(%error, "the audit's key, mark and share were not synced");
         }
 
         synced.is_ok() && !self.failing && self.unsynced.is_empty()
@@ -367,57 +398,12 @@ impl Writer {
         file.sync()?;
         sync_folder(&self.folder)?;
         let bytes = u64::try_from(HEAD_LEN).unwrap_or_default();
-        self.segments.push_back(Segment { first: head.first, bytes });
+        self.keep_share(head.first);
+        self.segments.push_back(Segment { first: head.first, bytes, bounded: 0 });
         self.durable.1 = bytes;
         self.file = Some(file);
 
         Ok(())
-    }
-
-    fn bytes(&self) -> u64 {
-        self.set_aside + self.segments.iter().map(|segment| segment.bytes).sum::<u64>()
-    }
-
-    /// The last tenth is for events.
-    const fn limit(&self, is_event: bool) -> u64 {
-        let max = self.options.max_bytes;
-        if is_event { max } else { max - max / 10 }
-    }
-
-    /// Whole segments that the collector holds, oldest first; never the one being written.
-    fn reclaimable(&self) -> impl Iterator<Item = &Segment> {
-        let nexts = self.segments.iter().skip(1);
-        let pairs = self.segments.iter().zip(nexts);
-
-        pairs.take_while(|(_, next)| next.first <= self.released + 1).map(|(segment, _)| segment)
-    }
-
-    /// Makes room for one more frame behind `pending` bytes; returns the numbers of records that
-    /// nobody else holds and that had to go for it.
-    fn make_room(
-        &mut self,
-        is_event: bool,
-        pending: usize,
-    ) -> Result<Option<(u64, u64)>, NotWritten> {
-        let needed = u64::try_from(pending + ROOM).unwrap_or(u64::MAX);
-        let mut lost: Option<(u64, u64)> = None;
-        while self.bytes() + needed > self.limit(is_event) {
-            let released = self.reclaimable().next().is_some();
-            let next = self.segments.get(1).map(|segment| segment.first);
-            let (true, Some(next)) = (released || self.options.drop_oldest, next) else {
-                return if lost.is_some() { Ok(lost) } else { Err(NotWritten::Full) };
-            };
-            let Some(oldest) = self.segments.front().copied() else { return Err(NotWritten::Full) };
-            fs::remove_file(segment_path(&self.folder, oldest.first))
-                .map_err(|_| NotWritten::Full)?;
-            self.segments.pop_front();
-            if !released {
-                let first = oldest.first.max(self.released + 1);
-                lost = Some((lost.map_or(first, |(first, _)| first), next - 1));
-            }
-        }
-
-        Ok(lost)
     }
 }
 

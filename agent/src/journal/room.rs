@@ -1,0 +1,219 @@
+//! Who gets how much of `max_bytes`, and what goes when there is no more.
+//!
+//! What lets nobody through to anything guarded (denials, pass-through, public routes) takes a
+//! quarter at most, so whoever asks in vain cannot make an allow fail (ARCHITECTURE, decision 8;
+//! DOMAIN I6). Allows take what is left of nine tenths; the last tenth is for events.
+
+use std::fmt;
+use std::fs;
+
+use gateward_core::audit::{Event, Outcome};
+use gateward_core::decide::Reason;
+
+use super::frame::MAX_FRAME;
+use super::slots::Slot;
+use super::writer::{Segment, Writer, segment_path};
+use super::{Draft, NotWritten};
+
+/// What a record may need: its frame, and one more to say what was dropped for it.
+const ROOM: usize = 2 * MAX_FRAME;
+
+/// Whose room a record takes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Share {
+    /// Somebody was let through to something guarded.
+    Allow,
+    /// Anybody can bring it about, as often as they like.
+    Bounded,
+    /// The agent's own.
+    Event,
+}
+
+impl Share {
+    pub(crate) const fn of(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Allow(Reason::OkPublic) | Outcome::Deny(_) | Outcome::Passthrough(_) => {
+                Self::Bounded
+            }
+            Outcome::Allow(_) => Self::Allow,
+            Outcome::Event(_) => Self::Event,
+        }
+    }
+}
+
+/// How full the journal is, as its events tell it.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Level {
+    /// Below three quarters.
+    Room,
+    /// Three quarters or more.
+    High,
+    /// No room for a decision.
+    Full,
+}
+
+/// Says whether what nobody else holds may be dropped now.
+pub(crate) struct Permission(pub(crate) Box<dyn Fn() -> bool + Send>);
+
+impl fmt::Debug for Permission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Permission").field(&self.0()).finish()
+    }
+}
+
+/// Frames that are about to be written as one.
+#[derive(Debug, Default)]
+pub(crate) struct Pending {
+    pub(crate) frames: Vec<u8>,
+    /// Bytes of [`Share::Bounded`] among them.
+    pub(crate) bounded: u64,
+    /// Bytes of [`Share::Bounded`] on disk before them.
+    pub(crate) held: u64,
+}
+
+impl Writer {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.set_aside + self.segments.iter().map(|segment| segment.bytes).sum::<u64>()
+    }
+
+    /// The bytes of [`Share::Bounded`] in segments that the collector does not hold whole.
+    ///
+    /// A start reads the last segment only, and takes what older ones held from the file `share`;
+    /// it is counted until the collector holds the last of those.
+    pub(crate) fn bounded(&self) -> u64 {
+        let nexts = self.segments.iter().skip(1).map(|segment| segment.first);
+        let ends = nexts.chain([self.chain.seq + 1]);
+        let held = self.segments.iter().zip(ends).filter(|(_, end)| *end > self.released + 1);
+
+        held.map(|(segment, _)| segment.bounded).sum()
+    }
+
+    /// Keeps what the segments before `first` hold, for the next start.
+    pub(crate) fn keep_share(&mut self, first: u64) {
+        let mut value = [0; 32];
+        if let Some(place) = value.first_chunk_mut() {
+            *place = self.bounded().to_le_bytes();
+        }
+        if let Err(error) = self.share.write(first, &value) {
+            tracing::warn!(%error, "the share of denials in the audit was not written; a restart may count too little");
+        }
+    }
+
+    /// Takes up what [`Self::keep_share`] kept; all of it counts for the last segment but one.
+    pub(crate) fn take_up_share(&mut self, kept: Option<&Slot>) {
+        let value = kept.and_then(|slot| slot.value.first_chunk());
+        let older = self.segments.iter_mut().rev().nth(1);
+        if let (Some(older), Some(value)) = (older, value) {
+            older.bounded = u64::from_le_bytes(*value);
+        }
+    }
+
+    /// Returns whether there is no room for a decision.
+    pub(crate) fn is_full(&self) -> bool {
+        let needed = u64::try_from(ROOM).unwrap_or(u64::MAX);
+
+        self.used() + needed > self.limit(Share::Allow) && !self.may_drop()
+    }
+
+    /// Writes down, once, that the journal fills or has room again.
+    ///
+    /// Before the first word of what is released, a journal full of released records would pass
+    /// for full.
+    pub(crate) fn tell(&mut self) {
+        let level = self.level();
+        if self.failing || !self.is_told || level == self.level {
+            return;
+        }
+        let (used, max) = (self.used(), self.options.max_bytes);
+        let event = match level {
+            _ if level < self.level => Event::AuditRoom,
+            Level::Full => Event::AuditFull,
+            Level::High | Level::Room => Event::AuditHighWater,
+        };
+        match event {
+            Event::AuditRoom => tracing::info!(used, max, "the audit has room again"),
+            Event::AuditFull => tracing::error!(
+                used,
+                max,
+                "the audit is full and nothing is allowed; connect the collector or raise `audit.max_bytes`"
+            ),
+            _ => tracing::warn!(
+                used,
+                max,
+                "the audit is nearly full; connect the collector or raise `audit.max_bytes`"
+            ),
+        }
+        self.level = level;
+        let event = Draft::event(event, self.last, &format!("{used} of {max} bytes"));
+        self.commit([event].iter());
+    }
+
+    fn level(&self) -> Level {
+        let max = self.options.max_bytes;
+        match () {
+            () if self.is_full() => Level::Full,
+            () if self.used() >= max - max / 4 => Level::High,
+            () => Level::Room,
+        }
+    }
+
+    /// Bytes that nobody else holds.
+    fn used(&self) -> u64 {
+        self.bytes() - self.reclaimable().map(|segment| segment.bytes).sum::<u64>()
+    }
+
+    /// The operator's wish alone is not enough.
+    fn may_drop(&self) -> bool {
+        self.options.drop_oldest
+            && self.permission.as_ref().is_some_and(|permission| permission.0())
+    }
+
+    const fn limit(&self, share: Share) -> u64 {
+        let max = self.options.max_bytes;
+        match share {
+            Share::Event => max,
+            Share::Allow | Share::Bounded => max - max / 10,
+        }
+    }
+
+    /// Whole segments that the collector holds, oldest first; never the one being written.
+    fn reclaimable(&self) -> impl Iterator<Item = &Segment> {
+        let nexts = self.segments.iter().skip(1);
+        let pairs = self.segments.iter().zip(nexts);
+
+        pairs.take_while(|(_, next)| next.first <= self.released + 1).map(|(segment, _)| segment)
+    }
+
+    /// Makes room for one more frame behind `pending`; returns the numbers of records that nobody
+    /// else holds and that had to go for it.
+    pub(crate) fn make_room(
+        &mut self,
+        share: Share,
+        pending: &Pending,
+    ) -> Result<Option<(u64, u64)>, NotWritten> {
+        let frame = u64::try_from(MAX_FRAME).unwrap_or(u64::MAX);
+        let bounded = pending.held + pending.bounded + frame;
+        if share == Share::Bounded && bounded > self.options.max_bytes / 4 {
+            return Err(NotWritten::Bounded);
+        }
+        let needed = u64::try_from(pending.frames.len() + ROOM).unwrap_or(u64::MAX);
+        let mut lost: Option<(u64, u64)> = None;
+        while self.bytes() + needed > self.limit(share) {
+            let released = self.reclaimable().next().is_some();
+            let next = self.segments.get(1).map(|segment| segment.first);
+            let (true, Some(next)) = (released || self.may_drop(), next) else {
+                return if lost.is_some() { Ok(lost) } else { Err(NotWritten::Full) };
+            };
+            let Some(oldest) = self.segments.front().copied() else { return Err(NotWritten::Full) };
+            fs::remove_file(segment_path(&self.folder, oldest.first))
+                .map_err(|_| NotWritten::Full)?;
+            self.segments.pop_front();
+            if !released {
+                let first = oldest.first.max(self.released + 1);
+                lost = Some((lost.map_or(first, |(first, _)| first), next - 1));
+            }
+        }
+
+        Ok(lost)
+    }
+}

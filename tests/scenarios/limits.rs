@@ -1,0 +1,214 @@
+//! Nobody without a credential, or without rights, keeps those who have them from being answered,
+//! and no answer tells an attacker how close he is.
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::thread;
+
+use gateward_core::principal::TokenKind;
+use gateward_core::token::{self, Lookup, Secret};
+use gateward_tests::{Deck, Gateway, lookup};
+use serde_json::json;
+
+/// A path that needs no token, and one that no rule knows.
+const PUBLIC: &str = "/iot/api/v1/health/heartbeat";
+const NOWHERE: &str = "/nope";
+/// The smallest `audit.max_bytes` that the configuration takes.
+const SMALLEST: &str = "1048576";
+
+fn asks(gateway: &Gateway, key: Option<&str>, target: &str) -> u16 {
+    let mut headers = vec![("x-original-method", "GET"), ("x-original-uri", target)];
+    headers.extend(key.map(|key| ("x-api-key", key)));
+
+    gateway.nginx(&headers).status
+}
+
+/// Asks from four connections at once, as fast as they are answered.
+fn floods(gateway: &Gateway, key: Option<&str>, target: &str, times: usize) {
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| (0..times / 4).for_each(|_| drop(asks(gateway, key, target))));
+        }
+    });
+}
+
+/// A token with the public part of `victim` and a secret of nobody's.
+fn forged(victim: &str) -> String {
+    let public = Lookup::parse(lookup(victim)).expect("the victim has a token");
+    let text = token::write(TokenKind::Api, public.id, &Secret([0x5a; 32]));
+
+    String::from_utf8(text.to_vec()).expect("a token is ASCII")
+}
+
+#[test]
+fn j6_whoever_knows_the_public_part_of_a_token_cannot_use_up_its_allowance() {
+    let deck = Deck::new();
+    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    deck.publish();
+    let mut gateway = deck.gateway("edge-7a");
+    gateway.set("LIMITS__ALLOW_PER_S", "1");
+    gateway.start_ready();
+    let guess = forged(&ana);
+
+    for target in [PUBLIC, "/iot/api/v1/device"] {
+        floods(&gateway, Some(&guess), target, 100);
+    }
+
+    assert_eq!(gateway.allows(&ana, "manage_device"), Some(true));
+}
+
+#[test]
+fn one_credential_at_full_speed_is_slowed_down_and_another_is_not() {
+    let deck = Deck::new();
+    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    let mes = deck.service_user("MES sync", &["--permission", "manage_device"]);
+    deck.publish();
+    let mut gateway = deck.gateway("edge-7a");
+    gateway.set("LIMITS__ALLOW_PER_S", "1");
+    gateway.start_ready();
+    let question = json!({ "token": ana, "permission": "manage_device" });
+
+    let refused =
+        (0..200).map(|_| gateway.authorize(&question)).find(|answer| answer.status != 200);
+
+    let refused = refused.expect("one a second and a burst of ten are fewer than 200");
+    assert_eq!((refused.status, refused.header("retry-after")), (429, Some("5")));
+    assert_eq!(refused.json()["code"], "rate_limited");
+    assert_eq!(gateway.allows(&mes, "manage_device"), Some(true));
+}
+
+#[test]
+fn i6_a_flood_without_rights_fills_no_more_than_its_part_of_the_audit() {
+    let deck = Deck::new();
+    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    let powerless = deck.service_user("watcher", &[]);
+    deck.publish();
+    let mut gateway = deck.gateway("edge-7a");
+    gateway.set("AUDIT__MAX_BYTES", SMALLEST);
+    gateway.set("AUDIT__DURABILITY", "interval");
+    // As generous as can be, so that the bound of the audit is what is tested.
+    gateway.set("LIMITS__FAILED_PER_S", "10000");
+    gateway.set("LIMITS__ALLOW_PER_S", "10000");
+    gateway.start_ready();
+
+    for (key, target) in
+        [(None, NOWHERE), (None, PUBLIC), (Some(powerless.as_str()), "/iot/api/v1/device")]
+    {
+        floods(&gateway, key, target, 4_000);
+        assert_eq!(gateway.allows(&ana, "manage_device"), Some(true), "{target}");
+    }
+    assert_eq!(asks(&gateway, None, PUBLIC), 204);
+    assert_eq!(asks(&gateway, None, NOWHERE), 403);
+    let bytes = gateway.status()["audit"]["bytes"].as_u64().expect("a number");
+    assert!(bytes < SMALLEST.parse::<u64>().expect("a number") / 2, "{bytes}");
+    assert!(gateway.cli(&["audit", "verify"]).code == 0);
+}
+
+#[test]
+fn n10_j5_every_bad_credential_gets_the_same_401() {
+    let deck = Deck::new();
+    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    let off = deck.user_token("ana.ruiz", "off");
+    deck.disable(&off);
+    let gone = deck.user("bo.lund", &["--role", "iot_account_admin"]);
+    assert!(deck.control("user disable", &["bo.lund"]).code == 0);
+    deck.publish();
+    let mut gateway = deck.gateway("edge-7a");
+    gateway.start_ready();
+    let mut flipped = ana.clone();
+    flipped.replace_range(65..66, if ana.ends_with('A') { "B" } else { "A" });
+    let other_kind = {
+        let public = Lookup::parse(lookup(&ana)).expect("ana has a token");
+        let text = token::write(TokenKind::Service, public.id, &Secret([1; 32]));
+        String::from_utf8(text.to_vec()).expect("a token is ASCII")
+    };
+    let absent = String::from_utf8(token::write(TokenKind::Api, 1, &Secret([1; 32])).to_vec());
+    let absent = absent.expect("a token is ASCII");
+    let opaque = "x".repeat(91);
+
+    let raw = [&*off, &gone, &forged(&ana), &flipped, &other_kind, &absent, &opaque, "short", ""]
+        .map(|key| {
+            let method = ("x-original-method", "GET");
+            let target = ("x-original-uri", "/iot/api/v1/device");
+            let answer = gateway.nginx(&[method, target, ("x-api-key", key)]);
+            assert_eq!(answer.status, 401, "{key}");
+            let text = String::from_utf8_lossy(&answer.raw).into_owned();
+            text.lines().filter(|line| !line.starts_with("date:")).collect::<Vec<_>>().join("\n")
+        });
+
+    assert!(raw.iter().all(|answer| answer == &raw[0]), "{raw:#?}");
+    assert!(raw[0].contains("invalid_api_key"), "{}", raw[0]);
+}
+
+#[test]
+fn j10_a_body_that_never_comes_does_not_hold_its_place_or_the_shutdown() {
+    let deck = Deck::new();
+    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    deck.publish();
+    let mut gateway = deck.gateway("edge-7a");
+    gateway.set("LIMITS__HEADER_TIMEOUT_MS", "300");
+    gateway.set("LIMITS__CONNECTIONS", "4");
+    gateway.start_ready();
+    let head = b"POST /v1/authorize HTTP/1.1\r\nhost: x\r\ncontent-length: 500\r\n\r\n{";
+    let mut silent: Vec<UnixStream> = (0..4)
+        .map(|_| {
+            let mut stream = UnixStream::connect(gateway.api()).expect("the agent listens");
+            stream.write_all(head).expect("the head is taken");
+            stream
+        })
+        .collect();
+
+    // All places are taken; this one is answered when the first of them has been given up.
+    assert_eq!(gateway.allows(&ana, "manage_device"), Some(true));
+
+    let mut answer = String::new();
+    silent[0].read_to_string(&mut answer).expect("an answer and the end");
+    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("too_slow"), "{answer}");
+    let mut last = UnixStream::connect(gateway.api()).expect("the agent listens");
+    last.write_all(head).expect("the head is taken");
+    assert_eq!(gateway.stop().code(), Some(0));
+}
+
+#[test]
+fn an_error_that_is_no_decision_is_a_problem_with_a_stable_code() {
+    let deck = Deck::new();
+    deck.publish();
+    let mut gateway = deck.gateway("edge-7a");
+    gateway.start_ready();
+    let long = vec![b' '; 9_000];
+
+    for (method, target, body, status, code) in [
+        ("GET", "/v1/authorize", &b""[..], 405, "method_not_allowed"),
+        ("POST", "/v1/authorize", &long[..], 413, "too_large"),
+        ("POST", "/v1/authorise", b"{}", 404, "not_found"),
+        ("POST", "/v1/authorize", b"{", 400, "bad_body"),
+    ] {
+        let answer = gateway.try_send(method, target, &[], body).expect("the agent should answer");
+        assert_eq!(answer.status, status, "{target}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{target}");
+        assert_eq!(answer.json()["code"], code);
+    }
+}
+
+#[test]
+fn figures_are_served_to_operators_and_name_nobody() {
+    let deck = Deck::new();
+    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    deck.publish();
+    let mut gateway = deck.gateway("edge-7a");
+    gateway.start_ready();
+    assert_eq!(gateway.allows(&ana, "manage_device"), Some(true));
+    assert_eq!(asks(&gateway, Some(&forged(&ana)), "/iot/api/v1/device"), 401);
+
+    let figures = gateway.operator("GET", "/metrics", b"").text();
+
+    for line in [
+        "gateward_ready 1",
+        "gateward_snapshot_version 1",
+        "gateward_decisions_total{reason=\"ok\"} 1",
+        "gateward_decisions_total{reason=\"bad_secret\"} 1",
+    ] {
+        assert!(figures.lines().any(|known| known == line), "{line}: {figures}");
+    }
+    assert!(!figures.contains("ana.ruiz") && !figures.contains(lookup(&ana)), "{figures}");
+}
