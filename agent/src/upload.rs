@@ -22,7 +22,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::time::{Sleep, sleep};
 
-use crate::journal::{Draft, NotRead, Piece, Reader, Records, Stamp};
+use crate::journal::{Draft, Piece, Reader, Records, Stamp};
 use batch::OVERHEAD;
 use cursor::Cursor;
 use hole::Hole;
@@ -250,6 +250,10 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         self.done = through;
         self.sent.retain(|last| *last > through);
         self.holes.retain(|hole| hole.last > through);
+        if self.next <= through {
+            // It was about to send again what is held already.
+            self.read_from(through + 1);
+        }
         // Where the queue is full, the next receipt says it again.
         let _said = self.records.release(through, self.seal.now());
 
@@ -285,6 +289,8 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
                 Ok(false) => return,
                 Err(error) => {
                     tracing::warn!(%error, "audit records cannot be read for the collector");
+                    // What was read and not sent would look as if it were missing.
+                    self.reader = self.records.reader(self.next);
                     return;
                 }
             }
@@ -298,7 +304,10 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         if piece.first > self.next {
             match self.own_up(piece, limit).await? {
                 Some(with_gap) => piece = with_gap,
-                None => return Ok(self.wait()),
+                None => {
+                    self.reader = self.records.reader(self.next);
+                    return Ok(self.wait());
+                }
             }
         }
         let mut message = self.seal_up(&piece)?;
@@ -306,7 +315,10 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
             // These compress badly: fewer of them.
             limit /= 2;
             self.reader = self.records.reader(piece.first);
-            let Some(smaller) = self.read(limit).await? else { return Ok(false) };
+            let Some(smaller) = self.read(limit).await? else {
+                self.reader = self.records.reader(self.next);
+                return Ok(false);
+            };
             piece = smaller;
             message = self.seal_up(&piece)?;
         }
@@ -327,72 +339,6 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         }
 
         false
-    }
-
-    /// Reads on; a segment that cannot be read is told to the journal and passed over.
-    async fn read(&mut self, limit: usize) -> io::Result<Option<Piece>> {
-        loop {
-            let durable = self.records.status().seq;
-            match self.reader.next(durable, limit) {
-                Ok(piece) => return Ok(piece),
-                Err(NotRead::Io(error)) => return Err(error),
-                Err(damaged @ NotRead::Damaged { .. }) => {
-                    let text = damaged.to_string();
-                    let NotRead::Damaged { path, next, .. } = damaged else { return Ok(None) };
-                    self.tell_damaged(path, &text).await;
-                    if next.is_none() {
-                        return Ok(None);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Writes down that a segment cannot be read, once for each start.
-    async fn tell_damaged(&mut self, path: PathBuf, text: &str) {
-        if self.damaged.contains(&path) {
-            return;
-        }
-        tracing::error!("{text}");
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let event = Draft::event(Event::SegmentDamaged, self.seal.now(), &name);
-        if self.records.append(event).await.is_ok() {
-            self.damaged.push(path);
-        }
-    }
-
-    /// Sees to it that a gap record covers what is missing before `piece`; returns the piece to go
-    /// on with, none where the record could not be written or sent.
-    async fn own_up(&mut self, piece: Piece, limit: usize) -> io::Result<Option<Piece>> {
-        let (first, last) = (self.next, piece.first - 1);
-        if hole::covers(&piece, first, last) {
-            return Ok(Some(piece));
-        }
-        let known = self.holes.iter().find(|hole| (hole.first, hole.last) == (first, last));
-        let told = match known {
-            Some(hole) => hole.told,
-            None => {
-                let event = Draft::event(Event::Gap, self.seal.now(), "missing in the journal");
-                let draft = Draft { span: Some((first, last)), ..event };
-                let Ok(written) = self.records.append(draft).await else {
-                    return Ok(None);
-                };
-                tracing::error!(first, last, "records are missing in the journal");
-                self.holes.retain(|hole| hole.first != first);
-                self.holes.push(Hole { first, last, told: written.seq });
-                written.seq
-            }
-        };
-        self.reader = self.records.reader(piece.first);
-        let Some(piece) = self.read(limit).await? else { return Ok(None) };
-        if (piece.first..=piece.last).contains(&told) {
-            return Ok(Some(piece));
-        }
-        let alone = self.records.reader(told).next(told, 0);
-        let Ok(Some(alone)) = alone else { return Ok(None) };
-        let message = self.seal_up(&alone)?;
-
-        Ok(self.outlet.send(message).then_some(piece))
     }
 
     fn seal_up(&mut self, piece: &Piece) -> io::Result<Vec<u8>> {

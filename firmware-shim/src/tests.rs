@@ -14,7 +14,10 @@ fn l2_null_and_impossible_lengths_are_statuses() {
     unsafe {
         assert_eq!(gateward_snapshot_shape(ptr::null(), 80, &raw mut tokens), Status::NULL);
         let impossible = usize::MAX;
-        assert_eq!(gateward_snapshot_shape(TEXT.as_ptr(), impossible, &raw mut tokens), Status::LENGTH);
+        assert_eq!(
+            gateward_snapshot_shape(TEXT.as_ptr(), impossible, &raw mut tokens),
+            Status::LENGTH
+        );
         assert_eq!(gateward_token_lookup(TEXT.as_ptr(), TEXT.len(), ptr::null_mut()), Status::NULL);
     }
 

@@ -27,7 +27,11 @@ fn asks(gateway: &Gateway, key: Option<&str>, target: &str) -> u16 {
 fn floods(gateway: &Gateway, key: Option<&str>, target: &str, times: usize) {
     thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| (0..times / 4).for_each(|_| drop(asks(gateway, key, target))));
+            scope.spawn(|| {
+                for _ in 0..times / 4 {
+                    let _any_answer = asks(gateway, key, target);
+                }
+            });
         }
     });
 }

@@ -71,7 +71,7 @@ async fn status(State(Admin { judge, subject }): State<Admin>) -> Json<Value> {
             "age_s": now.at.since(manifest.issued_at()),
             "stale_at": manifest.stale_at().0,
             "expires_at": manifest.expires_at().0,
-            "stale": now.at >= manifest.stale_at(),
+            "stale": in_force.is_stale(now.at),
             "tokens": view.token_count(),
             "principals": view.principal_count(),
             "floor_rebuilt": in_force.floor_rebuilt,

@@ -22,16 +22,15 @@ pub(super) enum Readiness {
 impl Readiness {
     pub(super) fn of(judge: &Judge) -> Self {
         let Some(in_force) = judge.in_force() else { return Self::Refusing("no_snapshot") };
-        let manifest = in_force.verified.manifest();
         let now = judge.clock().now().at;
-        if now >= manifest.expires_at() {
+        if in_force.is_expired(now) {
             return Self::Refusing("snapshot_expired");
         }
         if judge.journal().status().refusing() {
             return Self::Refusing("audit_unavailable");
         }
 
-        if now >= manifest.stale_at() { Self::Stale } else { Self::Fresh }
+        if in_force.is_stale(now) { Self::Stale } else { Self::Fresh }
     }
 
     pub(super) const fn word(self) -> &'static str {

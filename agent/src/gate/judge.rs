@@ -166,7 +166,7 @@ impl Judge {
         let now = self.0.clock.now();
         let mut judgement = Judgement::new(question, self.stamp());
         judgement.rest_on(in_force.as_deref(), now.at);
-        let view = in_force.as_deref().map(|in_force| in_force.verified.view());
+        let view = in_force.as_deref().map(|in_force| in_force.view());
         let decided = judgement.route(question, view.as_ref()).and_then(|found| {
             judgement.decide(question, found.as_ref(), view.as_ref(), now.at, self.0.policy.rules)
         });
@@ -254,7 +254,7 @@ impl Judgement {
         let Some(in_force) = in_force else { return };
         let manifest = in_force.verified.manifest();
         let number = manifest.version().number;
-        let stale = now >= manifest.stale_at();
+        let stale = in_force.is_stale(now);
         self.basis = Some(Basis::new(number, now.since(manifest.issued_at()), stale));
         self.draft.snapshot_version = number;
         self.draft.stale = stale;

@@ -125,24 +125,17 @@ impl Writer {
             return;
         }
         let (used, max) = (self.used(), self.options.max_bytes);
-        let event = match level {
-            _ if level < self.level => Event::AuditRoom,
-            Level::Full => Event::AuditFull,
-            Level::High | Level::Room => Event::AuditHighWater,
+        let remedy = "connect the collector or raise `audit.max_bytes`";
+        let event = if level < self.level {
+            tracing::info!(used, max, "the audit has room again");
+            Event::AuditRoom
+        } else if level == Level::Full {
+            tracing::error!(used, max, remedy, "the audit is full and nothing is allowed");
+            Event::AuditFull
+        } else {
+            tracing::warn!(used, max, remedy, "the audit is nearly full");
+            Event::AuditHighWater
         };
-        match event {
-            Event::AuditRoom => tracing::info!(used, max, "the audit has room again"),
-            Event::AuditFull => tracing::error!(
-                used,
-                max,
-                "the audit is full and nothing is allowed; connect the collector or raise `audit.max_bytes`"
-            ),
-            _ => tracing::warn!(
-                used,
-                max,
-                "the audit is nearly full; connect the collector or raise `audit.max_bytes`"
-            ),
-        }
         self.level = level;
         let event = Draft::event(event, self.last, &format!("{used} of {max} bytes"));
         self.commit([event].iter());

@@ -1,8 +1,12 @@
 //! Records that are missing from the journal, and the record that says so.
 
+use std::io;
+use std::path::PathBuf;
+
 use gateward_core::audit::{Event, Outcome, Record, TAG_LEN};
 
-use crate::journal::Piece;
+use super::{Outlet, Seal, Upload};
+use crate::journal::{Draft, NotRead, Piece};
 
 /// Numbers that no record can be read for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -13,8 +17,76 @@ pub(crate) struct Hole {
     pub(crate) told: u64,
 }
 
+impl<O: Outlet, S: Seal> Upload<O, S> {
+    /// Reads on; a segment that cannot be read is told to the journal and passed over.
+    pub(super) async fn read(&mut self, limit: usize) -> io::Result<Option<Piece>> {
+        loop {
+            let durable = self.records.status().seq;
+            match self.reader.next(durable, limit) {
+                Ok(piece) => return Ok(piece),
+                Err(NotRead::Io(error)) => return Err(error),
+                Err(damaged @ NotRead::Damaged { .. }) => {
+                    let text = damaged.to_string();
+                    let NotRead::Damaged { path, next, .. } = damaged else { return Ok(None) };
+                    self.tell_damaged(path, &text).await;
+                    if next.is_none() {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes down that a segment cannot be read, once for each start.
+    async fn tell_damaged(&mut self, path: PathBuf, text: &str) {
+        if self.damaged.contains(&path) {
+            return;
+        }
+        tracing::error!("{text}");
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let event = Draft::event(Event::SegmentDamaged, self.seal.now(), &name);
+        if self.records.append(event).await.is_ok() {
+            self.damaged.push(path);
+        }
+    }
+
+    /// Sees to it that a gap record covers what is missing before `piece`; returns the piece to go
+    /// on with, none where the record could not be written or sent.
+    pub(super) async fn own_up(&mut self, piece: Piece, limit: usize) -> io::Result<Option<Piece>> {
+        let (first, last) = (self.next, piece.first - 1);
+        if covers(&piece, first, last) {
+            return Ok(Some(piece));
+        }
+        let known = self.holes.iter().find(|hole| (hole.first, hole.last) == (first, last));
+        let told = match known {
+            Some(hole) => hole.told,
+            None => {
+                let event = Draft::event(Event::Gap, self.seal.now(), "missing in the journal");
+                let draft = Draft { span: Some((first, last)), ..event };
+                let Ok(written) = self.records.append(draft).await else {
+                    return Ok(None);
+                };
+                tracing::error!(first, last, "records are missing in the journal");
+                self.holes.retain(|hole| hole.first != first);
+                self.holes.push(Hole { first, last, told: written.seq });
+                written.seq
+            }
+        };
+        self.reader = self.records.reader(piece.first);
+        let Some(piece) = self.read(limit).await? else { return Ok(None) };
+        if (piece.first..=piece.last).contains(&told) {
+            return Ok(Some(piece));
+        }
+        let alone = self.records.reader(told).next(told, 0);
+        let Ok(Some(alone)) = alone else { return Ok(None) };
+        let message = self.seal_up(&alone)?;
+
+        Ok(self.outlet.send(message).then_some(piece))
+    }
+}
+
 /// Returns whether a gap record in `piece` owns up to all of `first..=last`.
-pub(crate) fn covers(piece: &Piece, first: u64, last: u64) -> bool {
+fn covers(piece: &Piece, first: u64, last: u64) -> bool {
     let mut rest = piece.records.as_slice();
     while let Some((len, after)) = rest.split_first_chunk::<2>() {
         let len = usize::from(u16::from_le_bytes(*len));
