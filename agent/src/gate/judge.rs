@@ -121,12 +121,10 @@ impl Judge {
             Allowance::Credential(id) => take(&self.0.known, id, now),
             Allowance::Source(source) => take(&self.0.unknown, source, now),
         };
-        // Nobody is kept from what needs no token, and nobody fills the audit with it.
-        let free = judgement.observed
-            || (!judgement.is_keyed() && judgement.reason.class() == Class::Allow);
-        let answer = if within {
+        // Who only observes denies nobody for being fast; the audit bounds itself.
+        let answer = if within || judgement.observed {
             self.record(judgement).await
-        } else if free {
+        } else if judgement.needs_no_record() {
             judgement.finish().0
         } else {
             Answer::unavailable(Reason::RateLimited)
@@ -138,15 +136,15 @@ impl Judge {
 
     /// Keeps the record; where that cannot be, only what no token decided goes out.
     async fn record(&self, judgement: Judgement) -> Answer {
-        let keyed = judgement.is_keyed();
+        let (free, denied) = (judgement.needs_no_record(), judgement.is_denied());
         let (mut answer, draft) = judgement.finish();
         match self.0.journal.append(draft).await {
             Ok(written) => {
                 answer.decision = Some(written.decision_id);
                 answer
             }
-            Err(NotWritten::Bounded) => answer,
-            Err(NotWritten::Full) if !keyed => answer,
+            Err(NotWritten::Bounded) if free || denied => answer,
+            Err(NotWritten::Full) if free => answer,
             Err(error) => {
                 debug!(%error, "a request was refused because its record was not kept");
                 Answer::unavailable(Reason::AuditUnavailable)
@@ -225,9 +223,15 @@ impl Judgement {
         }
     }
 
-    /// Returns whether a token was decided about, or should have been.
-    fn is_keyed(&self) -> bool {
-        !matches!(self.reason, Reason::OkPublic | Reason::PassthroughDevice)
+    /// Returns whether it goes out although no record has room: nobody is kept from what needs no
+    /// token, and nobody fills the audit with it.
+    const fn needs_no_record(&self) -> bool {
+        matches!(self.reason, Reason::OkPublic | Reason::PassthroughDevice)
+    }
+
+    /// Returns whether the caller is told no; where the operator only observes, nobody is.
+    fn is_denied(&self) -> bool {
+        !self.observed && self.reason.class() != Class::Allow
     }
 
     fn new(question: &Question<'_>, stamp: Stamp) -> Self {
