@@ -44,6 +44,13 @@ pub fn control(account: Uuid) -> String {
     format!("user {CONTROL}\ntopic readwrite {PREFIX}/{account}/#\n")
 }
 
+/// Returns the topic on which the user [`CONTROL`] writes to itself; no group and no gateway can be
+/// called so.
+#[must_use]
+pub fn fence(account: Uuid) -> String {
+    format!("{PREFIX}/{account}/{RESERVED}/{CONTROL}/fence")
+}
+
 /// Returns the lines for the user [`COLLECTOR`], which can neither publish a policy nor pass for a
 /// gateway.
 #[must_use]

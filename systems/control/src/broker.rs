@@ -1,7 +1,8 @@
 //! The control plane's connection to the broker, for a command that asks, publishes and ends.
 //!
 //! Retained messages have no last one: a broker never says that there are no more. So whoever asks
-//! says how long to wait after the last that came.
+//! publishes a message to itself behind them, the fence: a broker keeps the order, so what had not
+//! come before the fence is not there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,11 +12,12 @@ use gateward_agent::link::{
     self, BrokerUrl, Event, Handle, LinkConfig, NotPublished, NotSent, Reason, TlsFiles,
     TlsProblem, TrustedNow,
 };
-use gateward_core::name::Hex;
+use gateward_core::name::{Hex, Uuid};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::timeout;
 
+use crate::access;
 use crate::draw::{self, NoRandomness};
 use crate::secret::{self, Unusable};
 use crate::{clock, whole};
@@ -27,6 +29,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const CONNECT: Duration = Duration::from_secs(15);
 /// How long the broker may take to answer one message.
 const ANSWER: Duration = Duration::from_secs(30);
+/// How long the fence may take.
+const FENCE: Duration = Duration::from_secs(10);
 /// How many messages are on their way at once.
 const WINDOW: usize = 16;
 
@@ -45,6 +49,12 @@ pub enum BrokerFailed {
     /// It does not answer.
     #[error("the broker did not answer within {} s; try again", ANSWER.as_secs())]
     Silent,
+    /// It does not deliver what it acknowledged, so what it retains is not known.
+    #[error(
+        "the broker did not deliver `{0}` within {secs} s, so what it has is not known; try again",
+        secs = FENCE.as_secs()
+    )]
+    NoFence(String),
     /// The connection broke. What was published before is there.
     #[error("the connection to the broker broke; run the command again, it goes on where it was")]
     Lost,
@@ -120,12 +130,24 @@ struct Heard {
     wanted: BTreeSet<String>,
     answers: BTreeMap<String, Reason>,
     messages: BTreeMap<String, Vec<u8>>,
+    fence: Fence,
     down: bool,
+}
+
+/// The message behind those that are waited for; two commands at once have different ones.
+#[derive(Debug, Default)]
+struct Fence {
+    topic: String,
+    payload: Vec<u8>,
+    come: bool,
 }
 
 impl Heard {
     fn note(&mut self, event: Event) {
         match event {
+            Event::Message { topic, payload, .. } if topic == self.fence.topic => {
+                self.fence.come |= payload == self.fence.payload;
+            }
             Event::Message { topic, payload, .. } if self.wanted.contains(&topic) => {
                 self.messages.insert(topic, payload.to_vec());
             }
@@ -174,35 +196,42 @@ impl Broker {
         }
     }
 
-    /// Returns the retained messages of `topics` that come within `patience` of one another.
+    /// Returns the retained messages of `topics`: all that the broker has.
     ///
     /// # Errors
     ///
-    /// The broker refuses a subscription, or is gone.
+    /// The broker refuses a subscription or the fence, or is gone.
     pub(crate) async fn retained(
         &self,
+        account: Uuid,
         topics: &[String],
-        patience: Duration,
     ) -> Result<BTreeMap<String, Vec<u8>>, BrokerFailed> {
-        self.heard.send_modify(|heard| heard.wanted = topics.iter().cloned().collect());
+        let fence = access::fence(account);
+        let payload = draw::bytes::<16>()?.to_vec();
+        self.heard.send_modify(|heard| {
+            heard.wanted = topics.iter().cloned().collect();
+            heard.fence = Fence { topic: fence.clone(), payload: payload.clone(), come: false };
+        });
         let mut seen = self.heard.subscribe();
+        self.subscribe(std::slice::from_ref(&fence), &mut seen).await?;
         for part in topics.chunks(WINDOW) {
             self.subscribe(part, &mut seen).await?;
-            let complete = |heard: &Heard| {
-                heard.down || part.iter().all(|topic| heard.messages.contains_key(topic))
-            };
-            while !complete(&seen.borrow_and_update()) {
-                if timeout(patience, seen.changed()).await.is_err() {
-                    break;
-                }
-            }
-            let filters: Vec<_> = part.iter().map(String::as_str).collect();
-            // A broker that goes on sending what was asked for does no harm.
-            let _ = self.handle.try_unsubscribe(&filters);
         }
-        let heard = seen.borrow();
+        publish(self.handle.clone(), fence.clone(), payload, false).await?;
+        let over = |heard: &Heard| heard.down || heard.fence.come;
+        let found = match timeout(FENCE, seen.wait_for(over)).await {
+            Err(_) => return Err(BrokerFailed::NoFence(fence)),
+            Ok(Err(_)) => return Err(BrokerFailed::Lost),
+            Ok(Ok(heard)) if heard.down => return Err(BrokerFailed::Lost),
+            Ok(Ok(heard)) => heard.messages.clone(),
+        };
+        let filters: Vec<_> = topics.iter().chain([&fence]).map(String::as_str).collect();
+        for part in filters.chunks(WINDOW) {
+            // A broker that goes on sending what was asked for does no harm.
+            let _ = self.handle.try_unsubscribe(part);
+        }
 
-        if heard.down { Err(BrokerFailed::Lost) } else { Ok(heard.messages.clone()) }
+        Ok(found)
     }
 
     /// Subscribes and waits for every answer.
@@ -241,7 +270,7 @@ impl Broker {
         topic: &str,
         payload: impl Into<Vec<u8>>,
     ) -> Result<(), BrokerFailed> {
-        publish(self.handle.clone(), topic.to_owned(), payload.into()).await
+        publish(self.handle.clone(), topic.to_owned(), payload.into(), true).await
     }
 
     /// Publishes many retained messages, in no order, and waits for the broker to have all of them.
@@ -258,7 +287,7 @@ impl Broker {
             if flying.len() == WINDOW {
                 landed(flying.join_next().await)?;
             }
-            flying.spawn(publish(self.handle.clone(), topic, payload));
+            flying.spawn(publish(self.handle.clone(), topic, payload, true));
         }
         while let Some(one) = flying.join_next().await {
             landed(Some(one))?;
@@ -283,8 +312,13 @@ async fn pump(mut events: mpsc::Receiver<Event>, heard: Arc<watch::Sender<Heard>
     }
 }
 
-async fn publish(handle: Handle, topic: String, payload: Vec<u8>) -> Result<(), BrokerFailed> {
-    match timeout(ANSWER, handle.publish(&topic, payload, true)).await {
+async fn publish(
+    handle: Handle,
+    topic: String,
+    payload: Vec<u8>,
+    retain: bool,
+) -> Result<(), BrokerFailed> {
+    match timeout(ANSWER, handle.publish(&topic, payload, retain)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(NotPublished::Lost | NotPublished::NotSent(NotSent::Down))) => {
             Err(BrokerFailed::Lost)

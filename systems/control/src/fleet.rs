@@ -4,7 +4,6 @@
 //! gateway may be further than it seems, never less far than it once was.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use gateward_core::name::Hex;
 use gateward_core::time::UnixSeconds;
@@ -19,9 +18,6 @@ use crate::policy::{Policy, Unusable};
 use crate::publish::published;
 use crate::secret;
 use crate::whole;
-
-/// How long the next retained status may take to come.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Whose gateways, and where to ask.
 #[derive(Clone, Debug)]
@@ -116,7 +112,7 @@ pub async fn fleet(options: &FleetOptions) -> Result<Vec<Row>, NoFleet> {
     };
     let topics: Vec<_> = enrolled.iter().map(|one| topic(&one.gateway)).collect();
     let broker = Broker::connect(reach, "status").await?;
-    let found = broker.retained(&topics, PATIENCE).await?;
+    let found = broker.retained(account, &topics).await?;
     broker.leave().await;
 
     let mut rows = Vec::new();

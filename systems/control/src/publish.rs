@@ -44,6 +44,9 @@ pub struct PublishOptions {
     pub groups: Vec<String>,
     /// Names of principals that may become unlimited (DOMAIN D4).
     pub accept_widening: Vec<String>,
+    /// Go on from what the broker has, where the keys of this folder signed it and `state` does not
+    /// know it.
+    pub adopt: bool,
     /// Now.
     pub now: UnixSeconds,
 }
@@ -168,7 +171,7 @@ pub async fn publish(options: &PublishOptions) -> Result<Vec<Published>, NotPubl
     let mut jobs = jobs(dir, &policy, &chain, &options.groups)?;
 
     let broker = Broker::connect(&options.reach, "publish").await?;
-    compare(&broker, &chain, &mut jobs).await?;
+    compare(&broker, &chain, &mut jobs, options.adopt).await?;
     // From here on gateways may come to know every id.
     known.merge(&policy);
     known.save(dir)?;

@@ -135,6 +135,7 @@ impl Control {
             reach: self.reach(access::CONTROL, port)?,
             groups: Vec::new(),
             accept_widening: Vec::new(),
+            adopt: false,
             now: clock::now(),
         };
         // On another thread, so that whoever waits for its effect is not held up by its disk.

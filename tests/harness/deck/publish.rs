@@ -64,6 +64,7 @@ impl Deck {
             reach: Reach { url, tls: Some(tls) },
             groups: Vec::new(),
             accept_widening: Vec::new(),
+            adopt: false,
             now: UnixSeconds(clock::now().0 - ago),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

@@ -24,6 +24,10 @@ pub(super) struct Args {
     /// Let this principal, limited to divisions so far, act in all of them
     #[arg(long, value_name = "NAME")]
     accept_widening: Vec<String>,
+    /// Where `state` was lost: go on from the version that the broker has, which the keys of this
+    /// folder must have signed
+    #[arg(long, conflicts_with = "dry_run")]
+    adopt: bool,
 }
 
 impl Args {
@@ -40,6 +44,7 @@ impl Args {
             reach: self.reach.reach()?,
             groups: self.group,
             accept_widening: self.accept_widening,
+            adopt: self.adopt,
             now: clock::now(),
         };
         for done in block_on(publish(&options))?? {

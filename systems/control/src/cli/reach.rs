@@ -67,9 +67,10 @@ impl From<BrokerFailed> for Failed {
             BrokerFailed::NoRandomness(_) => Exit::NotNow,
             BrokerFailed::Tls(_) => Exit::Data,
             BrokerFailed::NotPublished { .. } | BrokerFailed::NotSubscribed { .. } => Exit::No,
-            BrokerFailed::Lost | BrokerFailed::Silent | BrokerFailed::Unreachable { .. } => {
-                Exit::Unavailable
-            }
+            BrokerFailed::Lost
+            | BrokerFailed::NoFence(_)
+            | BrokerFailed::Silent
+            | BrokerFailed::Unreachable { .. } => Exit::Unavailable,
         };
 
         Self::new(exit, failed)

@@ -61,7 +61,8 @@ async fn who_is_behind_is_told_by_what_gateways_signed_and_by_nothing_else() {
 
     let (enrolled, key) = enroll(&dir, "edge-1");
     let (groups, accept_widening) = (Vec::new(), Vec::new());
-    let publishing = PublishOptions { dir: dir.clone(), reach, groups, accept_widening, now: NOW };
+    let publishing =
+        PublishOptions { dir: dir.clone(), reach, groups, accept_widening, adopt: false, now: NOW };
     publish(&publishing).await.unwrap();
     let [row] = &fleet(&options).await.unwrap()[..] else { panic!("one gateway") };
     assert_eq!((row.behind, row.problem.as_deref()), (true, Some("never heard of")));

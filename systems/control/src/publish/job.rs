@@ -1,7 +1,6 @@
 //! One group: what its gateways are to have, what the broker has, and the messages between.
 
 use std::path::Path;
-use std::time::Duration;
 
 use gateward_core::name::Uuid;
 use gateward_core::snapshot::chunk;
@@ -18,11 +17,6 @@ use crate::compile::compile;
 use crate::keys::Chain;
 use crate::policy::Policy;
 
-/// How long a retained manifest may take to come where one is expected.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How long to look for one where none is expected.
-const LOOK: Duration = Duration::from_millis(500);
-
 /// One group with its snapshot.
 pub(super) struct Job<'a> {
     topics: GroupTopics<'a>,
@@ -32,6 +26,8 @@ pub(super) struct Job<'a> {
     pub(super) state: State,
     /// Whether the broker has what was published.
     kept: bool,
+    /// Whether it goes on from what was published from elsewhere.
+    adopted: bool,
 }
 
 pub(super) fn jobs<'a>(
@@ -59,6 +55,7 @@ pub(super) fn jobs<'a>(
             bytes: compile(policy, &group.id)?,
             state: State::load(dir, &group.id, chain, audience)?,
             kept: false,
+            adopted: false,
         });
     }
 
@@ -66,44 +63,58 @@ pub(super) fn jobs<'a>(
 }
 
 /// Stops where the broker has another version than was published from here: somebody publishes from
-/// elsewhere, or this folder is an old copy. What was intended and has arrived is adopted.
+/// elsewhere, or this folder is an old copy. With `adopt` it goes on from there, where our keys
+/// signed that. What was intended and has arrived is taken for published.
 pub(super) async fn compare(
     broker: &Broker,
     chain: &Chain,
     jobs: &mut [Job<'_>],
+    adopt: bool,
 ) -> Result<(), NotPublished> {
     let topics: Vec<_> = jobs.iter().map(|job| job.topic(GroupTopic::Manifest)).collect();
-    let expected = jobs.iter().any(|job| job.state.published.is_some());
-    let found = broker.retained(&topics, if expected { PATIENCE } else { LOOK }).await?;
-    let mut others = Vec::new();
+    let found = broker.retained(chain.newest().account(), &topics).await?;
+    let (mut others, mut adopted) = (Vec::new(), Vec::new());
     for (job, topic) in jobs.iter_mut().zip(&topics) {
         let message = found.get(topic).filter(|message| !message.is_empty());
         match message.map(|message| job.meet(message, chain)) {
             None => {}
-            Some(Ok(met)) => {
+            Some(Ok(Met::Published)) => job.kept = true,
+            Some(Ok(Met::Intent)) => {
                 job.kept = true;
-                if met == Met::Intent {
-                    job.state.commit(None)?;
-                }
+                job.state.commit(None)?;
             }
-            Some(Err(why)) => others.push(format!("`{topic}`: {why}; {REMEDY}")),
+            Some(Ok(Met::Other(theirs))) if adopt => adopted.push((job, theirs)),
+            Some(Ok(Met::Other(theirs))) => {
+                others.push(format!("`{topic}`: {}; {REMEDY}", job.differs(&theirs)));
+            }
+            Some(Err(why)) => others.push(format!("`{topic}`: {why}; {FOREIGN}")),
         }
     }
+    if !others.is_empty() {
+        return Err(NotPublished::OtherVersion(others));
+    }
+    for (job, theirs) in adopted {
+        job.state.adopt(*theirs)?;
+        job.adopted = true;
+    }
 
-    if others.is_empty() { Ok(()) } else { Err(NotPublished::OtherVersion(others)) }
+    Ok(())
 }
 
 const REMEDY: &str = "publish from the folder that published it, or restore `state` from there; \
-                      where that is lost for good, remove the retained message from the broker, and \
-                      gateways wait for a version above the one they have";
+                      where that is lost for good, `publish --adopt` goes on from the broker's \
+                      version";
+const FOREIGN: &str = "publish from the folder whose keys signed it";
 
 /// What the broker has.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 enum Met {
     /// What it acknowledged.
     Published,
     /// What it had not acknowledged when the last command ended.
     Intent,
+    /// What our keys signed, and this folder does not know.
+    Other(Box<Signed>),
 }
 
 impl Job<'_> {
@@ -126,15 +137,19 @@ impl Job<'_> {
         if is(published) {
             return Ok(Met::Published);
         }
-        let theirs = theirs.manifest.version();
 
-        Err(match published {
+        Ok(Met::Other(Box::new(theirs)))
+    }
+
+    fn differs(&self, theirs: &Signed) -> String {
+        let theirs = theirs.manifest.version();
+        match &self.state.published {
             None => format!("the broker has version {theirs}, and nothing was published from here"),
             Some(ours) => {
                 let ours = ours.manifest.version();
                 format!("the broker has version {theirs}, and {ours} was published from here")
             }
-        })
+        }
     }
 
     pub(super) async fn run(
@@ -144,7 +159,11 @@ impl Job<'_> {
         maker: &Maker<'_>,
     ) -> Result<Published, NotPublished> {
         let root = chunk::root_of(&self.bytes, CHUNK_LOG2).unwrap_or_default();
-        let plan = maker.plan(&self.state, root, self.kept);
+        let plan = if self.adopted {
+            Plan::Publish(self.state.next_number())
+        } else {
+            maker.plan(&self.state, root, self.kept)
+        };
         let (outcome, sent_bytes) = match plan {
             Plan::Rest => (Outcome::Unchanged, 0),
             Plan::Publish(version) => {

@@ -39,8 +39,7 @@ impl Maker<'_> {
             let manifest = &signed.manifest;
             manifest.root() == root && manifest.version().epoch == self.keys.epoch()
         };
-        let both = || state.published.iter().chain(&state.intent);
-        let next = both().map(|signed| signed.manifest.version().number).max().unwrap_or(0) + 1;
+        let next = state.next_number();
         // What was intended may be in force somewhere, so what came before it does not count.
         if let Some(intent) = &state.intent {
             let resumed = Some(intent).filter(ours);

@@ -107,6 +107,40 @@ impl State {
         remove(&self.folder.join("intent"))
     }
 
+    /// Goes on from a manifest that was published from elsewhere, where nothing that was published
+    /// from here is above it. What of both is not in force is garbage.
+    pub(super) fn adopt(&mut self, theirs: Signed) -> Result<(), whole::Failed> {
+        let number = |signed: &Signed| signed.manifest.version().number;
+        let mut ours = self.published.iter().chain(&self.intent);
+        let behind = ours.any(|ours| number(ours) > number(&theirs));
+        for old in self.published.iter().chain(&self.intent).chain([&theirs]) {
+            self.garbage.insert(old.manifest.root().short(), old.manifest.chunk_count());
+        }
+        if !behind {
+            // In force until the next is.
+            self.garbage.remove(&theirs.manifest.root().short());
+        }
+        fs::create_dir_all(&self.folder).map_err(whole::Failed::new("made", &self.folder))?;
+        whole::write(&self.folder.join("garbage"), self.garbage_text().as_bytes(), 0o644)?;
+        if behind {
+            return Ok(());
+        }
+        // Before the manifest: an intent counts for more than what is published.
+        remove(&self.folder.join("intent"))?;
+        remove(&self.folder.join("file"))?;
+        whole::write(&self.folder.join("manifest"), &theirs.envelope, 0o644)?;
+        (self.published, self.intent) = (Some(theirs), None);
+
+        Ok(())
+    }
+
+    /// Returns the first number that was never used.
+    pub(super) fn next_number(&self) -> u64 {
+        let both = self.published.iter().chain(&self.intent);
+
+        both.map(|signed| signed.manifest.version().number).max().unwrap_or(0) + 1
+    }
+
     /// Returns the snapshots to remove: the first bytes of the root, and how many chunks.
     pub(super) const fn garbage(&self) -> &BTreeMap<[u8; 8], u32> {
         &self.garbage

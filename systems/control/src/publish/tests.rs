@@ -20,6 +20,10 @@ use crate::keys::NewAccount;
 use crate::policy::PrincipalStatus;
 use crate::testing::NOW;
 
+/// Reads everything, writes nothing but the fence.
+const ONLY_FENCE: &str =
+    "pattern read gateward/#\npattern write gateward/v1/+/gateway/control/fence\n";
+
 struct World {
     dir: TempDir,
     account: Uuid,
@@ -83,6 +87,7 @@ impl World {
             reach: Reach { url, tls: None },
             groups: Vec::new(),
             accept_widening: Vec::new(),
+            adopt: false,
             now: self.now,
         }
     }
@@ -208,7 +213,62 @@ async fn another_version_on_the_broker_stops_everything() {
     fs::remove_dir_all(&state).unwrap();
     let error = world.publish().await.unwrap_err().to_string();
     assert!(error.contains("nothing was published from here"), "{error}");
+    assert!(error.contains("publish --adopt"), "{error}");
     assert_eq!(world.retained(GroupTopic::Manifest), before);
+}
+
+#[tokio::test]
+async fn a_folder_that_lost_its_state_goes_on_above_what_gateways_have() {
+    let world = World::new().await;
+    world.publish().await.unwrap();
+    world.add_user("dee");
+    world.publish().await.unwrap();
+    let (old, state) = (world.roots(), world.policy().join("state/published"));
+    fs::remove_dir_all(&state).unwrap();
+    world.add_user("eve");
+    let adopting = PublishOptions { adopt: true, ..world.options() };
+    let done = publish(&adopting).await.unwrap();
+    assert_eq!((done[0].outcome, done[0].version.number), (Outcome::Published, 3));
+    assert_eq!(world.arrives().unwrap().view().principals().count(), 3);
+    assert!(world.roots().len() == 1 && world.roots().is_disjoint(&old));
+
+    // The same content too, so that `state` knows again what it is.
+    fs::remove_dir_all(&state).unwrap();
+    assert_eq!(publish(&adopting).await.unwrap()[0].version.number, 4);
+    assert_eq!(world.roots().len(), 1);
+    assert!(world.arrives().is_some());
+    assert_eq!(world.publish().await.unwrap().outcome, Outcome::Unchanged);
+    // Where nothing is unknown, it adopts nothing.
+    assert_eq!(publish(&adopting).await.unwrap()[0].outcome, Outcome::Unchanged);
+}
+
+#[tokio::test]
+async fn adopting_never_goes_below_what_was_published_from_here() {
+    let world = World::new().await;
+    world.publish().await.unwrap();
+    let first = world.retained(GroupTopic::Manifest).unwrap();
+    world.add_user("dee");
+    world.publish().await.unwrap();
+    let topics = GroupTopics::new(world.account, "plant-1").unwrap();
+    world.broker.plant(&topics.topic(GroupTopic::Manifest), first);
+    let error = world.publish().await.unwrap_err().to_string();
+    assert!(error.contains("has version 1.1, and 1.2 was published"), "{error}");
+
+    let adopting = PublishOptions { adopt: true, ..world.options() };
+    assert_eq!(publish(&adopting).await.unwrap()[0].version.number, 3);
+    assert!(world.arrives().is_some());
+}
+
+#[tokio::test]
+async fn without_the_fence_nothing_is_taken_for_absent() {
+    let world = World::new().await;
+    world.broker.set_access(Access::parse("pattern read gateward/#\n").unwrap());
+    let error = world.publish().await.unwrap_err().to_string();
+
+    assert!(
+        error.contains("/gateway/control/fence") && error.contains("not authorized"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -218,8 +278,10 @@ async fn a_manifest_that_somebody_else_signed_stops_everything() {
     let topics = GroupTopics::new(ours.account, "plant-1").unwrap();
     let forged = theirs.retained(GroupTopic::Manifest).unwrap();
     ours.broker.plant(&topics.topic(GroupTopic::Manifest), forged);
-    let error = ours.publish().await.unwrap_err().to_string();
+    let adopting = PublishOptions { adopt: true, ..ours.options() };
+    let error = publish(&adopting).await.unwrap_err().to_string();
 
+    assert!(!error.contains("--adopt"), "{error}");
     assert!(error.contains("not signed with the keys of this folder"), "{error}");
 }
 
@@ -325,7 +387,7 @@ async fn a_snapshot_of_many_chunks_arrives_whole() {
 #[tokio::test]
 async fn a_broker_that_refuses_is_named_with_the_topic() {
     let world = World::new().await;
-    world.broker.set_access(Access::parse("pattern read gateward/#\n").unwrap());
+    world.broker.set_access(Access::parse(ONLY_FENCE).unwrap());
     let error = world.publish().await.unwrap_err().to_string();
 
     assert!(error.contains("/plant-1/keys") && error.contains("not authorized"), "{error}");
