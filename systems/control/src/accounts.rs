@@ -70,6 +70,11 @@ pub enum Refused {
         /// Its last day.
         end: String,
     },
+    /// The token was imported before; one text is one token.
+    #[error(
+        "this token was imported before, as {0}; change that entry, or have another token made"
+    )]
+    Imported(String),
     /// The change is against a rule, such as a name that is taken; nothing was written.
     #[error("the policy would be wrong, so nothing is written:\n{0}")]
     Mistakes(Mistakes),
@@ -87,6 +92,9 @@ pub enum Refused {
     /// A text that is to be imported could be guessed.
     #[error("{0}")]
     NotImportable(&'static str),
+    /// The end that a new token should have is over.
+    #[error("the end date {0} is over; choose a later one, or none")]
+    Over(String),
     /// A person wrote the entry, so a person changes it.
     #[error(
         "{what} stands at {place}, which is written by hand; change it there, or move the entry to {table}"

@@ -150,8 +150,10 @@ impl From<Refused> for Failed {
             Refused::ByHand { .. }
             | Refused::Deleted { .. }
             | Refused::Expired { .. }
+            | Refused::Imported(_)
             | Refused::NoSuchPrincipal { .. }
-            | Refused::NoSuchToken(_) => Exit::No,
+            | Refused::NoSuchToken(_)
+            | Refused::Over(_) => Exit::No,
         };
 
         Self::new(exit, refused)

@@ -85,6 +85,9 @@ pub enum NotEnrolled {
     /// The policy does not list it.
     #[error("{0}")]
     NotListed(String),
+    /// The policy has no such group.
+    #[error("{0}")]
+    NoSuchGroup(String),
     /// There is nothing to renew.
     #[error("`{0}` is not enrolled; leave --renew out")]
     NotYet(String),
@@ -173,10 +176,8 @@ fn listed(policy: &Policy, group: &str, gateway: &str) -> Result<String, NotEnro
     let Some(found) = policy.group(group) else {
         let known: Vec<_> = policy.groups().iter().map(|group| group.id.as_str()).collect();
         let group = group.escape_debug();
-        return Err(unlisted(format!(
-            "`{group}` is no group; the groups are {}",
-            known.join(", ")
-        )));
+        let why = format!("`{group}` is no group; the groups are {}", known.join(", "));
+        return Err(NotEnrolled::NoSuchGroup(why));
     };
     if !found.gateways.iter().any(|name| name == gateway) {
         return Err(unlisted(line_to_add(found, gateway)));

@@ -207,6 +207,17 @@ pub fn preview(dir: &Path, groups: &[String]) -> Result<Vec<Preview>, NotPublish
         .collect()
 }
 
+/// Stops where [`publish`] would, because principals become unlimited that `accepted` does not name.
+///
+/// # Errors
+///
+/// There are such principals, or the folder cannot be read.
+pub fn refuse_widenings(dir: &Path, accepted: &[String]) -> Result<(), NotPublished> {
+    let policy = Policy::load(dir)?;
+
+    accept(KnownIds::load(dir)?.widenings(&policy), accepted)
+}
+
 /// What gateways know before anything was published.
 fn nothing(policy: &Policy) -> Result<Side, NotPublished> {
     let Account { id: account, suspended, .. } = *policy.account();

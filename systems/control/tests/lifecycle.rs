@@ -72,6 +72,12 @@ fn what_cannot_be_done_says_why_and_ends_with_its_code() {
     for (line, expected, words) in [
         (&["init", "acme", "--account", "Acme"][..], 1, "not empty"),
         (&["enroll", "acme", "edge-9", "--group", "plant-1", "--out", "e"], 1, "gateways = ["),
+        (&["enroll", "acme", "edge-1", "--group", "g", "--out", "e"], 2, "is no group"),
+        (
+            &["publish", "acme", "--dry-run", "--group", "g", "--broker", "mqtt://localhost:1"],
+            2,
+            "is no group",
+        ),
         (&["publish", "acme", "--broker", "mqtts://localhost"], 2, "--ca, --cert and --key"),
         (&["publish", "acme", "--broker", "mqtt://broker.example"], 2, "mqtts://"),
         (&["publish", "nowhere", "--broker", "mqtt://localhost:1"], 74, "nowhere"),

@@ -71,10 +71,7 @@ fn e4_an_expired_token_is_neither_enabled_nor_extended() {
     let enabled = accounts.set_token_status(&which, TokenStatus::Enabled);
     assert!(matches!(enabled, Err(Refused::Expired { .. })));
     assert!(matches!(accounts.set_token_end(&which, None), Err(Refused::Expired { .. })));
-    assert!(matches!(
-        accounts.new_token(&NewToken { end, ..ana("late") }),
-        Err(Refused::Expired { .. })
-    ));
+    assert!(matches!(accounts.new_token(&NewToken { end, ..ana("late") }), Err(Refused::Over(_))));
     // Cutting it off stays possible, and a new one can take its place.
     let issued = accounts.rotate_token(&which, None, false).unwrap();
     assert_eq!(accounts.policy().tokens()[1].lookup, issued.lookup);
@@ -187,7 +184,31 @@ fn an_opaque_token_is_imported_by_its_digests_and_a_guessable_one_is_not() {
         assert!(matches!(refused, Err(Refused::NotImportable(_))), "{bad:?}");
     }
     let twice = accounts.import_token(&ana("again"), text).unwrap_err().to_string();
-    assert!(twice.contains("is already used at"), "{twice}");
+    assert!(twice.contains(&format!("imported before, as {lookup}")), "{twice}");
+}
+
+#[test]
+fn c7_where_the_old_token_cannot_be_disabled_there_is_no_new_one() {
+    let dir = folder();
+    let mut accounts = Accounts::open(dir.path(), NOW).unwrap();
+    let old = by_lookup(accounts.new_token(&ana("plc")).unwrap().lookup);
+    drop(accounts);
+    let path = dir.path().join("tokens.jsonl");
+    let line: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    let mut table = String::from("\n[[tokens]]\n");
+    for (key, value) in line.as_object().unwrap() {
+        table.push_str(&format!("{key} = {value}\n"));
+    }
+    let policy = dir.path().join("policy.toml");
+    fs::write(&policy, fs::read_to_string(&policy).unwrap() + &table).unwrap();
+    fs::remove_file(&path).unwrap();
+    let before = everything(dir.path());
+
+    let mut accounts = Accounts::open(dir.path(), NOW).unwrap();
+    let refused = accounts.rotate_token(&old, None, true);
+    assert!(matches!(refused, Err(Refused::ByHand { .. })), "{refused:?}");
+    assert_eq!(everything(dir.path()), before);
 }
 
 #[test]

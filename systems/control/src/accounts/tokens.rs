@@ -69,6 +69,14 @@ impl Accounts {
     ///
     /// Its owner is not there, its name is taken, or its end is over.
     pub fn new_token(&mut self, new: &NewToken) -> Result<Issued, Refused> {
+        let (issued, sources) = self.with_issued(new)?;
+        self.commit(sources)?;
+
+        Ok(issued)
+    }
+
+    /// Draws a token, and returns the texts with it in them.
+    fn with_issued(&self, new: &NewToken) -> Result<(Issued, Sources), Refused> {
         let kind = token_kind(new.kind);
         let id = self.draw_token_id()?;
         let secret = draw::secret()?;
@@ -76,9 +84,8 @@ impl Accounts {
         let sources = self.with_token(new, lookup, &secret)?;
         let text = Zeroizing::new(token::write(kind, id, &secret));
         let text = Zeroizing::new(String::from_utf8_lossy(&text[..]).into_owned());
-        self.commit(sources)?;
 
-        Ok(Issued { lookup, text })
+        Ok((Issued { lookup, text }, sources))
     }
 
     /// Takes a token that somebody else made, and keeps its digests only (FORMAT section 2).
@@ -107,6 +114,9 @@ impl Accounts {
             ));
         }
         let lookup = token.lookup;
+        if self.policy.tokens().iter().any(|known| known.lookup.id == lookup.id) {
+            return Err(Refused::Imported(lookup.to_string()));
+        }
         let sources = self.with_token(new, lookup, token.secret())?;
         self.commit(sources)?;
 
@@ -183,11 +193,14 @@ impl Accounts {
         };
         let end = end.or(old.end.filter(|day| !day.is_over(self.now)));
         let new = NewToken { kind, owner, name: self.free_name(&old), end };
-        let issued = self.new_token(&new)?;
+        // One write: where the old one cannot be disabled there is no new one, whose text nobody saw.
+        let (issued, mut sources) = self.with_issued(&new)?;
         if disable_old {
-            let old = TokenRef::Lookup(old.lookup.to_string());
-            self.set_token_status(&old, TokenStatus::Disabled)?;
+            edit(&mut sources, &old, |line| {
+                line.status = Some(TokenStatus::Disabled.name().to_owned());
+            })?;
         }
+        self.commit(sources)?;
 
         Ok(issued)
     }
@@ -223,18 +236,10 @@ impl Accounts {
     fn with_changed(
         &self,
         token: &Token,
-        edit: impl FnOnce(&mut TokenLine),
+        change: impl FnOnce(&mut TokenLine),
     ) -> Result<Sources, Refused> {
-        let what = format!("token {}", token.lookup);
-        if token.status == TokenStatus::Deleted {
-            return Err(Refused::Deleted { what });
-        }
         let mut sources = self.sources.clone();
-        let changed =
-            token.place.file == TOKENS && change(&mut sources.tokens, token.place.line, edit);
-        if !changed {
-            return Err(Refused::ByHand { what, place: token.place, table: TOKENS });
-        }
+        edit(&mut sources, token, change)?;
 
         Ok(sources)
     }
@@ -252,7 +257,7 @@ impl Accounts {
             return Err(Refused::Deleted { what });
         }
         if let Some(end) = new.end.filter(|day| day.is_over(self.now)) {
-            return Err(Refused::Expired { lookup: lookup.to_string(), end: end.to_string() });
+            return Err(Refused::Over(end.to_string()));
         }
         let Uuid(account) = self.policy.account().id;
         let verifier = Context::new(&account).verifier(lookup.id, secret);
@@ -301,6 +306,24 @@ impl Accounts {
 
         (2_u32..).map(|n| format!("{stem} {n}")).find(|name| !taken(name)).unwrap_or_default()
     }
+}
+
+/// Changes the entry of `token`, where a command wrote it.
+fn edit(
+    sources: &mut Sources,
+    token: &Token,
+    edit: impl FnOnce(&mut TokenLine),
+) -> Result<(), Refused> {
+    let what = format!("token {}", token.lookup);
+    if token.status == TokenStatus::Deleted {
+        return Err(Refused::Deleted { what });
+    }
+    let by_command = token.place.file == TOKENS;
+    if by_command && change(&mut sources.tokens, token.place.line, edit) {
+        return Ok(());
+    }
+
+    Err(Refused::ByHand { what, place: token.place, table: TOKENS })
 }
 
 const fn token_kind(kind: Kind) -> TokenKind {

@@ -81,7 +81,7 @@ impl From<NotEnrolled> for Failed {
             NotEnrolled::Record(failed) => return failed.into(),
             NotEnrolled::Unusable(failed) => return failed.into(),
             NotEnrolled::NoRandomness(_) => Exit::NotNow,
-            NotEnrolled::BadBroker(_) => Exit::Usage,
+            NotEnrolled::BadBroker(_) | NotEnrolled::NoSuchGroup(_) => Exit::Usage,
             NotEnrolled::Already { .. }
             | NotEnrolled::NotListed(_)
             | NotEnrolled::NotYet(_)

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use super::reach::{ReachArgs, block_on};
-use super::{Failed, note, say};
+use super::{Failed, say};
 use crate::clock;
 use crate::exit::Exit;
 use crate::lock::NotLocked;
-use crate::publish::{NotPublished, PublishOptions, Published, preview, publish};
+use crate::publish::{NotPublished, PublishOptions, Published, preview, publish, refuse_widenings};
 
 #[derive(clap::Args, Debug)]
 pub(super) struct Args {
@@ -37,6 +37,7 @@ impl Args {
                 say(format_args!("{}: {} gateways", group.group, group.gateways))?;
                 group.changes.iter().try_for_each(|change| say(format_args!("  {change}")))?;
             }
+            refuse_widenings(&self.dir, &self.accept_widening)?;
             return Ok(Exit::Success);
         }
         let options = PublishOptions {
@@ -70,17 +71,12 @@ impl From<NotPublished> for Failed {
             NotPublished::NotLocked(failed) => return failed.into(),
             NotPublished::Policy(failed) => return failed.into(),
             NotPublished::Secret(failed) => return failed.into(),
-            NotPublished::Widens(ref widenings) => {
-                for widening in widenings {
-                    note(widening);
-                }
-                return Self::new(Exit::Data, "nothing was published");
-            }
             NotPublished::NoSide(_)
             | NotPublished::OtherVersion(_)
             | NotPublished::TooMany(_)
             | NotPublished::Unusable { .. }
-            | NotPublished::UntrustedKey(_) => Exit::Data,
+            | NotPublished::UntrustedKey(_)
+            | NotPublished::Widens(_) => Exit::Data,
         };
 
         Self::new(exit, failed)

@@ -343,6 +343,9 @@ async fn d4_a_principal_becomes_unlimited_only_where_somebody_says_so() {
     assert!(matches!(&error, NotPublished::Widens(all) if all.len() == 1), "{error}");
     assert!(error.to_string().contains("--accept-widening `ana.ruiz`"), "{error}");
     assert_eq!(world.retained(GroupTopic::Manifest), before);
+    let dry = |names: &[String]| refuse_widenings(&world.policy(), names);
+    assert!(matches!(dry(&[]), Err(NotPublished::Widens(_))));
+    dry(&["ana.ruiz".to_owned()]).unwrap();
 
     let accepted =
         PublishOptions { accept_widening: vec!["ana.ruiz".to_owned()], ..world.options() };
