@@ -64,6 +64,17 @@ pub enum CollectFailed {
         /// What it was when the last receipt was signed.
         held: u64,
     },
+    /// There are lines, and nothing says how many of them were receipted.
+    #[error(
+        "`{}` is missing, and `{}` holds records; restore it, or move the records to another folder",
+        path.display(), lines.display()
+    )]
+    StateLost {
+        /// What the collector knew of the gateway.
+        path: PathBuf,
+        /// The records of the gateway.
+        lines: PathBuf,
+    },
     /// A file cannot be read or written.
     #[error(transparent)]
     Failed(#[from] whole::Failed),

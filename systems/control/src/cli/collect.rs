@@ -49,7 +49,9 @@ impl From<CollectFailed> for Failed {
             CollectFailed::NotLocked(failed) => failed.into(),
             CollectFailed::Policy(failed) => failed.into(),
             CollectFailed::Secret(failed) => failed.into(),
-            CollectFailed::CutShort { .. } => Self::new(Exit::Data, failed),
+            CollectFailed::CutShort { .. } | CollectFailed::StateLost { .. } => {
+                Self::new(Exit::Data, failed)
+            }
             CollectFailed::Panicked => Self::new(Exit::Internal, failed),
         }
     }

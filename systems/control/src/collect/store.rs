@@ -74,11 +74,12 @@ impl Store {
 
     fn load(&self, enrolled: &Enrolled) -> Result<Held, CollectFailed> {
         let path = self.state_path(&enrolled.gateway);
-        let held = if path.exists() {
-            let text = secret::read(&path)?;
+        let has_state = path.exists();
+        let held = if has_state {
+            let stored = secret::read(&path)?;
             let unlike =
                 || Unusable::one(&path, Problem::Unlike { expected: "a collector's state" });
-            parse(&text).ok_or_else(unlike)?
+            parse(&stored).ok_or_else(unlike)?
         } else {
             Held::nothing(enrolled, 0)
         };
@@ -88,6 +89,14 @@ impl Store {
             Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
             Err(error) => return Err(whole::Failed::new("read", &lines)(error).into()),
         };
+        if !has_state && found > 0 {
+            // Starting anew would cut off what gateways have forgotten on our word.
+            return Err(CollectFailed::StateLost { path, lines });
+        }
+        if !has_state {
+            // Before the first line, so that a crash in between leaves no lines without it.
+            secret::write(&path, &text(&held))?;
+        }
         if found < held.bytes {
             return Err(CollectFailed::CutShort { path: lines, found, held: held.bytes });
         }

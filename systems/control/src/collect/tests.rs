@@ -248,6 +248,23 @@ fn what_a_crash_left_uncounted_is_cut_off_and_comes_again() {
     fs::write(&lines, &text[..text.len() / 2]).unwrap();
     let mut store = Store::open(dir.path()).unwrap();
     assert!(matches!(store.held(&gateway.enrolled), Err(CollectFailed::CutShort { .. })));
+    drop(store);
+
+    fs::write(&lines, &text).unwrap();
+    let state = store_state(dir.path());
+    fs::remove_file(&state).unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    assert!(matches!(store.held(&gateway.enrolled), Err(CollectFailed::StateLost { .. })));
+    assert_eq!(fs::read_to_string(&lines).unwrap(), text);
+}
+
+/// What the collector knows of `edge-1`.
+fn store_state(folder: &Path) -> PathBuf {
+    fs::read_dir(folder.join("state"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains("edge-1")))
+        .unwrap()
 }
 
 #[test]
