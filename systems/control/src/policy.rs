@@ -8,6 +8,7 @@ mod fields;
 mod folder;
 mod known;
 mod mistake;
+mod pending;
 mod people;
 mod routes;
 mod structure;
@@ -23,6 +24,7 @@ pub use structure::{Account, Division, Group, Resource, Staleness};
 pub use tokens::{Token, TokenStatus};
 
 pub(crate) use folder::{SERVICE_USERS, Sources, TOKENS, USERS};
+pub(crate) use pending::Pending;
 
 use std::collections::BTreeMap;
 use std::path::Path;

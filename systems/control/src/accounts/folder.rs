@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Refused;
 use crate::lock::{Lock, NotLocked};
-use crate::policy::{SERVICE_USERS, Sources, TOKENS, USERS};
+use crate::policy::{Pending, SERVICE_USERS, Sources, TOKENS, USERS};
 use crate::whole;
 
 /// A folder that this process alone changes, until the value is dropped.
@@ -27,22 +27,77 @@ impl Locked {
             NotLocked::Failed(failed) => failed.into(),
         })?;
 
-        Ok(Self { dir: dir.to_owned(), _lock: lock })
+        let locked = Self { dir: dir.to_owned(), _lock: lock };
+        locked.finish()?;
+
+        Ok(locked)
     }
 
-    /// Writes the tables that changed; owners before tokens, so that a token is never without one
-    /// and a deleted owner never has a token that works.
-    pub(super) fn write(&self, old: &Sources, new: &Sources) -> Result<(), whole::Failed> {
-        for (name, old, new, mode) in [
-            (USERS, &old.users, &new.users, 0o644),
-            (SERVICE_USERS, &old.service_users, &new.service_users, 0o644),
-            (TOKENS, &old.tokens, &new.tokens, 0o600),
-        ] {
-            if old != new {
-                whole::write(&self.dir.join(name), new.as_bytes(), mode)?;
+    /// Writes what a crash left unwritten.
+    fn finish(&self) -> Result<(), whole::Failed> {
+        let mut pending = Pending::read(&self.dir)?;
+        for (name, mode) in TABLES {
+            let path = self.dir.join(name);
+            let text = whole::read_text(&path)?.unwrap_or_default();
+            let whole = pending.over(name, text.clone());
+            if whole != text {
+                whole::write(&path, whole.as_bytes(), mode)?;
             }
         }
 
-        Ok(())
+        Pending::clear(&self.dir)
+    }
+
+    /// Writes the tables that changed, all or none: a crash in between is made good by the next
+    /// reader.
+    pub(super) fn write(&self, old: &Sources, new: &Sources) -> Result<(), whole::Failed> {
+        let mut pending = Pending::default();
+        for (name, old, new) in [
+            (USERS, &old.users, &new.users),
+            (SERVICE_USERS, &old.service_users, &new.service_users),
+            (TOKENS, &old.tokens, &new.tokens),
+        ] {
+            if old != new {
+                pending.add(name, old, new);
+            }
+        }
+        pending.write(&self.dir)?;
+
+        self.finish()
+    }
+}
+
+/// The tables that commands write, and the mode of each; tokens are for their owner alone.
+const TABLES: [(&str, u32); 3] = [(USERS, 0o644), (SERVICE_USERS, 0o644), (TOKENS, 0o600)];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_crash_between_two_tables_leaves_a_folder_that_reads_as_if_both_were_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let read = |name| fs::read_to_string(dir.path().join(name)).unwrap();
+        fs::write(dir.path().join("policy.toml"), "").unwrap();
+        fs::write(dir.path().join(USERS), "old user").unwrap();
+        fs::write(dir.path().join(TOKENS), "old token").unwrap();
+        let old = Sources::read(dir.path()).unwrap();
+        let new = Sources { users: "new user".into(), tokens: "new token".into(), ..old.clone() };
+        let locked = Locked::open(dir.path()).unwrap();
+        let mut pending = Pending::default();
+        pending.add(USERS, &old.users, &new.users);
+        pending.add(TOKENS, &old.tokens, &new.tokens);
+        pending.write(dir.path()).unwrap();
+        // The power fails here, after the first table.
+        fs::write(dir.path().join(USERS), &new.users).unwrap();
+        drop(locked);
+
+        let seen = Sources::read(dir.path()).unwrap();
+        assert_eq!((seen.users, seen.tokens), (new.users, new.tokens));
+        assert_eq!(read(TOKENS), "old token");
+        drop(Locked::open(dir.path()).unwrap());
+
+        assert_eq!((read(USERS), read(TOKENS)), ("new user".into(), "new token".into()));
+        assert!(!dir.path().join("state/pending").exists());
     }
 }

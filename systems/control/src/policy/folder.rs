@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::mistake::{Mistakes, Place};
+use super::pending::Pending;
 use super::text::{self, Node, Table, Value};
 use crate::whole;
 
@@ -25,7 +26,11 @@ impl Sources {
     pub(crate) fn read(dir: &Path) -> Result<Self, whole::Failed> {
         let path = dir.join(POLICY);
         let none = || whole::Failed::new("read", &path)(std::io::ErrorKind::NotFound.into());
-        let table = |name| whole::read_text(&dir.join(name)).map(Option::unwrap_or_default);
+        let mut pending = Pending::read(dir)?;
+        let mut table = |name| {
+            let text = whole::read_text(&dir.join(name))?.unwrap_or_default();
+            Ok(pending.over(name, text))
+        };
 
         Ok(Self {
             policy: whole::read_text(&path)?.ok_or_else(none)?,
