@@ -197,9 +197,9 @@ pub fn preview(dir: &Path, groups: &[String]) -> Result<Vec<Preview>, NotPublish
     jobs(dir, &policy, &chain, groups)?
         .into_iter()
         .map(|job| {
-            let new = Side::of_snapshot(job.bytes)?;
+            let new = Side::of_snapshot(job.bytes)?.named_by(&policy);
             let changes = match job.state.file() {
-                Some(old) => changes(&Side::of_snapshot(old)?, &new),
+                Some(old) => changes(&Side::of_snapshot(old)?.named_by(&policy), &new),
                 None => changes(&nothing(&policy)?, &new),
             };
             Ok(Preview { group: job.group.to_owned(), changes, gateways: job.gateways })

@@ -69,15 +69,21 @@ impl Side {
     pub fn of_policy(policy: &Policy) -> Result<Self, NoSide> {
         let bytes =
             contents(policy, None).compile(VerifierLen::Full).map_err(NoSide::BadContents)?;
-        let mut side = Self::of_snapshot(bytes)?;
-        // A snapshot does not say which tokens were imported; the policy does.
+
+        Ok(Self::of_snapshot(bytes)?.named_by(policy))
+    }
+
+    /// Names tokens as the commands do: a snapshot does not say which were imported, the policy
+    /// does, of deleted ones too.
+    #[must_use]
+    pub fn named_by(mut self, policy: &Policy) -> Self {
         for token in policy.tokens() {
-            if let Some(shown) = side.tokens.get_mut(&token.lookup.id) {
+            if let Some(shown) = self.tokens.get_mut(&token.lookup.id) {
                 shown.lookup = token.lookup;
             }
         }
 
-        Ok(side)
+        self
     }
 
     /// Takes the bytes of a snapshot, whoever made them.
