@@ -100,8 +100,8 @@ impl Gate {
         let (own, few) = (some(), some());
         let (stops, limits) = ((stop.clone(), stop.clone(), stop.clone()), self.limits.clone());
         let (api, admin, tcp, metrics) = tokio::join!(
-            listen::serve_unix(self.api, decisions.clone(), self.limits, stops.0),
-            listen::serve_unix(self.admin, operators, own, stops.1),
+            listen::serve(self.api, decisions.clone(), self.limits, stops.0),
+            listen::serve(self.admin, operators, own, stops.1),
             serve_tcp(self.tcp, decisions, limits, stops.2),
             serve_tcp(self.metrics, figures, few, stop),
         );
@@ -124,7 +124,7 @@ async fn serve_tcp(
     stop: Stop,
 ) -> io::Result<()> {
     match listener {
-        Some(listener) => listen::serve_tcp(listener, router, limits, stop).await,
+        Some(listener) => listen::serve(listener, router, limits, stop).await,
         None => Ok(()),
     }
 }

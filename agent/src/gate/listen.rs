@@ -16,7 +16,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, warn};
@@ -55,40 +55,40 @@ pub(super) fn bind_unix(path: &Path, mode: u32) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-/// Serves `router` on a Unix socket until told to stop, then finishes what was accepted.
-pub(super) async fn serve_unix(
-    listener: UnixListener,
-    router: Router,
-    limits: Limits,
-    mut stop: Stop,
-) -> io::Result<()> {
-    let mut open = Open::new(router, limits);
-    loop {
-        // A place is taken when somebody has come, so that an idle socket holds none.
-        let next = async {
-            let accepted = listener.accept().await;
-            (accepted, open.permit().await)
-        };
-        let (accepted, permit) = tokio::select! {
-            () = stop.requested() => break,
-            next = next => next,
-        };
-        match accepted {
-            Ok((stream, _)) => {
-                let peer = stream.peer_cred().map(|peer| Peer::Uid(peer.uid()));
-                open.spawn(stream, peer, permit);
-            }
-            Err(error) => out_of_files(&error).await,
-        }
-    }
+/// A socket that others connect to.
+pub(super) trait Accept {
+    /// What carries the bytes.
+    type Stream: AsyncRead + AsyncWrite + Send + Unpin + 'static;
 
-    open.drain().await;
-    Ok(())
+    /// Waits for the next connection, and says who is at its other end.
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, io::Result<Peer>)>> + Send;
 }
 
-/// Serves `router` over TCP until told to stop, then finishes what was accepted.
-pub(super) async fn serve_tcp(
-    listener: TcpListener,
+impl Accept for UnixListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<(UnixStream, io::Result<Peer>)> {
+        let (stream, _) = self.accept().await?;
+        let peer = stream.peer_cred().map(|peer| Peer::Uid(peer.uid()));
+
+        Ok((stream, peer))
+    }
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> io::Result<(TcpStream, io::Result<Peer>)> {
+        let (stream, address) = self.accept().await?;
+        let _ = stream.set_nodelay(true);
+
+        Ok((stream, Ok(Peer::Address(address.ip().to_canonical()))))
+    }
+}
+
+/// Serves `router` on a socket until told to stop, then finishes what was accepted.
+pub(super) async fn serve(
+    listener: impl Accept,
     router: Router,
     limits: Limits,
     mut stop: Stop,
@@ -97,7 +97,7 @@ pub(super) async fn serve_tcp(
     loop {
         // A place is taken when somebody has come, so that an idle socket holds none.
         let next = async {
-            let accepted = listener.accept().await;
+            let accepted = listener.next().await;
             (accepted, open.permit().await)
         };
         let (accepted, permit) = tokio::select! {
@@ -105,10 +105,7 @@ pub(super) async fn serve_tcp(
             next = next => next,
         };
         match accepted {
-            Ok((stream, address)) => {
-                let _ = stream.set_nodelay(true);
-                open.spawn(stream, Ok(Peer::Address(address.ip().to_canonical())), permit);
-            }
+            Ok((stream, peer)) => open.spawn(stream, peer, permit),
             Err(error) => out_of_files(&error).await,
         }
     }
