@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use ed25519_dalek::SigningKey;
 use gateward_core::audit::Ratchet;
-use gateward_core::name::Hex;
+use gateward_core::name::{Hex, unhex};
 use gateward_core::topic;
 use gateward_core::trust::Incarnation;
 use zeroize::Zeroizing;
@@ -124,24 +124,11 @@ impl Identity {
     }
 }
 
-/// Reads `label` and exactly 2 × `N` lower-case hexadecimal digits.
+/// Reads `label` and exactly 2 × `N` hexadecimal digits.
 fn hex<const N: usize>(line: &str, label: &str) -> Option<Zeroizing<[u8; N]>> {
-    let digits = line.strip_prefix(label)?.as_bytes();
-    let (pairs, rest) = digits.as_chunks::<2>();
-    if pairs.len() != N || !rest.is_empty() {
-        return None;
-    }
-    let value = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
     let mut bytes = Zeroizing::new([0; N]);
-    for (place, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *place = (value(*high)? << 4) | value(*low)?;
-    }
 
-    Some(bytes)
+    unhex(line.strip_prefix(label)?, &mut *bytes).then_some(bytes)
 }
 
 #[cfg(test)]

@@ -173,6 +173,32 @@ impl fmt::Debug for Uuid {
     }
 }
 
+/// Reads exactly as many bytes as `bytes` holds from lower-case hexadecimal digits, as [`Hex`] shows
+/// them.
+///
+/// The caller owns the bytes, so that it can wipe them where they are a secret; on failure they hold
+/// whatever was read before it.
+#[must_use]
+pub fn unhex(digits: &str, bytes: &mut [u8]) -> bool {
+    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
+    if pairs.len() != bytes.len() || !rest.is_empty() {
+        return false;
+    }
+    let value = |digit: u8| match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    };
+
+    bytes.iter_mut().zip(pairs).all(|(byte, [high, low])| match (value(*high), value(*low)) {
+        (Some(high), Some(low)) => {
+            *byte = (high << 4) | low;
+            true
+        }
+        _ => false,
+    })
+}
+
 /// Bytes shown as lower-case hexadecimal.
 #[derive(Clone, Copy)]
 pub struct Hex<'a>(pub &'a [u8]);
@@ -217,6 +243,17 @@ mod tests {
     fn c6_a_name_with_white_space_at_an_end_is_refused_and_case_counts() {
         assert_eq!(Name::plain("MES sync "), Err(BadName::Untrimmed));
         assert_ne!(Name::plain("MES sync"), Name::plain("mes sync"));
+    }
+
+    #[test]
+    fn hexadecimal_is_read_whole_or_not_at_all() {
+        let mut bytes = [0; 2];
+
+        assert!(unhex("0aff", &mut bytes));
+        assert_eq!((bytes, Hex(&bytes).to_string()), ([0x0a, 0xff], "0aff".to_string()));
+        for bad in ["", "0a", "0af", "0aff0", "0aFf", "0afg", "0a f", "é0a"] {
+            assert!(!unhex(bad, &mut bytes), "{bad}");
+        }
     }
 
     #[test]

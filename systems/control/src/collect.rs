@@ -24,7 +24,7 @@ use tracing::{debug, info, warn};
 use crate::broker::{self, BrokerFailed, Reach};
 use crate::clock;
 use crate::enroll::Enrolled;
-use crate::keys;
+use crate::keys::{self, Chain, NoChain};
 use crate::lock::NotLocked;
 use crate::policy::{Policy, Unusable};
 use crate::{secret, whole};
@@ -64,6 +64,9 @@ pub enum CollectFailed {
         /// What it was when the last receipt was signed.
         held: u64,
     },
+    /// The key sets cannot be read.
+    #[error(transparent)]
+    Chain(#[from] NoChain),
     /// There are lines, and nothing says how many of them were receipted.
     #[error(
         "`{}` is missing, and `{}` holds records; restore it, or move the records to another folder",
@@ -108,7 +111,8 @@ impl Collector {
     pub fn open(options: &CollectOptions) -> Result<Self, CollectFailed> {
         let CollectOptions { dir, reach, out } = options;
         let account = Policy::load(dir)?.account().id;
-        let signer = keys::signing_key(dir, Role::Collector)?;
+        let chain = Chain::load(dir, account)?;
+        let signer = keys::signer(dir, &chain, Role::Collector)?;
         let mut gateways = BTreeMap::new();
         let mut store = Store::open(out)?;
         for enrolled in Enrolled::all(dir)? {

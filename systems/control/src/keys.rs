@@ -12,7 +12,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use gateward_core::name::{Hex, Uuid};
-use gateward_core::trust::{KeySet, Refused, Role, SigningKey};
+use gateward_core::trust::{KeyId, KeySet, Refused, Role, SigningKey};
 use zeroize::Zeroizing;
 
 use crate::secret::{self, Problem, Unusable};
@@ -142,6 +142,23 @@ pub fn signing_key(dir: &Path, role: Role) -> Result<SigningKey, Unusable> {
     parse(&text, role)
         .ok_or(Problem::Unlike { expected: "the three lines of a key of this role" })
         .map_err(|problem| Unusable::one(&path, problem))
+}
+
+/// Reads the private key of `role`, with which the newest key set must agree: what another key signs
+/// is refused by every gateway.
+///
+/// # Errors
+///
+/// As [`signing_key`], or the key is not trusted with the role.
+pub fn signer(dir: &Path, chain: &Chain, role: Role) -> Result<SigningKey, Unusable> {
+    let key = signing_key(dir, role)?;
+    let id = KeyId::of(key.verifying_key().as_bytes());
+
+    if chain.newest().trusts(id, role) {
+        Ok(key)
+    } else {
+        Err(Unusable::one(&secret_path(dir, role), Problem::Untrusted))
+    }
 }
 
 fn parse(text: &str, role: Role) -> Option<SigningKey> {

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use gateward_core::snapshot::build::{Contents, VerifierLen};
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::sign::TooMany;
-use gateward_core::trust::{KeyId, Role, SigningKey, Version};
+use gateward_core::trust::{Role, Version};
 
 pub use offline::bundle;
 pub(crate) use state::published;
@@ -132,12 +132,6 @@ pub enum NotPublished {
     /// The messages do not fit their format.
     #[error(transparent)]
     TooMany(#[from] TooMany),
-    /// The snapshot key is not in the key set.
-    #[error(
-        "the key in `{}` may not sign for the newest key set; restore it from a backup, or publish \
-         the key set that names it", .0.display()
-    )]
-    UntrustedKey(PathBuf),
     /// A gateway would refuse what was made.
     #[error("group `{group}`: a gateway would refuse this snapshot: {why}")]
     Unusable {
@@ -163,11 +157,10 @@ pub enum NotPublished {
 pub async fn publish(options: &PublishOptions) -> Result<Vec<Published>, NotPublished> {
     let PublishOptions { dir, now, .. } = options;
     let _lock = lock(dir)?;
-    let policy = Policy::load(dir)?;
-    let mut known = KnownIds::load(dir)?;
+    let (policy, mut known) = settled(dir)?;
     accept(known.widenings(&policy), &options.accept_widening)?;
     let chain = Chain::load(dir, policy.account().id)?;
-    let signer = signer(dir, &chain)?;
+    let signer = keys::signer(dir, &chain, Role::Snapshot)?;
     let mut jobs = jobs(dir, &policy, &chain, &options.groups)?;
 
     let broker = Broker::connect(&options.reach, "publish").await?;
@@ -227,6 +220,13 @@ fn nothing(policy: &Policy) -> Result<Side, NotPublished> {
     Ok(Side::of_snapshot(bytes)?)
 }
 
+/// Reads the policy while no command changes it.
+fn settled(dir: &Path) -> Result<(Policy, KnownIds), NotPublished> {
+    let _quiet = Lock::take(&dir.join("state/lock"))?;
+
+    Ok((Policy::load(dir)?, KnownIds::load(dir)?))
+}
+
 fn lock(dir: &Path) -> Result<Lock, NotPublished> {
     let state = dir.join("state");
     // A mistyped folder is not made: its policy is what must be there first.
@@ -242,14 +242,4 @@ fn accept(widenings: Vec<Widening>, accepted: &[String]) -> Result<(), NotPublis
     let refused: Vec<_> = widenings.into_iter().filter(silent).collect();
 
     if refused.is_empty() { Ok(()) } else { Err(NotPublished::Widens(refused)) }
-}
-
-fn signer(dir: &Path, chain: &Chain) -> Result<SigningKey, NotPublished> {
-    let key = keys::signing_key(dir, Role::Snapshot)?;
-    let id = KeyId::of(key.verifying_key().as_bytes());
-    if !chain.newest().trusts(id, Role::Snapshot) {
-        return Err(NotPublished::UntrustedKey(keys::secret_path(dir, Role::Snapshot)));
-    }
-
-    Ok(key)
 }

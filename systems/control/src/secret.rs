@@ -9,6 +9,7 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use gateward_core::name::unhex;
 use zeroize::Zeroizing;
 
 use crate::whole;
@@ -28,6 +29,8 @@ pub enum Problem {
     },
     /// It cannot be read.
     Unreadable(io::Error),
+    /// It holds a key that the newest key set does not trust with its role.
+    Untrusted,
     /// It holds something else.
     Unlike {
         /// What should be there.
@@ -68,6 +71,11 @@ impl fmt::Display for Unusable {
                 Problem::Unreadable(error) => {
                     write!(f, "`{path}`: cannot be read ({error}); put it back where it was")?;
                 }
+                Problem::Untrusted => write!(
+                    f,
+                    "`{path}`: this key may not sign for the newest key set; restore it from a \
+                     backup, or publish the key set that names it"
+                )?,
                 Problem::Unlike { expected } => {
                     write!(f, "`{path}`: expected {expected}; restore the file from a backup")?;
                 }
@@ -144,24 +152,12 @@ pub fn make_folder(path: &Path) -> Result<(), whole::Failed> {
     builder.recursive(true).mode(0o700).create(path).map_err(whole::Failed::new("made", path))
 }
 
-/// Reads exactly 2 × `N` lower-case hexadecimal digits.
+/// Reads exactly 2 × `N` hexadecimal digits.
 #[must_use]
 pub fn hex<const N: usize>(digits: &str) -> Option<Zeroizing<[u8; N]>> {
-    let (pairs, rest) = digits.as_bytes().as_chunks::<2>();
-    if pairs.len() != N || !rest.is_empty() {
-        return None;
-    }
-    let value = |digit: u8| match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
-    };
     let mut bytes = Zeroizing::new([0; N]);
-    for (place, [high, low]) in bytes.iter_mut().zip(pairs) {
-        *place = value(*high)? << 4 | value(*low)?;
-    }
 
-    Some(bytes)
+    unhex(digits, &mut *bytes).then_some(bytes)
 }
 
 #[cfg(test)]

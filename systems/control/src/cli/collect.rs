@@ -45,6 +45,7 @@ impl From<CollectFailed> for Failed {
     fn from(failed: CollectFailed) -> Self {
         match failed {
             CollectFailed::Broker(failed) => failed.into(),
+            CollectFailed::Chain(failed) => failed.into(),
             CollectFailed::Failed(failed) => failed.into(),
             CollectFailed::NotLocked(failed) => failed.into(),
             CollectFailed::Policy(failed) => failed.into(),

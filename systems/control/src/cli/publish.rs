@@ -75,7 +75,6 @@ impl From<NotPublished> for Failed {
             | NotPublished::OtherVersion(_)
             | NotPublished::TooMany(_)
             | NotPublished::Unusable { .. }
-            | NotPublished::UntrustedKey(_)
             | NotPublished::Widens(_) => Exit::Data,
         };
 

@@ -144,9 +144,10 @@ impl New {
     }
 
     fn import(self) -> Result<Exit, Failed> {
-        let mut accounts = Accounts::open(&self.dir, clock::now())?;
+        // Before the folder is locked: whoever types the token keeps nobody else waiting.
         let mut text = Zeroizing::new(Vec::new());
         io::stdin().lock().take(4_096).read_to_end(&mut text)?;
+        let mut accounts = Accounts::open(&self.dir, clock::now())?;
         let lookup = accounts.import_token(&self.token(), text.trim_ascii())?;
         say(lookup)?;
         note("its digest is kept; gateways know it when it is published");

@@ -341,6 +341,19 @@ impl World {
     }
 }
 
+#[tokio::test]
+async fn a_collector_whose_key_no_gateway_believes_does_not_start() {
+    let world = World::new().await;
+    let path = keys::secret_path(&world.dir.path().join("acme"), Role::Collector);
+    let text = fs::read_to_string(&path).unwrap();
+    let (head, _) = text.trim_end().rsplit_once(' ').unwrap();
+    fs::write(&path, format!("{head} {}\n", "11".repeat(32))).unwrap();
+
+    let refused = Collector::open(&world.options()).unwrap_err().to_string();
+
+    assert!(refused.contains("may not sign for the newest key set"), "{refused}");
+}
+
 /// The gateway's end of the line.
 struct Line {
     handle: Handle,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use gateward_core::name::Uuid;
+use gateward_core::name::{Uuid, unhex};
 use gateward_core::principal::TokenKind;
 use gateward_core::token::Lookup;
 
@@ -190,26 +190,11 @@ fn verifier(fields: &mut Fields<'_>, deleted: bool) -> [u8; 32] {
         }
         return [0; 32];
     };
-    let verifier = parse_hex(&text.text);
-    if verifier.is_none() {
+    let mut verifier = [0; 32];
+    // A person may write it in capitals.
+    if !unhex(&text.text.to_ascii_lowercase(), &mut verifier) {
         fields.wrong(text.place, "verifier", "is not 64 hex digits; make the token again");
     }
 
-    verifier.unwrap_or_default()
-}
-
-fn parse_hex(text: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let mut value = 0;
-        for digit in pair {
-            value = value * 16 + char::from(*digit).to_digit(16)?;
-        }
-        *byte = u8::try_from(value).ok()?;
-    }
-
-    Some(bytes)
+    verifier
 }

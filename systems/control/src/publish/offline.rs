@@ -5,12 +5,12 @@ use std::path::Path;
 use gateward_core::bundle::build;
 use gateward_core::snapshot::chunk;
 use gateward_core::time::UnixSeconds;
+use gateward_core::trust::Role;
 
 use super::job::jobs;
 use super::plan::{CHUNK_LOG2, Maker, Plan};
-use super::{NotPublished, accept, lock, signer};
-use crate::keys::Chain;
-use crate::policy::{KnownIds, Policy};
+use super::{NotPublished, accept, lock, settled};
+use crate::keys::{self, Chain};
 
 /// Returns the bundle of `group`: key sets, manifest, hash list and snapshot.
 ///
@@ -27,11 +27,10 @@ pub fn bundle(
     now: UnixSeconds,
 ) -> Result<Vec<u8>, NotPublished> {
     let _lock = lock(dir)?;
-    let policy = Policy::load(dir)?;
-    let mut known = KnownIds::load(dir)?;
+    let (policy, mut known) = settled(dir)?;
     accept(known.widenings(&policy), accept_widening)?;
     let chain = Chain::load(dir, policy.account().id)?;
-    let signer = signer(dir, &chain)?;
+    let signer = keys::signer(dir, &chain, Role::Snapshot)?;
     let maker = Maker { keys: chain.newest(), signer: &signer, staleness: policy.staleness(), now };
     let mut parts = Vec::new();
     for mut job in jobs(dir, &policy, &chain, &[group.to_owned()])? {

@@ -142,6 +142,18 @@ impl World {
 }
 
 #[tokio::test]
+async fn nothing_is_published_while_a_command_changes_the_policy() {
+    let world = World::new().await;
+    let changing = world.accounts();
+
+    let refused = world.publish().await.unwrap_err();
+
+    assert!(matches!(refused, NotPublished::NotLocked(_)), "{refused}");
+    drop(changing);
+    world.publish().await.unwrap();
+}
+
+#[tokio::test]
 async fn what_is_published_is_what_a_gateway_verifies() {
     let world = World::new().await;
     let owner = world.add_user("bo");
