@@ -58,6 +58,7 @@ fn draft(notice: &Notice, time: &TrustedClock) -> Option<Draft> {
             let place = topic.splitn(5, '/').last().unwrap_or_default();
             event(Event::SnapshotRejected, &format!("{code} {place}"))
         }
+        Notice::Revoked { number } => event(Event::RevocationsAccepted, &format!("list {number}")),
         Notice::StorageFailed { full } => {
             event(Event::SnapshotRejected, if *full { "disk_full" } else { "disk_failed" })
         }

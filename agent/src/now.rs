@@ -62,7 +62,8 @@ impl Timekeeper {
         self.time.borrow().now(self.clock.now(), shown(&self.clock))
     }
 
-    /// Takes note of a floor that was raised by something signed.
+    /// Takes over a floor that was brought up to date with [`Timekeeper::kept`], and that something
+    /// signed may have been accepted into since.
     pub fn follow(&self, floor: &Floor) {
         self.time.send_modify(|time| time.follow(floor, self.clock.now()));
     }
@@ -125,13 +126,14 @@ mod tests {
     fn e7_a_board_that_boots_in_1970_uses_the_floor() {
         let machine = Simulated::new(UnixSeconds(0));
         let signed = UnixSeconds(BUILT.0 + 1_000);
-        let floor = Floor { signed, lived: signed, ..Floor::default() };
+        let floor = Floor { signed, lived: signed, agreed: signed, ..Floor::default() };
         let keeper = Timekeeper::new(Clock::simulated(&machine), &floor);
         let clock = keeper.reader();
 
         machine.advance(5_000);
 
-        assert_eq!(clock.now(), Now { at: signed.plus(5), quality: TimeQuality::Floor });
+        let at = signed.plus(5);
+        assert_eq!(clock.now(), Now { at, quality: TimeQuality::Floor, backed: at });
         assert_eq!(clock.stamp().created_at, UnixMillis(signed.plus(5).0 * 1_000));
     }
 

@@ -22,6 +22,8 @@ mod disk;
 mod error;
 mod in_force;
 mod load;
+mod news;
+mod revoked;
 mod rules;
 mod slot;
 
@@ -29,9 +31,10 @@ use cache::Cache;
 use disk::Disk;
 pub use disk::{Step, Watcher};
 pub use error::{NotAdmitted, NotStored, OpenFailed};
-pub use in_force::InForce;
+pub use in_force::{InForce, Missing};
 use load::Loaded;
 pub use load::{FloorState, InSlot, Look};
+use revoked::Held;
 use slot::{Incoming, Slot};
 
 const FLOOR: &str = "floor";
@@ -77,6 +80,7 @@ pub struct Store {
     floor_told: watch::Sender<Floor>,
     keys_told: watch::Sender<Option<KeySet>>,
     floor_rebuilt: bool,
+    revoked: Held,
     slot: Slot,
     incoming: Option<Incoming>,
     cache: Cache,
@@ -111,7 +115,7 @@ impl Store {
         for dir in ["trust", "snapshot", Slot::A.dir(), Slot::B.dir()] {
             disk.create_dir(Path::new(dir)).map_err(|source| OpenFailed::io(&place.dir, source))?;
         }
-        let Loaded { keys, mut floor, floor_state, in_force, mut problems } =
+        let Loaded { keys, mut floor, floor_state, revoked, in_force, mut problems } =
             load::load(&disk, &place)?;
         let (cache, problem) = Cache::open(disk.path(Path::new("cache")));
         problems.extend(problem.map(String::from));
@@ -119,8 +123,6 @@ impl Store {
         let floor_rebuilt =
             floor_state == FloorState::Rebuilt || disk.path(Path::new(FLOOR_REBUILT)).exists();
         let slot = in_force.as_ref().map_or(Slot::B, |(slot, _)| *slot);
-        let in_force = in_force
-            .map(|(_, verified)| Arc::new(InForce { verified, since: now.at, floor_rebuilt }));
         let mut store = Self {
             disk,
             place,
@@ -129,12 +131,15 @@ impl Store {
             keys_told: watch::Sender::new(keys.last().cloned()),
             keys,
             floor_rebuilt,
+            revoked,
             slot,
             incoming: None,
             cache,
-            in_force: watch::Sender::new(in_force),
+            in_force: watch::Sender::new(None),
             _lock: lock,
         };
+        let ready = in_force.and_then(|(_, verified)| store.ready(verified, now.at));
+        store.in_force.send_replace(ready);
         problems.extend(store.first_writes().err().map(|error| {
             format!("cannot write to the state folder: {error}; make room or mend its permissions")
         }));
@@ -192,6 +197,11 @@ impl Store {
         &self.floor
     }
 
+    /// Takes over how far time has come; it is written down with the next thing that is accepted.
+    pub const fn bring_up_to_date(&mut self, floor: Floor) {
+        self.floor = floor;
+    }
+
     /// Follows the floor.
     #[must_use]
     pub fn follow_floor(&self) -> watch::Receiver<Floor> {
@@ -216,30 +226,6 @@ impl Store {
         let admission = self.floor.admit(&manifest, now)?;
 
         Ok((manifest, admission))
-    }
-
-    /// Takes the next key set, which must follow the newest held. Where it says that the key of the
-    /// snapshot in force is compromised, nothing is in force any more.
-    ///
-    /// # Errors
-    ///
-    /// Returns why the key sets stay as they are.
-    pub fn accept_keys(&mut self, envelope: &[u8]) -> Result<u32, NotAdmitted> {
-        let next = self.keys().follow(envelope)?;
-        let epoch = next.epoch();
-        let current = self.in_force.borrow().clone();
-        if current.is_some_and(|current| next.compromises(current.verified.manifest())) {
-            // Before anything is written: a full disk must not keep a stolen key in force.
-            warn!(epoch, "the key that signed the snapshot in force is compromised; denying");
-            self.in_force.send_replace(None);
-        }
-        self.disk.replace(&load::key_set_path(epoch), envelope)?;
-        let floor = self.floor.with_keys(&next);
-        self.keys.push(next);
-        self.keys_told.send_replace(self.keys.last().cloned());
-        self.write_floor(floor)?;
-
-        Ok(epoch)
     }
 
     /// Returns a hash list on disk that belongs to `manifest`, so that it need not be fetched.
@@ -354,20 +340,18 @@ impl Store {
         }
         info!(version = %verified.manifest().version(), "snapshot in force");
         rules::warn_of_unknown(&verified.view());
-        let floor_rebuilt = self.floor_rebuilt;
-        let in_force = InForce { verified, since: now.at, floor_rebuilt };
-        self.in_force.send_replace(Some(Arc::new(in_force)));
+        self.in_force.send_replace(self.ready(verified, now.at));
     }
 
-    /// Writes down how far time has come (TRUST 4): call it every 10 minutes at the latest, and at
-    /// stop.
+    /// Writes down how far time has come (TRUST 4), once the floor is up to date: call it every 10
+    /// minutes at the latest, and at stop.
     ///
     /// # Errors
     ///
     /// The disk is full or fails.
-    pub fn keep_time(&mut self, floor: Floor) -> io::Result<()> {
+    pub fn keep_time(&mut self) -> io::Result<()> {
         self.cache_written_chunks();
-        self.write_floor(floor)
+        self.write_floor(self.floor)
     }
 
     fn cache_written_chunks(&mut self) {

@@ -24,6 +24,7 @@ use crate::now::Timekeeper;
 use crate::store::{NotAdmitted, NotStored, Store};
 
 mod limits;
+mod news;
 mod status;
 
 use limits::Limits;
@@ -107,6 +108,11 @@ pub enum Notice {
         /// What was refused.
         topic: String,
     },
+    /// A revocation list is in force.
+    Revoked {
+        /// Its number.
+        number: Version,
+    },
     /// The snapshot in force is stale: operations marked `fresh` are refused.
     Stale {
         /// Its version.
@@ -153,6 +159,8 @@ pub struct Sync<A> {
     machine: CatchUp<Vec<u8>>,
     /// The envelope of the machine's target.
     envelope: Vec<u8>,
+    /// A manifest that waits for a beacon to confirm its time.
+    candidate: Option<Bytes>,
     refusals: Refusals,
     limits: Limits,
     status_at: Option<Millis>,
@@ -170,6 +178,7 @@ impl<A: Ask> Sync<A> {
             parts,
             machine: CatchUp::new(),
             envelope: Vec::new(),
+            candidate: None,
             refusals: Refusals::default(),
             limits: Limits::default(),
             status_at: None,
@@ -276,6 +285,7 @@ impl<A: Ask> Sync<A> {
 
     fn hear(&mut self, what: GroupTopic, topic: &str, payload: &Bytes, now: Millis) {
         self.machine.heard(what, now);
+        self.bring_time_up_to_date();
         let heard = match what {
             GroupTopic::Keys | GroupTopic::KeysOf(_) => self.hear_keys(payload, now),
             GroupTopic::Manifest => self.hear_manifest(payload, now),
@@ -283,7 +293,9 @@ impl<A: Ask> Sync<A> {
                 self.machine.piece(root, piece, payload, now).map_err(Unheard::from)
             }
             GroupTopic::Chunk { root, index } => self.hear_chunk(root, index, payload, now),
-            GroupTopic::Delta { .. } | GroupTopic::Revoked | GroupTopic::Time => Ok(()),
+            GroupTopic::Revoked => self.hear_revoked(payload, now),
+            GroupTopic::Time => self.hear_beacon(payload, now),
+            GroupTopic::Delta { .. } => Ok(()),
         };
         match heard {
             Ok(()) => {}
@@ -329,13 +341,17 @@ impl<A: Ask> Sync<A> {
         }
     }
 
-    fn hear_manifest(&mut self, payload: &[u8], now: Millis) -> Result<(), Unheard> {
+    fn hear_manifest(&mut self, payload: &Bytes, now: Millis) -> Result<(), Unheard> {
         let envelope = manifest::split(payload)?.envelope;
         let trusted = self.parts.time.reader().now();
         let (manifest, admission) = match self.parts.store.admit(envelope, &trusted) {
             Err(Refused::NewerKeys(epoch)) => {
                 self.machine.keys_behind(self.parts.store.keys().epoch(), epoch, now);
                 return Ok(());
+            }
+            Err(refused @ Refused::Unconfirmed) => {
+                self.keep_candidate(payload);
+                return Err(refused.into());
             }
             admitted => admitted?,
         };
@@ -444,6 +460,7 @@ impl<A: Ask> Sync<A> {
     /// Puts the snapshot that arrived in force, or keeps the one that is.
     fn check(&mut self, now: Millis) {
         let Some(manifest) = self.machine.target().cloned() else { return };
+        self.bring_time_up_to_date();
         let trusted = self.parts.time.reader().now();
         match self.parts.store.commit(&manifest, &self.envelope, &trusted) {
             Ok(()) => {
@@ -489,17 +506,24 @@ impl<A: Ask> Sync<A> {
     }
 
     fn keep_time(&mut self) -> io::Result<()> {
+        self.bring_time_up_to_date();
+
+        self.parts.store.keep_time()
+    }
+
+    /// Whatever is accepted next is accepted into a floor that knows how late it is.
+    fn bring_time_up_to_date(&mut self) {
         let store = &mut self.parts.store;
         let current = store.current().borrow().clone();
         let until = current.map_or(UnixSeconds(0), |now| now.verified.manifest().expires_at());
-        let floor = self.parts.time.kept(store.floor(), until);
-
-        store.keep_time(floor)
+        store.bring_up_to_date(self.parts.time.kept(store.floor(), until));
+        self.parts.time.follow(store.floor());
     }
 
     /// What was accepted moves time, and belongs into the status.
     fn accepted(&mut self, notice: Notice, now: Millis) {
         self.parts.time.follow(self.parts.store.floor());
+        self.ask_for_what_is_missing(now);
         self.status_at = self.status_at.map(|_| now);
         self.out.push(notice);
     }

@@ -169,6 +169,7 @@ fn weigh(
     let system = u64::from(differs(u32::from(record.kind), 1)).wrapping_sub(1) >> 32;
     let barred = ask.barred().0 & (system | system << 32);
     let usable = asked & !barred;
+    let revoked = view.revoked.row(rank) | view.revoked.principal(owner);
     let (division, unspecified) = divisions(view, owner_record, &record, ask.target(), rules);
 
     let failures = [
@@ -176,7 +177,7 @@ fn weigh(
         token.bad_checksum,
         differs64(found, token.lookup.id) | kind_differs,
         differs(same_secret, 1),
-        0,
+        ones(revoked),
         ones(u64::from(owner_bits >> 31)),
         expired(token_end),
         flag(record.flags, DISABLED),

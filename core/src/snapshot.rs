@@ -8,6 +8,7 @@ pub mod build;
 pub mod chunk;
 pub mod ext;
 mod layout;
+pub mod revocation;
 mod validate;
 mod view;
 
@@ -16,6 +17,7 @@ pub(crate) use layout::{DISABLED, NO_IOT_ACCESS, PrincipalRecord, SCOPE_ALL, TOK
 pub use layout::{
     MAGIC, MAX_EXT, MAX_FILE, MAX_GRANTS, MAX_PRINCIPALS, MAX_RESOURCES, MAX_TOKENS, MAX_WINDOW,
 };
+pub use revocation::Revocation;
 pub(crate) use view::below;
 pub use view::{Limits, Principal, TokenRow, View};
 

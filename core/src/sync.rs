@@ -161,6 +161,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
         self.control.keys_behind(held, epoch, now);
     }
 
+    /// Something accepted speaks of a revocation list that is not held: it is asked for until it
+    /// arrives.
+    pub fn list_missed(&mut self, now: Millis) {
+        self.control.list_missed(now);
+    }
+
     /// Returns the manifest of the snapshot being fetched.
     #[must_use]
     pub fn target(&self) -> Option<&Manifest> {

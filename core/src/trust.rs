@@ -9,7 +9,9 @@
 //! | `envelope` | bytes | a payload and who signed it |
 //! | `keys` | the anchor of enrolment, then one key set after another | [`KeySet`] |
 //! | [`manifest`] | an envelope and a key set | [`Manifest`] |
-//! | `floor` | a manifest and the time | whether it may follow what was accepted |
+//! | [`revoked`] | an envelope and a key set | [`Revoked`]: what no longer counts |
+//! | `beacon` | an envelope and a key set | [`Beacon`]: the time, and what is the newest |
+//! | `floor` | one of these and the time | whether it may follow what was accepted |
 //! | `clock` | a clock that may be wrong | [`Now`] |
 //! | `gateway` | what a gateway says of itself | [`Checkpoint`], [`Status`] |
 //! | `receipt` | what a collector holds | [`Receipt`] |
@@ -21,6 +23,7 @@ use sha2::{Digest, Sha256};
 
 use crate::name::{Hex, Uuid};
 
+mod beacon;
 mod clock;
 mod envelope;
 mod floor;
@@ -29,20 +32,23 @@ mod keys;
 pub mod manifest;
 mod receipt;
 mod refused;
+pub mod revoked;
 mod role;
 #[cfg(any(test, feature = "build"))]
 pub mod sign;
 mod wire;
 
+pub use beacon::Beacon;
 pub use clock::{Now, Shown, TrustedTime};
 pub use ed25519_dalek::{SigningKey, VerifyingKey};
 pub use envelope::{Kind, MAX_ENVELOPE, MAX_SIGNATURES};
-pub use floor::{Admission, FLOOR_LEN, Floor, MAX_AHEAD};
+pub use floor::{Admission, FLOOR_LEN, Floor, MAX_AHEAD, MAX_BEACON_LIFT};
 pub use gateway::{Checkpoint, SEALED_LEN, Status, TooSmall};
 pub use keys::{Key, KeySet, MAX_AUDIENCES, MAX_KEYS, MAX_REVOKED_KEYS};
 pub use manifest::{DeltaRef, Manifest};
 pub use receipt::Receipt;
 pub use refused::Refused;
+pub use revoked::Revoked;
 pub use role::{Algorithm, KeyId, Role};
 
 /// A group of gateways that gets the same snapshot.

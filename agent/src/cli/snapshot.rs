@@ -370,7 +370,7 @@ mod tests {
             dir: dir.path().into(),
             anchor: authority.key_set(),
         };
-        let now = Now { at: T0.plus(60), quality: TimeQuality::Synced };
+        let now = Now { at: T0.plus(60), quality: TimeQuality::Synced, backed: T0.plus(60) };
         let (mut store, _) = Store::open(place.clone(), &now).unwrap();
         let published = authority.publish(4, 20);
         let (manifest, _) = store.admit(&published.envelope, &now).unwrap();

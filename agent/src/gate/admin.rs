@@ -18,6 +18,7 @@ use super::health::{self, Readiness};
 use super::judge::Judge;
 use super::listen::Peer;
 use super::{MAX_BODY, metrics};
+use crate::store::Missing;
 
 /// What the status is about, beside what a decision needs.
 #[derive(Clone, Debug)]
@@ -69,12 +70,18 @@ async fn status(State(Admin { judge, subject }): State<Admin>) -> Json<Value> {
             "root": Hex(&manifest.root().0).to_string(),
             "issued_at": manifest.issued_at().0,
             "age_s": now.at.since(manifest.issued_at()),
-            "stale_at": manifest.stale_at().0,
+            "stale_at": in_force.stale_at().0,
             "expires_at": manifest.expires_at().0,
             "stale": in_force.is_stale(now.at),
             "tokens": view.token_count(),
             "principals": view.principal_count(),
-            "floor_rebuilt": in_force.floor_rebuilt,
+            "floor_rebuilt": in_force.missing == Some(Missing::Floor),
+            "missing": in_force.missing.map(|missing| missing.to_string()),
+            "revoked": {
+                "epoch": in_force.revoked.epoch,
+                "counter": in_force.revoked.number,
+                "entries": in_force.revocations,
+            },
         })
     });
     let audit = judge.journal().status();

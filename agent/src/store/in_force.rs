@@ -1,12 +1,16 @@
-//! The snapshot that decisions are made with, and until when.
+//! The snapshot that decisions are made with, what is revoked beside it, and until when.
 //!
 //! What is stale is said here and nowhere else: the manifest alone does not know that the floor was
-//! lost, or that it speaks of revocations that are not held.
+//! lost, that it speaks of revocations that are not held, or that there is a newer snapshot.
 
+use core::fmt;
 use std::sync::Arc;
 
 use gateward_core::snapshot::{Verified, View};
 use gateward_core::time::UnixSeconds;
+use gateward_core::trust::Version;
+
+use super::revoked::Bits;
 
 /// The snapshot that decisions are made with.
 #[derive(Debug)]
@@ -15,31 +19,64 @@ pub struct InForce {
     pub verified: Verified<Arc<[u8]>>,
     /// When it, or the last refresh of its manifest, was put in force in this run.
     pub since: UnixSeconds,
+    /// What this gateway knows to be missing: operations marked `fresh` wait for it.
+    pub missing: Option<Missing>,
+    /// Number of the revocation list held; 0 for none.
+    pub revoked: Version,
+    /// How many tokens and principals are revoked beside it.
+    pub revocations: usize,
+    pub(super) bits: Bits,
+}
+
+/// What a gateway knows that it does not have.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Missing {
     /// The floor was lost, so nobody knows whether this is the newest snapshot that was ever
-    /// accepted: operations marked `fresh` wait for a newer manifest (ARCHITECTURE 4).
-    pub floor_rebuilt: bool,
+    /// accepted: only a newer manifest says (ARCHITECTURE 4).
+    Floor,
+    /// The revocation list of this number, of which a manifest or a beacon spoke (TRUST section 3).
+    Revocations(Version),
+    /// The snapshot of this version, of which a beacon or a revocation list spoke.
+    Snapshot(Version),
+}
+
+impl Missing {
+    /// Returns the word for it in status and metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Floor => "floor",
+            Self::Revocations(_) => "revocations",
+            Self::Snapshot(_) => "snapshot",
+        }
+    }
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Floor => f.write_str("the floor was lost; a newer manifest settles it"),
+            Self::Revocations(number) => write!(f, "revocation list {number} has not arrived"),
+            Self::Snapshot(version) => write!(f, "version {version} is out and has not arrived"),
+        }
+    }
 }
 
 impl InForce {
     /// Returns the snapshot as decisions read it.
     #[must_use]
     pub fn view(&self) -> View<'_> {
-        self.verified.view_stale_from(self.stale_at())
+        self.verified.view_stale_from(self.stale_at()).with_revocation(self.bits.bits())
     }
 
-    /// Returns the first second at which operations marked `fresh` stop; 0 where they wait for
-    /// another manifest whatever the time is.
-    ///
-    /// That is so while [`InForce::floor_rebuilt`], and where the manifest speaks of a revocation
-    /// list, since this build holds none (TRUST section 3).
+    /// Returns the first second at which operations marked `fresh` stop; 0 where something is
+    /// missing, whatever the time is.
     #[must_use]
     pub fn stale_at(&self) -> UnixSeconds {
-        let manifest = self.verified.manifest();
-        if self.floor_rebuilt || manifest.revoked_counter() > 0 {
-            return UnixSeconds(0);
+        match self.missing {
+            Some(_) => UnixSeconds(0),
+            None => self.verified.manifest().stale_at(),
         }
-
-        manifest.stale_at()
     }
 
     /// Returns the first second at which every keyed operation stops.

@@ -8,6 +8,7 @@ use gateward_core::snapshot::Verified;
 use gateward_core::trust::{Audience, Floor, KeySet, Manifest};
 
 use super::disk::Disk;
+use super::revoked::Held;
 use super::slot::Slot;
 use super::{FLOOR, OpenFailed, Place};
 
@@ -55,6 +56,7 @@ pub(super) struct Loaded {
     pub(super) keys: Vec<KeySet>,
     pub(super) floor: Floor,
     pub(super) floor_state: FloorState,
+    pub(super) revoked: Held,
     pub(super) in_force: Option<(Slot, Verified<Arc<[u8]>>)>,
     pub(super) problems: Vec<String>,
 }
@@ -70,10 +72,14 @@ pub(super) fn load(disk: &Disk, place: &Place) -> Result<Loaded, OpenFailed> {
         problems.push(error.to_string());
         None
     });
+    let audience = Audience::of(place.account, &place.group);
+    let (revoked, problem) = Held::load(disk, &keys, audience);
+    problems.extend(problem);
     let mut loaded = Loaded {
         keys,
         floor: Floor::default(),
         floor_state: FloorState::Kept,
+        revoked,
         in_force: None,
         problems,
     };
@@ -95,7 +101,7 @@ pub(super) fn load(disk: &Disk, place: &Place) -> Result<Loaded, OpenFailed> {
 }
 
 pub(super) fn look(disk: &Disk, place: &Place) -> Result<Look, OpenFailed> {
-    let Loaded { keys, floor, floor_state, in_force, problems } = load(disk, place)?;
+    let Loaded { keys, floor, floor_state, in_force, problems, .. } = load(disk, place)?;
     let slots = Slot::BOTH.into_iter().filter_map(|slot| {
         let manifest = read_manifest(disk, place, &keys, slot)?;
         let served = in_force.as_ref().is_some_and(|(in_force, _)| *in_force == slot);
@@ -155,6 +161,13 @@ impl Loaded {
             let Some(manifest) = read_manifest(disk, place, &self.keys, slot) else { continue };
             anything = true;
             match manifest.and_then(|manifest| open(disk, slot, &manifest)) {
+                Ok(verified) if !self.revoked.covers(verified.manifest().version()) => {
+                    self.problems.push(format!(
+                        "{}: what was revoked before it was replaced is no longer known; denying \
+                         until a newer snapshot is fetched",
+                        slot.dir()
+                    ));
+                }
                 Ok(verified) => {
                     let version = verified.manifest().version();
                     if best.as_ref().is_none_or(|(_, best)| best.manifest().version() < version) {

@@ -6,7 +6,9 @@ use gateward_core::principal::PrincipalKind;
 use gateward_core::snapshot::build::{Contents, PrincipalEntry, Scope, TokenEntry, VerifierLen};
 use gateward_core::snapshot::chunk::{self, HashList};
 use gateward_core::time::{End, UnixSeconds};
-use gateward_core::trust::sign::{self, KeyDraft, KeySetDraft, ManifestDraft};
+use gateward_core::trust::sign::{
+    self, BeaconDraft, KeyDraft, KeySetDraft, ManifestDraft, RevokedDraft,
+};
 use gateward_core::trust::{Audience, KeyId, Manifest, Root, SigningKey};
 
 pub(crate) const ACCOUNT: Uuid = Uuid([0x11; 16]);
@@ -98,6 +100,54 @@ impl Authority {
         self.sign_draft(&draft, file)
     }
 
+    /// A revocation list of epoch 1 that builds on the snapshot `base`.
+    pub(crate) fn revoke(&self, counter: u64, base: u64, tokens: &[u64]) -> Vec<u8> {
+        self.revoke_under(1, counter, base, tokens)
+    }
+
+    /// A revocation list under the key set of `epoch`.
+    pub(crate) fn revoke_under(
+        &self,
+        epoch: u32,
+        counter: u64,
+        base_version: u64,
+        tokens: &[u64],
+    ) -> Vec<u8> {
+        let draft = RevokedDraft {
+            account: ACCOUNT,
+            audience: Audience::of(ACCOUNT, GROUP),
+            keyset: epoch,
+            counter,
+            base_version,
+            issued_at: T0,
+            tokens: tokens.iter().copied().collect(),
+            principals: [].into(),
+        };
+
+        draft.sign(&[&self.snapshot[epoch as usize - 1]]).unwrap()
+    }
+
+    /// A beacon of epoch 1 that speaks of a version and of a revocation list.
+    pub(crate) fn beacon(
+        &self,
+        number: u64,
+        time: UnixSeconds,
+        version: u64,
+        revoked_counter: u64,
+    ) -> Vec<u8> {
+        let draft = BeaconDraft {
+            account: ACCOUNT,
+            audience: Audience::of(ACCOUNT, GROUP),
+            keyset: 1,
+            number,
+            time,
+            version,
+            revoked_counter,
+        };
+
+        draft.sign(&[&self.snapshot[0]]).unwrap()
+    }
+
     fn sign_draft(&self, draft: &ManifestDraft, file: Vec<u8>) -> Published {
         let envelope = draft.sign(&[&self.snapshot[draft.keyset as usize - 1]]).unwrap();
 
@@ -151,6 +201,12 @@ impl Published {
     }
 }
 
+/// The id of a token of [`Authority::publish`], counted from 0.
+pub(crate) fn token_id(number: u64) -> u64 {
+    // Spread like drawn ids; an odd factor repeats none.
+    (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
+}
+
 /// One user with that many tokens, in a division of its own.
 fn contents(tokens: usize) -> Contents {
     let division = Uuid([0x22; 16]);
@@ -165,8 +221,7 @@ fn contents(tokens: usize) -> Contents {
         end: End::NEVER,
     };
     let token = |number: u64| {
-        // Spread like drawn ids; an odd factor repeats none.
-        let id = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let id = token_id(number);
         let mut verifier = [0; 32];
         verifier[..8].copy_from_slice(&id.to_le_bytes());
         (id, TokenEntry { principal: 1, disabled: false, end: End::NEVER, verifier })

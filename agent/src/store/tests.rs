@@ -10,6 +10,8 @@ use gateward_core::time::{TimeQuality, UnixSeconds};
 use super::testing::{ACCOUNT, Authority, GROUP, Published, T0};
 use super::*;
 
+mod revoked;
+
 #[test]
 fn h1_a_first_start_has_nothing_in_force_and_says_so() {
     let home = Home::new();
@@ -236,9 +238,9 @@ fn a_lost_floor_is_made_anew_from_the_highest_snapshot_until_a_newer_one_comes()
 
     assert_eq!(opened.floor, FloorState::Rebuilt);
     assert_eq!(in_force(&store), Some(2));
-    assert!(store.current().borrow().as_ref().unwrap().floor_rebuilt);
+    assert_eq!(missing(&store), Some(Missing::Floor));
     install(&mut store, &home.authority.publish(3, 9)).unwrap();
-    assert!(!store.current().borrow().as_ref().unwrap().floor_rebuilt);
+    assert_eq!(missing(&store), None);
 }
 
 #[test]
@@ -275,6 +277,8 @@ fn a_manifest_that_speaks_of_revocations_nobody_holds_is_stale_from_the_start() 
     assert!(current.is_stale(T0));
     assert_eq!(current.view().limits().stale_at, UnixSeconds(0));
     install(&mut store, &home.authority.publish(2, 9)).unwrap();
+    assert!(store.current().borrow().as_ref().unwrap().is_stale(T0), "a number only ever grows");
+    store.accept_revoked(&home.authority.revoke(1, 1, &[])).unwrap();
     assert!(!store.current().borrow().as_ref().unwrap().is_stale(T0));
 }
 
@@ -289,7 +293,7 @@ fn a_lost_floor_still_waits_for_a_newer_manifest_after_another_restart() {
 
     let (store, _) = home.open();
 
-    assert!(store.current().borrow().as_ref().unwrap().floor_rebuilt);
+    assert_eq!(missing(&store), Some(Missing::Floor));
 }
 
 #[test]
@@ -418,7 +422,11 @@ impl Home {
 }
 
 fn now() -> Now {
-    Now { at: T0.plus(60), quality: TimeQuality::Synced }
+    Now { at: T0.plus(60), quality: TimeQuality::Synced, backed: T0.plus(60) }
+}
+
+fn missing(store: &Store) -> Option<Missing> {
+    store.current().borrow().as_ref().unwrap().missing
 }
 
 fn in_force(store: &Store) -> Option<u64> {

@@ -65,7 +65,7 @@ impl Standing {
             keyset: floor.keys,
             version: manifest.map_or(0, |manifest| manifest.version().number),
             root8: manifest.map_or([0; 8], |manifest| manifest.root().short()),
-            revoked_counter: manifest.map_or(0, |manifest| manifest.revoked_counter()),
+            revoked_counter: in_force.as_ref().map_or(0, |in_force| in_force.revoked.number),
             floor_time: floor.lived,
             audit_number: audit.seq,
             audit_head: audit.head,

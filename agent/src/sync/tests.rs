@@ -18,6 +18,8 @@ use crate::journal;
 use crate::store::testing::{ACCOUNT, Authority, GROUP, Published, T0};
 use crate::store::{Current, Place};
 
+mod news;
+
 const SEED: [u8; 32] = [9; 32];
 
 #[tokio::test]

@@ -99,6 +99,7 @@ codes! {
         19 KeySetAccepted "key_set_accepted" "a newer key set is in force";
         20 ReceiptRefused "receipt_refused" "a receipt was not for this journal; `resource` says why";
         21 CacheRebuilt "cache_rebuilt" "the cache was damaged and was made anew";
+        22 RevocationsAccepted "revocations_accepted" "a newer revocation list is in force";
     }
 }
 

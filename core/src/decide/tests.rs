@@ -12,7 +12,7 @@ use crate::name::Uuid;
 use crate::permission::Operation;
 use crate::principal::{PrincipalKind, TokenKind};
 use crate::snapshot::build::{Contents, PrincipalEntry, Scope, TokenEntry, VerifierLen};
-use crate::snapshot::unsigned;
+use crate::snapshot::{Revocation, unsigned};
 use crate::time::End;
 use crate::token::{self, Context, Secret};
 
@@ -204,4 +204,59 @@ fn a_suspended_account_lets_nobody_in() {
         let text = token::write(kind, *number, secret);
         assert!(!decide(&view, &ask, &Token::read(&text).unwrap(), NOW, LAX).is_allowed());
     }
+}
+
+#[test]
+fn h22_a_revoked_token_and_every_token_of_a_revoked_principal_are_denied_though_enabled() {
+    let World { contents, secrets } = world();
+    let opened = unsigned(contents.compile(VerifierLen::Full).unwrap()).unwrap();
+    let view = opened.view();
+    let room = view.revocation_room();
+    let storage = |len| std::vec![0xff_u8; len];
+    let mut revoked =
+        Revocation::none(&view, storage(room.rows), storage(room.principals)).unwrap();
+    let numbers: Vec<u64> = secrets.keys().copied().collect();
+    let (tokens, absent) = ([numbers[3], numbers[40]], numbers[3] ^ 1);
+    let owner = contents.tokens[&numbers[7]].principal;
+    tokens.iter().for_each(|id| revoked.revoke_token(&view, *id));
+    revoked.revoke_token(&view, absent);
+    revoked.revoke_principal(&view, owner);
+    revoked.revoke_principal(&view, u32::MAX);
+    let view = view.with_revocation(revoked.bits());
+
+    let ask = Ask::of_permissions(&view, ["manage_device"].into_iter(), None, None, Mode::Direct);
+    for (number, secret) in &secrets {
+        let entry = &contents.tokens[number];
+        let kind = contents.principals[&entry.principal].kind.token_kind();
+        let text = token::write(kind, *number, secret);
+        let decision = decide(&view, &ask, &Token::read(&text).unwrap(), NOW, LAX);
+        let expected = tokens.contains(number) || entry.principal == owner;
+        assert_eq!(decision.reason == Reason::Revoked, expected, "{number:x}");
+        assert!(decision.principal.is_some(), "the secret matched, so the record names the owner");
+    }
+}
+
+#[test]
+fn bits_that_were_made_for_another_snapshot_grant_nothing() {
+    let World { mut contents, secrets } = world();
+    let of_all = unsigned(contents.compile(VerifierLen::Full).unwrap()).unwrap();
+    let room = of_all.view().revocation_room();
+    let bits = Revocation::none(
+        &of_all.view(),
+        std::vec![0_u8; room.rows],
+        std::vec![0_u8; room.principals],
+    );
+    let short = Revocation::none(&of_all.view(), std::vec![0_u8; 1], std::vec![0_u8; 1]);
+    assert!(short.is_err());
+
+    let first = *contents.tokens.keys().next().unwrap();
+    contents.tokens.retain(|number, _| *number == first);
+    let one = unsigned(contents.compile(VerifierLen::Full).unwrap()).unwrap();
+    let bits = bits.unwrap();
+    let view = one.view().with_revocation(bits.bits());
+    let ask = Ask::of_permissions(&view, ["manage_device"].into_iter(), None, None, Mode::Direct);
+    let kind = contents.principals[&contents.tokens[&first].principal].kind.token_kind();
+    let text = token::write(kind, first, &secrets[&first]);
+    assert!(!decide(&view, &ask, &Token::read(&text).unwrap(), NOW, LAX).is_allowed());
+    assert_eq!(view.token_count(), 0);
 }

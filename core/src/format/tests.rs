@@ -23,7 +23,7 @@ use crate::snapshot::build::{
 use crate::snapshot::{chunk, unsigned};
 use crate::time::{End, Millis, TimeQuality, UnixSeconds};
 use crate::token::{self, Context, Lookup, Secret, Token};
-use crate::trust::sign::ManifestDraft;
+use crate::trust::sign::{BeaconDraft, ManifestDraft, RevokedDraft};
 use crate::trust::{Audience, Floor, GatewayId, Incarnation, KeyId, SigningKey, Version};
 
 const TEXT: &str = include_str!("../../docs/format.md");
@@ -169,6 +169,32 @@ fn the_example_of_a_manifest_is_what_the_code_makes() {
 }
 
 #[test]
+fn the_examples_of_a_beacon_and_a_revocation_list_are_what_the_code_makes() {
+    let (account, audience) = (ACCOUNT, Audience::of(ACCOUNT, "plant-7"));
+    let beacon = BeaconDraft {
+        account,
+        audience,
+        keyset: 1,
+        number: 2,
+        time: UnixSeconds(1_790_000_060),
+        version: 7,
+        revoked_counter: 1,
+    };
+    stands(&dump(&beacon.sign(&[&SigningKey::from_bytes(&[8; 32])]).unwrap()));
+    let revoked = RevokedDraft {
+        account,
+        audience,
+        keyset: 1,
+        counter: 1,
+        base_version: 6,
+        issued_at: UnixSeconds(1_790_000_000),
+        tokens: [ID].into(),
+        principals: [0x9a2e].into(),
+    };
+    stands(&dump(&revoked.sign(&[&SigningKey::from_bytes(&[7; 32])]).unwrap()));
+}
+
+#[test]
 fn the_example_of_a_record_is_what_the_code_makes() {
     let record = record();
     let head = Head::START.next(&record);
@@ -193,8 +219,12 @@ fn the_example_of_a_floor_is_what_the_code_makes() {
         root: chunk::root_of(&snapshot(), CHUNK_LOG2).unwrap(),
         issued_at: UnixSeconds(1_790_000_000),
         revoked: Version { epoch: 1, number: 0 },
-        signed: UnixSeconds(1_790_000_000),
-        lived: UnixSeconds(1_790_000_600),
+        newest: Version { epoch: 1, number: 7 },
+        beacon: Version { epoch: 1, number: 2 },
+        beacon_time: UnixSeconds(1_790_000_060),
+        signed: UnixSeconds(1_790_000_060),
+        lived: UnixSeconds(1_790_000_660),
+        agreed: UnixSeconds(1_790_000_600),
         boots: 3,
     };
     stands(&dump(&floor.encode()));

@@ -7,6 +7,7 @@ use super::layout::{
     DivisionRecord, GrantRecord, Header, NO_DIVISION, NO_IOT_ACCESS, PrincipalRecord,
     ResourceRecord, SCOPE_ALL, Sections, bucket, row_len, stride,
 };
+use super::revocation::{Revocation, RevocationRoom};
 use super::{DISABLED, Ext, MAGIC, Refused};
 use crate::division::{DivisionIndex, Target};
 use crate::name::Uuid;
@@ -41,6 +42,7 @@ pub struct View<'a> {
     pub(super) ext: &'a [u8],
     pub(crate) context: &'a Context,
     pub(crate) limits: Limits,
+    pub(crate) revoked: Revocation<&'a [u8]>,
 }
 
 impl<'a> View<'a> {
@@ -87,6 +89,7 @@ impl<'a> View<'a> {
             ext,
             context,
             limits,
+            revoked: Revocation::NOTHING,
         })
     }
 
@@ -130,6 +133,23 @@ impl<'a> View<'a> {
             ext: &[],
             context,
             limits: Limits { stale_at: UnixSeconds(0), expires_at: UnixSeconds(0) },
+            revoked: Revocation::NOTHING,
+        }
+    }
+
+    /// Returns the view with what is revoked in it; bits that were made for another snapshot leave a
+    /// view that grants nothing.
+    #[must_use]
+    pub fn with_revocation(self, revoked: Revocation<&'a [u8]>) -> Self {
+        if revoked.fits(&self) { Self { revoked, ..self } } else { Self::nothing(self.context) }
+    }
+
+    /// Returns how many bytes the bits of revoked rows and principals take.
+    #[must_use]
+    pub const fn revocation_room(&self) -> RevocationRoom {
+        RevocationRoom {
+            rows: self.ids.len().div_ceil(8),
+            principals: self.principal_count().div_ceil(8),
         }
     }
 
@@ -226,8 +246,24 @@ impl<'a> View<'a> {
 
     /// Returns the number of principals.
     #[must_use]
-    pub fn principal_count(&self) -> usize {
-        self.principals.len().checked_div(self.stride).unwrap_or(0)
+    pub const fn principal_count(&self) -> usize {
+        // A principal is never empty.
+        self.principals.len() / self.stride
+    }
+
+    /// Returns the place of the principal with this key.
+    pub(crate) fn place_of(&self, key: u32) -> Option<usize> {
+        let (mut low, mut high) = (0, self.principal_count());
+        while low < high {
+            let middle = low.midpoint(high);
+            match self.principal(middle)?.key().cmp(&key) {
+                core::cmp::Ordering::Less => low = middle + 1,
+                core::cmp::Ordering::Equal => return Some(middle),
+                core::cmp::Ordering::Greater => high = middle,
+            }
+        }
+
+        None
     }
 
     /// Returns the principal at `index`, counted from 0 in the order of their keys.

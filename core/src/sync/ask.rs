@@ -67,7 +67,43 @@ impl Patience {
 pub(super) struct Control {
     keys: Asked,
     manifest: Asked,
+    revoked: Optional,
+    time: Optional,
     walk: Option<Walk>,
+}
+
+/// An announcement that there may be none of: it is asked for at connect and now and then, and
+/// again and again only while it is known to be there.
+#[derive(Debug)]
+struct Optional {
+    asked: Asked,
+    missed: bool,
+}
+
+impl Optional {
+    const fn new(now: Millis) -> Self {
+        Self { asked: Asked::new(now), missed: false }
+    }
+
+    fn take(&mut self, now: Millis) -> bool {
+        let taken = self.asked.take(now);
+        if taken && !self.missed {
+            self.asked.patience.rest(now);
+        }
+
+        taken
+    }
+
+    const fn heard(&mut self, now: Millis) {
+        self.missed = false;
+        self.asked.patience.rest(now);
+    }
+
+    const fn miss(&mut self, now: Millis) {
+        if !self.missed {
+            *self = Self { asked: Asked::new(now), missed: true };
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -102,12 +138,20 @@ impl Asked {
 
 impl Control {
     pub(super) const fn new() -> Self {
-        Self { keys: Asked::new(Millis(0)), manifest: Asked::new(Millis(0)), walk: None }
+        Self {
+            keys: Asked::new(Millis(0)),
+            manifest: Asked::new(Millis(0)),
+            revoked: Optional::new(Millis(0)),
+            time: Optional::new(Millis(0)),
+            walk: None,
+        }
     }
 
     pub(super) fn restart(&mut self, now: Millis) {
         self.keys = Asked::new(now);
         self.manifest = Asked::new(now);
+        self.revoked = Optional::new(now);
+        self.time = Optional::new(now);
         if let Some(walk) = &mut self.walk {
             walk.asked = Asked::new(now);
         }
@@ -116,18 +160,25 @@ impl Control {
     pub(super) const fn link_down(&mut self) {
         self.keys.due = false;
         self.manifest.due = false;
+        self.revoked.asked.due = false;
+        self.time.asked.due = false;
+    }
+
+    /// Something accepted speaks of a revocation list that is not held.
+    pub(super) const fn list_missed(&mut self, now: Millis) {
+        self.revoked.miss(now);
     }
 
     pub(super) const fn heard(&mut self, topic: GroupTopic, now: Millis) {
         match topic {
             GroupTopic::Keys => self.keys.patience.rest(now),
             GroupTopic::Manifest => self.manifest.patience.rest(now),
+            GroupTopic::Revoked => self.revoked.heard(now),
+            GroupTopic::Time => self.time.heard(now),
             GroupTopic::Chunk { .. }
             | GroupTopic::Delta { .. }
             | GroupTopic::KeysOf(_)
-            | GroupTopic::List { .. }
-            | GroupTopic::Revoked
-            | GroupTopic::Time => {}
+            | GroupTopic::List { .. } => {}
         }
     }
 
@@ -140,7 +191,10 @@ impl Control {
             other => other,
         };
         // What was refused for want of a key set is retained, and may be good now.
-        self.manifest.due |= self.walk.is_none();
+        let walked = self.walk.is_none();
+        self.manifest.due |= walked;
+        self.revoked.asked.due |= walked;
+        self.time.asked.due |= walked;
     }
 
     pub(super) fn keys_behind(&mut self, held: u32, epoch: u32, now: Millis) {
@@ -167,8 +221,15 @@ impl Control {
         {
             let _ = topics.push(GroupTopic::KeysOf(walk.next));
         }
+        // What revokes comes before what is large, what confirms comes after what it confirms.
+        if self.revoked.take(now) {
+            let _ = topics.push(GroupTopic::Revoked);
+        }
         if self.manifest.take(now) {
             let _ = topics.push(GroupTopic::Manifest);
+        }
+        if self.time.take(now) {
+            let _ = topics.push(GroupTopic::Time);
         }
 
         (!topics.is_empty()).then_some(topics)
@@ -178,7 +239,9 @@ impl Control {
         let due = |asked: &Asked| if asked.due { Millis(0) } else { asked.patience.until() };
         let walk = self.walk.as_ref().map(|walk| due(&walk.asked));
 
-        [Some(due(&self.keys)), Some(due(&self.manifest)), walk].into_iter().flatten().min()
+        let always = [&self.keys, &self.manifest, &self.revoked.asked, &self.time.asked];
+
+        always.into_iter().map(due).chain(walk).min()
     }
 }
 

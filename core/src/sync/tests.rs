@@ -18,12 +18,15 @@ type Machine = CatchUp<Vec<u8>>;
 
 const CHUNK: usize = 4096;
 
+const ANNOUNCEMENTS: [GroupTopic; 4] =
+    [GroupTopic::Keys, GroupTopic::Revoked, GroupTopic::Manifest, GroupTopic::Time];
+
 #[test]
 fn a_first_snapshot_is_listed_fetched_and_checked() {
     let snapshot = Snapshot::new(1, 3 * CHUNK - 7);
     let mut machine = connected();
     let control = subscribed(&mut machine);
-    assert_eq!(control, [GroupTopic::Keys, GroupTopic::Manifest]);
+    assert_eq!(control, ANNOUNCEMENTS);
 
     machine.aim(&snapshot.manifest, snapshot.room(), Millis(0)).unwrap();
     let root = snapshot.root();
@@ -125,7 +128,7 @@ fn a_lost_link_loses_nothing_that_arrived() {
     machine.link_up(Millis(2));
 
     let wanted = [0, 2].map(|index| GroupTopic::Chunk { root, index });
-    assert_eq!(subscribed(&mut machine), [GroupTopic::Keys, GroupTopic::Manifest]);
+    assert_eq!(subscribed(&mut machine), ANNOUNCEMENTS);
     assert_eq!(subscribed(&mut machine), wanted);
     assert_eq!(machine.poll(Millis(2)), None);
 }
@@ -170,7 +173,7 @@ fn key_sets_are_walked_one_by_one_and_then_the_manifest_is_asked_for_again() {
     machine.keys_held(4, Millis(2));
     assert_eq!(subscribed(&mut machine), [GroupTopic::KeysOf(5)]);
     machine.keys_held(5, Millis(3));
-    assert_eq!(subscribed(&mut machine), [GroupTopic::Manifest]);
+    assert_eq!(subscribed(&mut machine), ANNOUNCEMENTS[1..]);
     assert_eq!(machine.poll(Millis(3)), None);
 }
 
@@ -531,6 +534,35 @@ fn fetching(snapshot: &Snapshot) -> Machine {
     machine.begun(core::iter::empty(), Millis(0));
     while machine.poll(Millis(0)).is_some() {}
     machine
+}
+
+#[test]
+fn a_list_or_a_beacon_that_may_not_exist_is_looked_for_now_and_then_and_a_missing_list_until_it_is_here()
+ {
+    let mut machine = Machine::new();
+    machine.link_up(Millis(0));
+    assert_eq!(subscribed(&mut machine), ANNOUNCEMENTS);
+    let minute = 60_000;
+    let answer = |machine: &mut Machine, minutes| {
+        for topic in [GroupTopic::Keys, GroupTopic::Manifest] {
+            machine.heard(topic, Millis(minutes * minute));
+        }
+    };
+    answer(&mut machine, 0);
+    let asks = |machine: &mut Machine, minutes| match machine.poll(Millis(minutes * minute)) {
+        Some(Output::Subscribe(topics)) => topics.to_vec(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(machine.poll(Millis(14 * minute)), None);
+    assert_eq!(asks(&mut machine, 16), ANNOUNCEMENTS);
+    answer(&mut machine, 16);
+
+    machine.list_missed(Millis(17 * minute));
+    assert_eq!(asks(&mut machine, 17), [GroupTopic::Revoked]);
+    assert_eq!(asks(&mut machine, 18), [GroupTopic::Revoked], "nobody answered");
+    machine.list_missed(Millis(18 * minute));
+    machine.heard(GroupTopic::Revoked, Millis(18 * minute));
+    assert_eq!(machine.poll(Millis(19 * minute)), None);
 }
 
 fn subscribed(machine: &mut Machine) -> Vec<GroupTopic> {

@@ -1,7 +1,8 @@
 //! How late it is, as far as a gateway can know (TRUST section 4).
 //!
 //! The clock of the machine may be wrong, set back, or absent. What was signed happened, and run
-//! time passes: now is never before either.
+//! time passes: now is never before either. Three times are kept apart: `lived`, which nothing is
+//! ever allowed before; `agreed`, which no single key can move; and what the clock shows.
 
 use super::Floor;
 use crate::time::{Millis, TimeQuality, UnixSeconds};
@@ -13,6 +14,9 @@ pub struct Now {
     pub at: UnixSeconds,
     /// How far it can be trusted.
     pub quality: TimeQuality,
+    /// The latest time that the clock, two keys or the root keys stand for: what one key signs may
+    /// be a little later than this.
+    pub backed: UnixSeconds,
 }
 
 /// What the machine's clock shows.
@@ -31,6 +35,8 @@ pub struct TrustedTime {
     signed: UnixSeconds,
     /// L at `since`.
     lived: UnixSeconds,
+    /// What more than one signer stands for, at `since`.
+    agreed: UnixSeconds,
     since: Millis,
 }
 
@@ -39,14 +45,15 @@ impl TrustedTime {
     /// built.
     #[must_use]
     pub const fn new(build: UnixSeconds, floor: &Floor, mono: Millis) -> Self {
-        Self { build, signed: floor.signed, lived: floor.lived, since: mono }
+        let Floor { signed, lived, agreed, .. } = *floor;
+
+        Self { build, signed, lived, agreed, since: mono }
     }
 
-    /// Takes over a floor that something was accepted into.
-    pub fn follow(&mut self, floor: &Floor, mono: Millis) {
-        let reset = floor.signed < self.signed;
-        let lived = if reset { floor.lived } else { self.lived(mono).max(floor.lived) };
-        *self = Self { build: self.build, signed: floor.signed, lived, since: mono };
+    /// Takes over a floor that was brought up to date with [`TrustedTime::kept`] and that something
+    /// may have been accepted into since; a key set may have set it back.
+    pub const fn follow(&mut self, floor: &Floor, mono: Millis) {
+        *self = Self::new(self.build, floor, mono);
     }
 
     /// Returns max(build time, L, clock), and how far that can be trusted.
@@ -59,12 +66,13 @@ impl TrustedTime {
             None if self.signed == UnixSeconds(0) => (least, TimeQuality::Unknown),
             None => (least, TimeQuality::Floor),
         };
+        let backed = self.build.max(self.agreed(mono)).max(shown.clock.unwrap_or_default());
 
-        Now { at, quality }
+        Now { at, quality, backed }
     }
 
     /// Returns `floor` with how far time has come, to be written at least every 10 minutes and at
-    /// stop.
+    /// stop, and before anything is accepted into it.
     ///
     /// The clock is written down only while it is synchronised, and at most up to `until`, the end
     /// of the manifest in force: a clock that jumped ahead must not stick.
@@ -72,11 +80,19 @@ impl TrustedTime {
     pub fn kept(&self, floor: &Floor, mono: Millis, shown: Shown, until: UnixSeconds) -> Floor {
         let clock = shown.clock.filter(|_| shown.synchronised).unwrap_or_default().min(until);
 
-        Floor { lived: self.lived(mono).max(floor.lived).max(clock), ..*floor }
+        Floor {
+            lived: self.lived(mono).max(floor.lived).max(clock),
+            agreed: self.agreed(mono).max(floor.agreed).max(clock),
+            ..*floor
+        }
     }
 
     /// L: signed time and the run time since.
     fn lived(&self, mono: Millis) -> UnixSeconds {
         self.lived.plus(mono.since(self.since) / 1000)
+    }
+
+    fn agreed(&self, mono: Millis) -> UnixSeconds {
+        self.agreed.plus(mono.since(self.since) / 1000)
     }
 }

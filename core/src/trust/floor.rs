@@ -3,20 +3,18 @@
 //! Writing the floor is the commit of a switch (ARCHITECTURE 4). It holds no secret and no
 //! signature: whoever can write the disk can lower it, and the collector sees that.
 
-use sha2::{Digest, Sha256};
-use zerocopy::little_endian::{U32, U64};
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
+mod wire;
 
-use super::{KeySet, Manifest, Now, Refused, Root, Version};
+pub use wire::FLOOR_LEN;
+
+use super::{Beacon, KeySet, Manifest, Now, Refused, Revoked, Root, Version};
 use crate::time::{TimeQuality, UnixSeconds};
 
-/// Length of a floor in bytes.
-pub const FLOOR_LEN: usize = size_of::<Wire>() + SUM_LEN;
-/// How many seconds ahead of a running clock something may have been issued (TRUST section 4).
+/// How many seconds later than all that is known of the time something may have been issued (TRUST
+/// section 4).
 pub const MAX_AHEAD: u64 = 600;
-
-const MAGIC: [u8; 8] = *b"GWDFLOR1";
-const SUM_LEN: usize = 8;
+/// How many seconds beacons alone may lift the time, however many arrive (TRUST section 4).
+pub const MAX_BEACON_LIFT: u64 = 3_600;
 
 /// What was accepted so far. Nothing yet is [`Floor::default`].
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -29,12 +27,21 @@ pub struct Floor {
     pub root: Root,
     /// When the manifest in force was signed.
     pub issued_at: UnixSeconds,
-    /// The greatest number of a revocation list that an accepted manifest spoke of.
+    /// The greatest number of a revocation list that an accepted manifest, beacon or list spoke of.
     pub revoked: Version,
+    /// The newest version of the snapshot that an accepted beacon or list spoke of.
+    pub newest: Version,
+    /// Number of the newest beacon accepted.
+    pub beacon: Version,
+    /// What that beacon said the time is, however far it could lift it.
+    pub beacon_time: UnixSeconds,
     /// S: the latest signed time accepted.
     pub signed: UnixSeconds,
     /// L: S and the run time since, as far as it was written down.
     pub lived: UnixSeconds,
+    /// Time that no single key moves, and the run time since: what root keys signed, what a manifest
+    /// and a beacon both say, what a synchronised clock showed.
+    pub agreed: UnixSeconds,
     /// How often the agent has started on this state.
     pub boots: u32,
 }
@@ -77,32 +84,133 @@ impl Floor {
         if manifest.keys_expire() <= now.at {
             return Err(Refused::KeysExpired);
         }
-        // A clock that runs outweighs one signer: a manifest alone must not lift time far. Where
-        // there is none, what is signed is all that says how late it is (DOMAIN H20).
-        let clocked = matches!(now.quality, TimeQuality::Synced | TimeQuality::Holdover);
-        if clocked && manifest.issued_at() > now.at.plus(MAX_AHEAD) {
-            return Err(Refused::IssuedAhead);
+        self.admit_time(manifest.issued_at(), now)?;
+        // One key must not lift time far, however often it signs: the clock, a beacon or root keys
+        // have to say about as much (DOMAIN H20).
+        if manifest.issued_at() > now.backed.max(self.beacon_time).plus(MAX_AHEAD) {
+            return Err(Refused::Unconfirmed);
         }
 
         Ok(if same { Admission::Refresh } else { Admission::Newer })
     }
 
+    /// Returns whether `beacon` may follow what was accepted.
+    ///
+    /// # Errors
+    ///
+    /// Returns why nothing of it is believed.
+    pub fn admit_beacon(&self, beacon: &Beacon, now: &Now) -> Result<Admission, Refused> {
+        let (held, offered) = (self.beacon, beacon.number());
+        if offered.epoch < self.keys {
+            return Err(Refused::OldKeys);
+        }
+        if offered < held {
+            return Err(Refused::Rollback { held, offered });
+        }
+        if offered == held {
+            let same = beacon.time() == self.beacon_time;
+            return same.then_some(Admission::Same).ok_or(Refused::Fork);
+        }
+        if beacon.keys_expire() <= now.at {
+            return Err(Refused::KeysExpired);
+        }
+        self.admit_time(beacon.time(), now)?;
+
+        Ok(Admission::Newer)
+    }
+
+    /// Returns whether `revoked` may follow the list numbered `held`.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the list held stays the newest.
+    pub fn admit_revoked(
+        &self,
+        held: Version,
+        revoked: &Revoked<'_>,
+    ) -> Result<Admission, Refused> {
+        let offered = revoked.number();
+        if offered.epoch < self.keys {
+            return Err(Refused::OldKeys);
+        }
+        match offered.cmp(&held) {
+            core::cmp::Ordering::Less => Err(Refused::Rollback { held, offered }),
+            core::cmp::Ordering::Equal => Ok(Admission::Same),
+            core::cmp::Ordering::Greater => Ok(Admission::Newer),
+        }
+    }
+
+    /// A synchronised clock outweighs whoever signs (TRUST section 4).
+    fn admit_time(&self, time: UnixSeconds, now: &Now) -> Result<(), Refused> {
+        let ahead = now.quality == TimeQuality::Synced && time > now.at.plus(MAX_AHEAD);
+
+        if ahead { Err(Refused::IssuedAhead) } else { Ok(()) }
+    }
+
+    /// Returns which revocation list has to be held, and is not where `held` is the newest one.
+    #[must_use]
+    pub fn lacks_list(&self, held: Version) -> Option<Version> {
+        (self.revoked.number > 0 && held < self.revoked).then_some(self.revoked)
+    }
+
+    /// Returns the version of the snapshot that there is, and that is not in force.
+    #[must_use]
+    pub fn lacks_snapshot(&self) -> Option<Version> {
+        (self.newest > self.version).then_some(self.newest)
+    }
+
     /// Returns the floor once `manifest`, which was admitted, is in force.
     #[must_use]
     pub fn with(&self, manifest: &Manifest) -> Self {
-        let version = manifest.version();
-        let revoked = Version { epoch: version.epoch, number: manifest.revoked_counter() };
-        let signed = self.signed.max(manifest.issued_at());
+        let issued_at = manifest.issued_at();
 
         Self {
-            keys: self.keys.max(version.epoch),
-            version,
+            keys: self.keys.max(manifest.version().epoch),
+            version: manifest.version(),
             root: manifest.root(),
-            issued_at: manifest.issued_at(),
-            revoked: self.revoked.max(revoked),
-            signed,
-            lived: self.lived.max(signed),
-            boots: self.boots,
+            issued_at,
+            revoked: self.revoked.max(manifest.revoked()),
+            signed: self.signed.max(issued_at),
+            lived: self.lived.max(issued_at),
+            agreed: self.agreed.max(issued_at.min(self.beacon_time)),
+            ..*self
+        }
+    }
+
+    /// Returns the floor once `beacon`, which was admitted, is accepted; this floor must be up to
+    /// date ([`super::TrustedTime::kept`]).
+    ///
+    /// Together with the manifest in force a beacon lifts time as far as both say, alone at most an
+    /// hour beyond what is agreed, however many arrive.
+    #[must_use]
+    pub fn with_beacon(&self, beacon: &Beacon) -> Self {
+        // What an earlier epoch signed may be what the next one was made against.
+        let current = self.version.epoch == self.keys;
+        let issued_at = if current { self.issued_at } else { UnixSeconds(0) };
+        let agreed = self.agreed.max(beacon.time().min(issued_at));
+        let lifted = beacon.time().min(agreed.plus(MAX_BEACON_LIFT));
+
+        Self {
+            revoked: self.revoked.max(beacon.revoked()),
+            newest: self.newest.max(beacon.version()),
+            beacon: beacon.number(),
+            beacon_time: beacon.time(),
+            signed: self.signed.max(lifted),
+            lived: self.lived.max(lifted),
+            agreed,
+            ..*self
+        }
+    }
+
+    /// Returns the floor once `revoked`, which was admitted, is held.
+    ///
+    /// What it leaves out is denied by the snapshot that it builds on, so there is such a snapshot.
+    #[must_use]
+    pub fn with_revoked(&self, revoked: &Revoked<'_>) -> Self {
+        Self {
+            revoked: self.revoked.max(revoked.number()),
+            newest: self.newest.max(revoked.base()),
+            ..*self
         }
     }
 
@@ -116,80 +224,14 @@ impl Floor {
         if keys.epoch() > self.keys && keys.resets_time() {
             floor.signed = keys.issued_at();
             floor.lived = keys.issued_at();
+            floor.agreed = keys.issued_at();
+            floor.beacon_time = UnixSeconds(0);
         } else {
             floor.signed = self.signed.max(keys.issued_at());
             floor.lived = self.lived.max(floor.signed);
+            floor.agreed = self.agreed.max(keys.issued_at());
         }
 
         floor
     }
-
-    /// Returns the bytes for the disk: magic, the fields in order, little-endian, and the first 8
-    /// bytes of the SHA-256 of all that.
-    #[must_use]
-    pub fn encode(&self) -> [u8; FLOOR_LEN] {
-        let wire = Wire {
-            magic: MAGIC,
-            keys: self.keys.into(),
-            version_epoch: self.version.epoch.into(),
-            version: self.version.number.into(),
-            root: self.root.0,
-            issued_at: self.issued_at.0.into(),
-            revoked_epoch: self.revoked.epoch.into(),
-            revoked: self.revoked.number.into(),
-            signed: self.signed.0.into(),
-            lived: self.lived.0.into(),
-            boots: self.boots.into(),
-        };
-        let mut bytes = [0; FLOOR_LEN];
-        let sum = sum(wire.as_bytes());
-        let all = wire.as_bytes().iter().chain(&sum);
-        bytes.iter_mut().zip(all).for_each(|(place, byte)| *place = *byte);
-
-        bytes
-    }
-
-    /// Reads what [`Floor::encode`] wrote.
-    ///
-    /// # Errors
-    ///
-    /// The bytes are anything else.
-    pub fn decode(bytes: &[u8]) -> Result<Self, Refused> {
-        let (body, stated) = bytes.split_last_chunk::<SUM_LEN>().ok_or(Refused::Damaged)?;
-        let wire = Wire::read_from_bytes(body).map_err(|_| Refused::Damaged)?;
-        if wire.magic != MAGIC || sum(body) != *stated {
-            return Err(Refused::Damaged);
-        }
-
-        Ok(Self {
-            keys: wire.keys.get(),
-            version: Version { epoch: wire.version_epoch.get(), number: wire.version.get() },
-            root: Root(wire.root),
-            issued_at: UnixSeconds(wire.issued_at.get()),
-            revoked: Version { epoch: wire.revoked_epoch.get(), number: wire.revoked.get() },
-            signed: UnixSeconds(wire.signed.get()),
-            lived: UnixSeconds(wire.lived.get()),
-            boots: wire.boots.get(),
-        })
-    }
-}
-
-#[derive(FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned)]
-#[repr(C)]
-struct Wire {
-    magic: [u8; 8],
-    keys: U32,
-    version_epoch: U32,
-    version: U64,
-    root: [u8; 32],
-    issued_at: U64,
-    revoked_epoch: U32,
-    revoked: U64,
-    signed: U64,
-    lived: U64,
-    boots: U32,
-}
-
-fn sum(bytes: &[u8]) -> [u8; SUM_LEN] {
-    super::first(Sha256::new_with_prefix(bytes))
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::envelope::{Envelope, Kind, MAX_SIGNATURES};
 use super::role::{Algorithm, KeyId, Role};
-use super::{Audience, Manifest, Refused, wire};
+use super::{Audience, Manifest, Refused, Revoked, wire};
 use crate::name::Uuid;
 use crate::time::UnixSeconds;
 
@@ -182,9 +182,59 @@ impl KeySet {
     /// compromised: it is unusable from now on, whenever it was signed.
     #[must_use]
     pub fn compromises(&self, manifest: &Manifest) -> bool {
-        let (signers, threshold) = manifest.signed_by();
+        self.voids(manifest.signed_by())
+    }
 
+    /// Returns the same of a revocation list: a thief may have revoked everybody.
+    #[must_use]
+    pub fn compromises_list(&self, revoked: &Revoked<'_>) -> bool {
+        self.voids(revoked.signed_by())
+    }
+
+    fn voids(&self, (signers, threshold): (&[KeyId], usize)) -> bool {
         signers.iter().filter(|id| !self.compromised.contains(id)).count() < threshold
+    }
+
+    /// Checks what everything says that is signed for one group: whose it is, for whom, and under
+    /// which key set.
+    pub(super) fn expects(
+        &self,
+        account: Uuid,
+        audience: Audience,
+        own: Audience,
+        epoch: u32,
+    ) -> Result<(), Refused> {
+        if account != self.account {
+            return Err(Refused::OtherAccount);
+        }
+        if audience != own {
+            return Err(Refused::OtherAudience);
+        }
+        if epoch < self.epoch {
+            return Err(Refused::OldKeys);
+        }
+        if epoch > self.epoch {
+            return Err(Refused::NewerKeys(epoch));
+        }
+
+        Ok(())
+    }
+
+    /// Makes one without keys that nobody signed, for models that try very many.
+    #[cfg(test)]
+    pub(super) const fn unsigned(epoch: u32, issued_at: UnixSeconds, resets_time: bool) -> Self {
+        Self {
+            account: Uuid([0; 16]),
+            epoch,
+            issued_at,
+            expires: UnixSeconds(u32::MAX as u64),
+            thresholds: [1; 4],
+            required: [1; 4],
+            keys: Vec::new(),
+            retired: Vec::new(),
+            compromised: Vec::new(),
+            resets_time,
+        }
     }
 
     /// Returns whether signed time starts again from this set: it calls a key compromised that may

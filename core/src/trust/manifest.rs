@@ -77,18 +77,7 @@ impl Manifest {
     pub fn verify(envelope: &[u8], keys: &KeySet, audience: Audience) -> Result<Self, Refused> {
         let envelope = Envelope::open(envelope, Kind::Manifest)?;
         let (account, body) = wire::read_payload::<Body>(envelope.payload)?;
-        if account != keys.account() {
-            return Err(Refused::OtherAccount);
-        }
-        if body.audience != audience {
-            return Err(Refused::OtherAudience);
-        }
-        if body.keyset < keys.epoch() {
-            return Err(Refused::OldKeys);
-        }
-        if body.keyset > keys.epoch() {
-            return Err(Refused::NewerKeys(body.keyset));
-        }
+        keys.expects(account, body.audience, audience, body.keyset)?;
         let signers = keys.signers(&envelope, Kind::Manifest, Role::Snapshot, Some(audience))?;
         let threshold = keys.threshold(Role::Snapshot);
         if !body.is_sane() {
@@ -183,6 +172,19 @@ impl Manifest {
     #[must_use]
     pub fn deltas(&self) -> &[DeltaRef] {
         &self.body.deltas
+    }
+
+    /// Returns the number of the newest revocation list when it was signed; 0 where nothing was ever
+    /// revoked.
+    #[must_use]
+    pub const fn revoked(&self) -> Version {
+        Version { epoch: self.body.keyset, number: self.body.revoked_counter }
+    }
+
+    /// Makes one that nobody signed, for models that try very many.
+    #[cfg(test)]
+    pub(super) const fn unsigned(account: Uuid, body: Body, keys_expire: UnixSeconds) -> Self {
+        Self { account, body, keys_expire, signers: Vec::new(), threshold: 1 }
     }
 
     /// Returns from when on its key set accepts nothing new.

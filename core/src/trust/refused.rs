@@ -20,7 +20,7 @@ pub enum Refused {
     Fork,
     /// The hash list is not the one that the manifest names.
     HashList,
-    /// It was issued later than a synchronised clock allows (DOMAIN H20).
+    /// It says a time that is later than a synchronised clock allows (DOMAIN H20).
     IssuedAhead,
     /// The key set it was signed under has expired.
     KeysExpired,
@@ -50,6 +50,9 @@ pub enum Refused {
     },
     /// It is longer than anything of its type.
     TooLong,
+    /// It was issued later than anybody else says that it is: a beacon has to confirm it first
+    /// (TRUST section 4, DOMAIN H20).
+    Unconfirmed,
     /// Fewer keys signed it than must.
     Unsigned,
     /// It is in a format that this build does not read.
@@ -79,6 +82,7 @@ impl Refused {
             Self::OtherType => "other_type",
             Self::Rollback { .. } => "rollback",
             Self::TooLong => "too_long",
+            Self::Unconfirmed => "unconfirmed",
             Self::Unsigned => "bad_signature",
             Self::UnknownFormat => "unknown_format",
         }
@@ -99,7 +103,7 @@ impl fmt::Display for Refused {
             }
             Self::HashList => "not the hash list that the manifest names; fetch it again",
             Self::IssuedAhead => {
-                "issued more than 10 minutes ahead of a synchronised clock; check both clocks"
+                "says a time more than 10 minutes ahead of a synchronised clock; check both clocks"
             }
             Self::KeysExpired => "signed under a key set that has expired; publish a new key set",
             Self::KeysUnusable => {
@@ -126,6 +130,10 @@ impl fmt::Display for Refused {
                 );
             }
             Self::TooLong => "longer than anything of its type; check what was published",
+            Self::Unconfirmed => {
+                "issued more than 10 minutes ahead of all that is known of the time; waiting for a \
+                 beacon that confirms it, or set the clock"
+            }
             Self::Unsigned => "not signed by as many of the right keys as must; sign it with those",
             Self::UnknownFormat => "in a format that this build does not read; update the agent",
         };

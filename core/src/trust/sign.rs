@@ -12,6 +12,12 @@ use ed25519_dalek::SigningKey;
 use ed25519_dalek::ed25519::signature::MultipartSigner;
 use serde::Serialize;
 
+mod beacon;
+mod revoked;
+
+pub use beacon::BeaconDraft;
+pub use revoked::RevokedDraft;
+
 use super::envelope::{Envelope, Kind, Signed};
 use super::keys;
 use super::manifest::{self, DeltaRef};

@@ -10,11 +10,14 @@ use super::*;
 use crate::audit::Head;
 use crate::time::{TimeQuality, UnixSeconds};
 
+mod beacon;
 mod clock;
 mod floor;
 mod gateway;
 mod keys;
 mod manifest;
+mod promise;
+mod revoked;
 
 const ACCOUNT: Uuid = Uuid([0xac; 16]);
 const OTHER: Uuid = Uuid([0xad; 16]);

@@ -15,10 +15,32 @@ pub(super) const FORMAT: u8 = 1;
 
 /// Reads all of `bytes`, and only what would be written so: a remainder is refused with the rest.
 pub(super) fn read<'a, T: Deserialize<'a> + Serialize>(bytes: &'a [u8]) -> Result<T, Refused> {
-    let value = postcard::from_bytes(bytes).map_err(|_| Refused::Malformed)?;
-    let same = postcard::serialize_with_flavor(&value, Same(bytes)) == Ok(true);
+    let (value, rest) = take(bytes)?;
 
-    same.then_some(value).ok_or(Refused::Malformed)
+    rest.is_empty().then_some(value).ok_or(Refused::Malformed)
+}
+
+/// Reads a value off the front of `bytes`, in the one spelling that is written.
+pub(super) fn take<'a, T>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), Refused>
+where
+    T: Deserialize<'a> + Serialize,
+{
+    let (value, rest) = postcard::take_from_bytes(bytes).map_err(|_| Refused::Malformed)?;
+    let own = bytes.get(..bytes.len() - rest.len()).unwrap_or_default();
+    let same = postcard::serialize_with_flavor(&value, Same(own)) == Ok(true);
+
+    same.then_some((value, rest)).ok_or(Refused::Malformed)
+}
+
+/// Reads what every payload begins with: the format and the account.
+pub(super) fn take_account(payload: &[u8]) -> Result<(Uuid, &[u8]), Refused> {
+    let (format, rest) = payload.split_first().ok_or(Refused::Malformed)?;
+    if *format != FORMAT {
+        return Err(Refused::UnknownFormat);
+    }
+    let (account, rest) = rest.split_first_chunk().ok_or(Refused::Malformed)?;
+
+    Ok((Uuid(*account), rest))
 }
 
 /// Reads a payload: the format, the account, and what its type holds.
@@ -26,13 +48,9 @@ pub(super) fn read_payload<'a, T>(payload: &'a [u8]) -> Result<(Uuid, T), Refuse
 where
     T: Deserialize<'a> + Serialize,
 {
-    let (format, rest) = payload.split_first().ok_or(Refused::Malformed)?;
-    if *format != FORMAT {
-        return Err(Refused::UnknownFormat);
-    }
-    let (account, body) = read::<([u8; 16], T)>(rest)?;
+    let (account, rest) = take_account(payload)?;
 
-    Ok((Uuid(account), body))
+    Ok((account, read(rest)?))
 }
 
 /// Compares what would be written with bytes at hand, without a buffer.

@@ -165,7 +165,7 @@ impl Signer {
             dir: gateway.state(),
             anchor: self.anchor.clone(),
         };
-        let now = Now { at: now(), quality: TimeQuality::Synced };
+        let now = Now { at: now(), quality: TimeQuality::Synced, backed: now() };
         let envelope = self.manifest(file);
         let list: Vec<u8> = chunk::leaves(file, CHUNK_LOG2).flatten().collect();
         let (mut store, _) = Store::open(place, &now).expect("a new state folder");

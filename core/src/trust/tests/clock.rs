@@ -6,15 +6,18 @@ use crate::time::Millis;
 const BUILD: UnixSeconds = UnixSeconds(T0 - 100 * DAY);
 
 fn floor() -> Floor {
-    Floor { signed: UnixSeconds(T0), lived: UnixSeconds(T0 + 100), ..Floor::default() }
+    let lived = UnixSeconds(T0 + 100);
+
+    Floor { signed: UnixSeconds(T0), lived, agreed: lived, ..Floor::default() }
 }
 
 fn shows(clock: u64, synchronised: bool) -> Shown {
     Shown { clock: Some(UnixSeconds(clock)), synchronised }
 }
 
+/// Where nothing but the clock and what is agreed moved time, both stand for it.
 fn now_is(at: u64, quality: TimeQuality) -> Now {
-    Now { at: UnixSeconds(at), quality }
+    Now { at: UnixSeconds(at), quality, backed: UnixSeconds(at) }
 }
 
 #[test]
@@ -49,10 +52,12 @@ fn without_anything_signed_only_the_build_time_is_known() {
 #[test]
 fn what_is_accepted_lifts_time_at_once_and_run_time_is_not_lost() {
     let mut time = TrustedTime::new(BUILD, &floor(), Millis(0));
-    time.follow(&floor(), Millis(50_000));
+    let kept = time.kept(&floor(), Millis(50_000), Shown::default(), UnixSeconds(0));
+    time.follow(&kept, Millis(50_000));
     assert_eq!(time.now(Millis(60_000), Shown::default()).at, UnixSeconds(T0 + 160));
 
-    let raised = Floor { signed: UnixSeconds(T0 + DAY), lived: UnixSeconds(T0 + DAY), ..floor() };
+    let kept = time.kept(&kept, Millis(60_000), Shown::default(), UnixSeconds(0));
+    let raised = Floor { signed: UnixSeconds(T0 + DAY), lived: UnixSeconds(T0 + DAY), ..kept };
     time.follow(&raised, Millis(60_000));
     assert_eq!(time.now(Millis(61_000), Shown::default()).at, UnixSeconds(T0 + DAY + 1));
 }
@@ -60,8 +65,8 @@ fn what_is_accepted_lifts_time_at_once_and_run_time_is_not_lost() {
 #[test]
 fn a_key_set_that_sets_time_back_is_followed() {
     let mut time = TrustedTime::new(BUILD, &floor(), Millis(0));
-    let reset = Floor { signed: UnixSeconds(T0 - DAY), lived: UnixSeconds(T0 - DAY), ..floor() };
-    time.follow(&reset, Millis(9_000));
+    let back = UnixSeconds(T0 - DAY);
+    time.follow(&Floor { signed: back, lived: back, agreed: back, ..floor() }, Millis(9_000));
     assert_eq!(time.now(Millis(10_000), Shown::default()).at, UnixSeconds(T0 - DAY + 1));
 }
 

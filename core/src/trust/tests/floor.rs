@@ -1,8 +1,14 @@
 //! The floor: no way back, no second version, and the way out of a fast-forward.
 
+use super::beacon::beacon;
 use super::*;
+use crate::time::Millis;
 
-const NOW: Now = Now { at: UnixSeconds(T0 + 60), quality: TimeQuality::Synced };
+const NOW: Now = now(T0 + 60, TimeQuality::Synced);
+
+const fn now(at: u64, quality: TimeQuality) -> Now {
+    Now { at: UnixSeconds(at), quality, backed: UnixSeconds(at) }
+}
 
 fn floor() -> Floor {
     Floor::default().with_keys(&anchor()).with(&manifest(&draft(10)))
@@ -65,8 +71,7 @@ fn h14_an_expired_manifest_is_refused() {
     let manifest = manifest(&draft(11));
     for (at, expected) in [(expires - 1, Ok(Admission::Newer)), (expires, Err(Refused::Expired))] {
         for quality in [TimeQuality::Synced, TimeQuality::Floor] {
-            let now = Now { at: UnixSeconds(at), quality };
-            assert_eq!(floor().admit(&manifest, &now), expected);
+            assert_eq!(floor().admit(&manifest, &now(at, quality)), expected);
         }
     }
 }
@@ -76,8 +81,9 @@ fn an_expired_key_set_accepts_nothing_new_and_ends_nothing_old() {
     let mut set = key_set(1);
     set.expires = UnixSeconds(T0 + 100);
     let keys = anchored(&set);
-    let now = |at| Now { at: UnixSeconds(at), quality: TimeQuality::Synced };
-    let admit = |version, at| floor().admit(&manifest_under(&draft(version), &keys), &now(at));
+    let admit = |version, at| {
+        floor().admit(&manifest_under(&draft(version), &keys), &now(at, TimeQuality::Synced))
+    };
 
     assert_eq!(admit(11, T0 + 99), Ok(Admission::Newer));
     assert_eq!(admit(11, T0 + 100), Err(Refused::KeysExpired));
@@ -85,7 +91,7 @@ fn an_expired_key_set_accepts_nothing_new_and_ends_nothing_old() {
 }
 
 #[test]
-fn h20_a_manifest_from_the_future_is_refused_where_a_clock_runs() {
+fn h20_a_manifest_from_the_future_is_refused_by_a_synchronised_clock_and_else_waits_for_a_beacon() {
     let issued = |ahead| {
         let mut draft = draft(11);
         draft.issued_at = NOW.at.plus(ahead);
@@ -93,15 +99,38 @@ fn h20_a_manifest_from_the_future_is_refused_where_a_clock_runs() {
     };
     let (near, far) = (issued(MAX_AHEAD), issued(MAX_AHEAD + 1));
 
-    for quality in [TimeQuality::Synced, TimeQuality::Holdover] {
+    assert_eq!(floor().admit(&near, &NOW), Ok(Admission::Newer));
+    assert_eq!(floor().admit(&far, &NOW), Err(Refused::IssuedAhead));
+    for quality in [TimeQuality::Holdover, TimeQuality::Floor, TimeQuality::Unknown] {
         let now = Now { quality, ..NOW };
         assert_eq!(floor().admit(&near, &now), Ok(Admission::Newer), "{quality:?}");
-        assert_eq!(floor().admit(&far, &now), Err(Refused::IssuedAhead), "{quality:?}");
+        assert_eq!(floor().admit(&far, &now), Err(Refused::Unconfirmed), "{quality:?}");
+        let confirmed = floor().with_beacon(&beacon(1, NOW.at.0 + 1));
+        assert_eq!(confirmed.admit(&far, &now), Ok(Admission::Newer), "{quality:?}");
+        let too_early = floor().with_beacon(&beacon(1, NOW.at.0));
+        assert_eq!(too_early.admit(&far, &now), Err(Refused::Unconfirmed), "{quality:?}");
     }
-    for quality in [TimeQuality::Floor, TimeQuality::Unknown] {
-        let admission = floor().admit(&far, &Now { quality, ..NOW });
-        assert_eq!(admission, Ok(Admission::Newer), "a clock that stands still would never hear");
+    let both = floor().with_beacon(&beacon(1, NOW.at.0 + 9_999));
+    assert_eq!(both.admit(&far, &NOW), Err(Refused::IssuedAhead), "the clock outweighs two keys");
+}
+
+#[test]
+fn a_stolen_snapshot_key_cannot_lift_time_step_by_step() {
+    let mut floor = floor();
+    let mut time = TrustedTime::new(UnixSeconds(0), &floor, Millis(0));
+    let start = time.now(Millis(0), Shown::default()).at;
+    for version in 11..500 {
+        let now = time.now(Millis(0), Shown::default());
+        let mut ahead = draft(version);
+        ahead.issued_at = now.at.plus(MAX_AHEAD);
+        let ahead = manifest(&ahead);
+        if floor.admit(&ahead, &now).is_ok() {
+            floor = floor.with(&ahead);
+            time.follow(&floor, Millis(0));
+        }
     }
+    let lifted = time.now(Millis(0), Shown::default()).at;
+    assert!(lifted <= start.plus(2 * MAX_AHEAD), "lifted by {} s", lifted.since(start));
 }
 
 #[test]

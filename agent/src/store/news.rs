@@ -1,0 +1,132 @@
+//! What changes a decision without another snapshot: revocation lists, beacons, key sets.
+
+use std::sync::Arc;
+
+use gateward_core::snapshot::Verified;
+use gateward_core::time::UnixSeconds;
+use gateward_core::trust::{Admission, Beacon, Now, Refused, Revoked, Version};
+use tracing::warn;
+
+use super::in_force::{InForce, Missing};
+use super::revoked::Held;
+use super::{NotAdmitted, Store, load};
+
+impl Store {
+    /// Takes the next key set, which must follow the newest held. Where it says that the key of the
+    /// snapshot in force is compromised, nothing is in force any more.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the key sets stay as they are.
+    pub fn accept_keys(&mut self, envelope: &[u8]) -> Result<u32, NotAdmitted> {
+        let next = self.keys().follow(envelope)?;
+        let epoch = next.epoch();
+        let current = self.in_force.borrow().clone();
+        if current.is_some_and(|current| next.compromises(current.verified.manifest())) {
+            // Before anything is written: a full disk must not keep a stolen key in force.
+            warn!(epoch, "the key that signed the snapshot in force is compromised; denying");
+            self.in_force.send_replace(None);
+        }
+        let voided = self.revoked.is_voided_by(&next, &self.keys, self.audience());
+        self.disk.replace(&load::key_set_path(epoch), envelope)?;
+        let floor = self.floor.with_keys(&next);
+        self.keys.push(next);
+        self.keys_told.send_replace(self.keys.last().cloned());
+        if voided {
+            warn!(
+                epoch,
+                "the key that signed the revocation list is compromised; fetching another"
+            );
+            self.revoked = Held::default();
+        }
+        self.write_floor(floor)?;
+        self.renew();
+
+        Ok(epoch)
+    }
+
+    /// Takes a revocation list, which must be newer than the one held; it counts at once.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the list held stays the newest.
+    pub fn accept_revoked(&mut self, envelope: &[u8]) -> Result<Admission, NotAdmitted> {
+        let list = Revoked::verify(envelope, self.keys(), self.audience())?;
+        let admission = self.floor.admit_revoked(self.revoked.number, &list)?;
+        if admission == Admission::Same {
+            let same = envelope == self.revoked.envelope();
+            return if same { Ok(admission) } else { Err(Refused::Fork.into()) };
+        }
+        let floor = self.floor.with_revoked(&list);
+        // Before anything is written: a full disk must not keep a stolen token in force.
+        self.revoked = self.revoked.with(&list, envelope, self.snapshot_version());
+        self.renew();
+        self.revoked.write(&self.disk)?;
+        self.write_floor(floor)?;
+        self.renew();
+
+        Ok(admission)
+    }
+
+    /// Takes a beacon: it lifts the time, and may show that something is missing. The floor must be
+    /// up to date.
+    ///
+    /// # Errors
+    ///
+    /// Returns why nothing of it is believed.
+    pub fn accept_beacon(&mut self, envelope: &[u8], now: &Now) -> Result<Admission, NotAdmitted> {
+        let beacon = Beacon::verify(envelope, self.keys(), self.audience())?;
+        let admission = self.floor.admit_beacon(&beacon, now)?;
+        if admission != Admission::Same {
+            self.write_floor(self.floor.with_beacon(&beacon))?;
+            self.renew();
+        }
+
+        Ok(admission)
+    }
+
+    /// Returns the number of the revocation list held; 0 for none.
+    #[must_use]
+    pub const fn revoked_number(&self) -> Version {
+        self.revoked.number
+    }
+
+    /// Returns what this gateway knows that it does not have.
+    #[must_use]
+    pub fn missing(&self) -> Option<Missing> {
+        let lost = self.floor_rebuilt.then_some(Missing::Floor);
+        let list = || self.floor.lacks_list(self.revoked.number).map(Missing::Revocations);
+        let snapshot = || self.floor.lacks_snapshot().map(Missing::Snapshot);
+
+        lost.or_else(list).or_else(snapshot)
+    }
+
+    /// Returns the version in force; 0.0 where there is none.
+    fn snapshot_version(&self) -> Version {
+        let current = self.in_force.borrow();
+
+        current.as_ref().map_or(Version::default(), |now| now.verified.manifest().version())
+    }
+
+    /// Puts what is in force in force again, with what is revoked and missing now.
+    pub(super) fn renew(&self) {
+        let Some(current) = self.in_force.borrow().clone() else { return };
+        let verified = current.verified.refreshed(current.verified.manifest().clone());
+        let renewed = verified.ok().and_then(|verified| self.ready(verified, current.since));
+        self.in_force.send_replace(renewed);
+    }
+
+    /// Makes a snapshot ready for decisions; none where that cannot be, and nothing is granted.
+    pub(super) fn ready(
+        &self,
+        verified: Verified<Arc<[u8]>>,
+        since: UnixSeconds,
+    ) -> Option<Arc<InForce>> {
+        let version = verified.manifest().version();
+        let bits = self.revoked.bits(&verified.view(), version)?;
+        let (revoked, revocations) = (self.revoked.number, self.revoked.count(version));
+        let missing = self.missing();
+
+        Some(Arc::new(InForce { verified, since, missing, revoked, revocations, bits }))
+    }
+}

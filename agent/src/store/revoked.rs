@@ -1,0 +1,197 @@
+//! What is revoked: the newest list, and whatever an older snapshot still needs of those before.
+//!
+//! A list may leave out what the snapshot it builds on denies. A gateway whose snapshot is older
+//! keeps every entry it has ever held (TRUST section 3), so the file `revoked` holds the signed list
+//! and, beside it, all entries that count for older snapshots. Entries can only deny, so they need no
+//! signature; the list is verified again on every load.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::Path;
+
+use gateward_core::snapshot::{Revocation, View};
+use gateward_core::trust::{Audience, KeySet, Revoked, Version};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use super::disk::Disk;
+
+const FILE: &str = "revoked";
+const MAGIC: &[u8; 8] = b"GWDREVK1";
+/// The list, and a million entries of the lists before.
+const MAX_FILE: u64 = 16 << 20;
+const SUM_LEN: usize = 8;
+
+/// The bits of one snapshot.
+pub(super) type Bits = Revocation<Box<[u8]>>;
+
+/// What a gateway holds of revocations.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Held {
+    /// Number of the newest list; 0 where there is none.
+    pub(super) number: Version,
+    base: Version,
+    kept: Kept,
+    list: Entries,
+}
+
+/// What stands on disk.
+#[derive(Clone, Debug, Default, Deserialize, Serialize)]
+struct Kept {
+    envelope: Vec<u8>,
+    /// Epoch and number of the oldest snapshot for which the entries are known to be all.
+    complete_from: (u32, u64),
+    entries: Entries,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+struct Entries {
+    tokens: BTreeSet<u64>,
+    principals: BTreeSet<u32>,
+}
+
+impl Entries {
+    fn of(list: &Revoked<'_>) -> Self {
+        Self { tokens: list.tokens().collect(), principals: list.principals().collect() }
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.tokens.extend(&other.tokens);
+        self.principals.extend(&other.principals);
+    }
+}
+
+impl Held {
+    /// Reads what is on disk. Returns what is wrong with it, if anything: what was revoked before
+    /// then stays so where it can be read, and a list must be fetched again.
+    pub(super) fn load(disk: &Disk, keys: &[KeySet], audience: Audience) -> (Self, Option<String>) {
+        let kept = match disk.read(Path::new(FILE), MAX_FILE).and_then(decode) {
+            Ok(None) => return (Self::default(), None),
+            Ok(Some(kept)) => kept,
+            Err(error) => {
+                let problem = format!("`{FILE}`: {error}; the revocation list is fetched again");
+                return (Self::default(), Some(problem));
+            }
+        };
+        let mut why = String::new();
+        for set in keys.iter().rev() {
+            match Revoked::verify(&kept.envelope, set, audience) {
+                Ok(list) if keys.iter().any(|set| set.compromises_list(&list)) => {
+                    let problem = "the revocation list was signed with a key that is compromised";
+                    return (Self::default(), Some(problem.into()));
+                }
+                Ok(list) => {
+                    let (number, base) = (list.number(), list.base());
+                    let list = Entries::of(&list);
+                    return (Self { number, base, list, kept }, None);
+                }
+                Err(refused) => why = refused.to_string(),
+            }
+        }
+        // Whoever wrote this can only have denied more.
+        let held = Self { base: Version { epoch: u32::MAX, number: u64::MAX }, ..Self::default() };
+        let problem = format!("`{FILE}`: {why}; the revocation list is fetched again");
+
+        (Self { kept, ..held }, Some(problem))
+    }
+
+    /// Returns the signed list; empty where there is none.
+    pub(super) fn envelope(&self) -> &[u8] {
+        &self.kept.envelope
+    }
+
+    /// Returns what is held once `list`, which was admitted, is accepted while `snapshot` is in
+    /// force.
+    pub(super) fn with(&self, list: &Revoked<'_>, envelope: &[u8], snapshot: Version) -> Self {
+        let (number, base, new) = (list.number(), list.base(), Entries::of(list));
+        let complete_from = |version: Version| (version.epoch, version.number);
+        let mut kept = Kept {
+            envelope: envelope.to_vec(),
+            complete_from: complete_from(base),
+            entries: new.clone(),
+        };
+        if snapshot < base {
+            kept.entries.add(self.entries(snapshot));
+            if self.number != Version::default() {
+                kept.complete_from = if snapshot < self.base {
+                    self.kept.complete_from
+                } else {
+                    complete_from(self.base)
+                };
+            }
+        }
+
+        Self { number, base, kept, list: new }
+    }
+
+    pub(super) fn write(&self, disk: &Disk) -> io::Result<()> {
+        disk.replace(Path::new(FILE), &encode(&self.kept)?)
+    }
+
+    /// Returns whether `list` is signed with keys that `keys` calls compromised: it is void then,
+    /// and so is what was kept with it.
+    pub(super) fn is_voided_by(
+        &self,
+        keys: &KeySet,
+        signed_under: &[KeySet],
+        audience: Audience,
+    ) -> bool {
+        signed_under.iter().rev().any(|set| {
+            Revoked::verify(&self.kept.envelope, set, audience)
+                .is_ok_and(|list| keys.compromises_list(&list))
+        })
+    }
+
+    /// Returns whether a snapshot of this version can be served with what is held: an older one may
+    /// hold entries that were dropped since.
+    pub(super) fn covers(&self, snapshot: Version) -> bool {
+        let (epoch, number) = self.kept.complete_from;
+
+        snapshot >= Version { epoch, number }
+    }
+
+    /// Resolves what is revoked into the bits of `view`, which has this version.
+    pub(super) fn bits(&self, view: &View<'_>, snapshot: Version) -> Option<Bits> {
+        let room = view.revocation_room();
+        let empty = |len| vec![0_u8; len].into_boxed_slice();
+        let mut bits = Bits::none(view, empty(room.rows), empty(room.principals)).ok()?;
+        let entries = self.entries(snapshot);
+        entries.tokens.iter().for_each(|id| bits.revoke_token(view, *id));
+        entries.principals.iter().for_each(|key| bits.revoke_principal(view, *key));
+
+        Some(bits)
+    }
+
+    /// Returns how many tokens and principals are revoked beside a snapshot of this version.
+    pub(super) fn count(&self, snapshot: Version) -> usize {
+        let entries = self.entries(snapshot);
+
+        entries.tokens.len() + entries.principals.len()
+    }
+
+    fn entries(&self, snapshot: Version) -> &Entries {
+        if snapshot < self.base { &self.kept.entries } else { &self.list }
+    }
+}
+
+/// Magic, postcard, and the first 8 bytes of the SHA-256 of all that, for a damaged disk.
+fn encode(kept: &Kept) -> io::Result<Vec<u8>> {
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend(postcard::to_allocvec(kept).map_err(io::Error::other)?);
+    let sum = Sha256::digest(&bytes);
+    bytes.extend(sum.iter().take(SUM_LEN));
+
+    Ok(bytes)
+}
+
+fn decode(bytes: Option<Vec<u8>>) -> io::Result<Option<Kept>> {
+    let Some(bytes) = bytes else { return Ok(None) };
+    let damaged = || io::Error::new(io::ErrorKind::InvalidData, "not what was written");
+    let (body, sum) = bytes.split_last_chunk::<SUM_LEN>().ok_or_else(damaged)?;
+    if !Sha256::digest(body).starts_with(sum) {
+        return Err(damaged());
+    }
+    let body = body.strip_prefix(MAGIC).ok_or_else(damaged)?;
+
+    postcard::from_bytes(body).map(Some).map_err(|_| damaged())
+}

@@ -1,0 +1,87 @@
+//! What time it is, and what is the newest: short, signed often, with a key that grants nothing
+//! (TRUST sections 2 to 4).
+//!
+//! Payload in postcard after format and account: `audience [u8; 16]` ‖ `keyset u32` ‖ `number u64` ‖
+//! `time u64` ‖ `version u64` ‖ `revoked_counter u64`.
+
+use serde::{Deserialize, Serialize};
+
+use super::envelope::{Envelope, Kind};
+use super::keys::KeySet;
+use super::role::Role;
+use super::{Audience, Refused, Version, wire};
+use crate::time::UnixSeconds;
+
+/// A payload as postcard frames it.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(super) struct Body {
+    pub(super) audience: Audience,
+    pub(super) keyset: u32,
+    pub(super) number: u64,
+    pub(super) time: u64,
+    pub(super) version: u64,
+    pub(super) revoked_counter: u64,
+}
+
+/// A beacon that as many keys signed as must, for this account and this audience.
+///
+/// Whether it says anything new, and how far it may lift the time, is for [`super::Floor`] to say.
+#[derive(Clone, Copy, Debug)]
+pub struct Beacon {
+    body: Body,
+    keys_expire: UnixSeconds,
+}
+
+impl Beacon {
+    /// Verifies an envelope with the key set held.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it says nothing. [`Refused::NewerKeys`] comes before any signature is looked at.
+    pub fn verify(envelope: &[u8], keys: &KeySet, audience: Audience) -> Result<Self, Refused> {
+        let envelope = Envelope::open(envelope, Kind::Beacon)?;
+        let (account, body) = wire::read_payload::<Body>(envelope.payload)?;
+        keys.expects(account, body.audience, audience, body.keyset)?;
+        keys.signers(&envelope, Kind::Beacon, Role::Beacon, Some(audience))?;
+        if body.time >= keys.expires().0 {
+            return Err(Refused::KeysExpired);
+        }
+
+        Ok(Self { body, keys_expire: keys.expires() })
+    }
+
+    /// Returns its number: it only ever grows.
+    #[must_use]
+    pub const fn number(&self) -> Version {
+        Version { epoch: self.body.keyset, number: self.body.number }
+    }
+
+    /// Returns what it says the time is.
+    #[must_use]
+    pub const fn time(&self) -> UnixSeconds {
+        UnixSeconds(self.body.time)
+    }
+
+    /// Returns the newest version of the snapshot.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        Version { epoch: self.body.keyset, number: self.body.version }
+    }
+
+    /// Returns the number of the newest revocation list; 0 where nothing was ever revoked.
+    #[must_use]
+    pub const fn revoked(&self) -> Version {
+        Version { epoch: self.body.keyset, number: self.body.revoked_counter }
+    }
+
+    /// Returns from when on its key set accepts nothing new.
+    pub(super) const fn keys_expire(&self) -> UnixSeconds {
+        self.keys_expire
+    }
+
+    /// Makes one that nobody signed, for models that try very many.
+    #[cfg(test)]
+    pub(super) const fn unsigned(body: Body, keys_expire: UnixSeconds) -> Self {
+        Self { body, keys_expire }
+    }
+}

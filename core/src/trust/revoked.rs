@@ -1,0 +1,162 @@
+//! What was revoked since a snapshot: a message of a few bytes that takes effect before the next
+//! snapshot has arrived (TRUST section 3).
+//!
+//! Payload in postcard after format and account: `audience [u8; 16]` ‖ `keyset u32` ‖ `counter u64` ‖
+//! `base_version u64` ‖ `issued_at u64` ‖ tokens (list of u64, ascending) ‖ principals (list of u32,
+//! ascending). The lists stay where they arrived, so reading one needs no room.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use heapless::Vec;
+use serde::{Deserialize, Serialize};
+
+use super::envelope::{Envelope, Kind, MAX_SIGNATURES};
+use super::keys::KeySet;
+use super::role::{KeyId, Role};
+use super::{Audience, Refused, Version, wire};
+use crate::time::UnixSeconds;
+
+/// The most entries of one list; beyond that a new snapshot says it (TRUST section 2).
+pub const MAX_ENTRIES: usize = 4_096;
+
+/// What a payload begins with, as postcard frames it; the two lists follow.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub(super) struct Head {
+    pub(super) audience: Audience,
+    pub(super) keyset: u32,
+    pub(super) counter: u64,
+    pub(super) base_version: u64,
+    pub(super) issued_at: u64,
+}
+
+/// A revocation list that as many keys signed as must, for this account and this audience.
+///
+/// Whether it follows the one held is for [`super::Floor::admit_revoked`] to say.
+#[derive(Clone, Debug)]
+pub struct Revoked<'a> {
+    head: Head,
+    tokens: Ids<'a, u64>,
+    principals: Ids<'a, u32>,
+    signers: Vec<KeyId, MAX_SIGNATURES>,
+    threshold: usize,
+}
+
+impl<'a> Revoked<'a> {
+    /// Verifies an envelope with the key set held.
+    ///
+    /// # Errors
+    ///
+    /// Returns why it says nothing. [`Refused::NewerKeys`] comes before any signature is looked at.
+    pub fn verify(envelope: &'a [u8], keys: &KeySet, audience: Audience) -> Result<Self, Refused> {
+        let envelope = Envelope::open(envelope, Kind::Revoked)?;
+        let (account, rest) = wire::take_account(envelope.payload)?;
+        let (head, rest) = wire::take::<Head>(rest)?;
+        keys.expects(account, head.audience, audience, head.keyset)?;
+        let signers = keys.signers(&envelope, Kind::Revoked, Role::Snapshot, Some(audience))?;
+        let (tokens, rest) = Ids::take(rest)?;
+        let (principals, rest) = Ids::take(rest)?;
+        if !rest.is_empty() || tokens.left + principals.left > MAX_ENTRIES {
+            return Err(Refused::Malformed);
+        }
+        if u32::try_from(head.issued_at).is_err() {
+            return Err(Refused::Absurd);
+        }
+
+        Ok(Self { head, tokens, principals, signers, threshold: keys.threshold(Role::Snapshot) })
+    }
+
+    /// Returns its number: it only ever grows.
+    #[must_use]
+    pub const fn number(&self) -> Version {
+        Version { epoch: self.head.keyset, number: self.head.counter }
+    }
+
+    /// Returns the version of the snapshot that already denies whatever this list leaves out.
+    #[must_use]
+    pub const fn base(&self) -> Version {
+        Version { epoch: self.head.keyset, number: self.head.base_version }
+    }
+
+    /// Returns when it was signed.
+    #[must_use]
+    pub const fn issued_at(&self) -> UnixSeconds {
+        UnixSeconds(self.head.issued_at)
+    }
+
+    /// Returns the ids of the tokens, ascending.
+    #[must_use]
+    pub const fn tokens(&self) -> Ids<'a, u64> {
+        self.tokens
+    }
+
+    /// Returns the keys of the principals, ascending.
+    #[must_use]
+    pub const fn principals(&self) -> Ids<'a, u32> {
+        self.principals
+    }
+
+    /// Returns who signed, and how many must have.
+    pub(super) fn signed_by(&self) -> (&[KeyId], usize) {
+        (&self.signers, self.threshold)
+    }
+}
+
+/// Ids in strictly ascending order, read where they arrived.
+pub struct Ids<'a, T> {
+    bytes: &'a [u8],
+    left: usize,
+    kind: PhantomData<T>,
+}
+
+impl<T> Clone for Ids<'_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Ids<'_, T> {}
+
+impl<T> fmt::Debug for Ids<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Ids({})", self.left)
+    }
+}
+
+impl<'a, T: Deserialize<'a> + PartialOrd + Serialize> Ids<'a, T> {
+    /// Cuts a list off the front of `bytes`; walks it once, so that reading it later never ends
+    /// early.
+    fn take(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Refused> {
+        let (count, bytes) = wire::take::<u32>(bytes)?;
+        let left = usize::try_from(count).ok().filter(|count| *count <= MAX_ENTRIES);
+        let left = left.ok_or(Refused::Malformed)?;
+        let (mut rest, mut last) = (bytes, None);
+        for _ in 0..left {
+            let (id, after) = wire::take::<T>(rest)?;
+            if last.is_some_and(|last| last >= id) {
+                return Err(Refused::Malformed);
+            }
+            (rest, last) = (after, Some(id));
+        }
+
+        Ok((Self { bytes, left, kind: PhantomData }, rest))
+    }
+}
+
+impl<'a, T: Deserialize<'a> + Serialize> Iterator for Ids<'a, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        self.left = self.left.checked_sub(1)?;
+        let (id, rest) = wire::take(self.bytes).ok()?;
+        self.bytes = rest;
+
+        Some(id)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl<'a, T: Deserialize<'a> + Serialize> ExactSizeIterator for Ids<'a, T> {}
