@@ -72,6 +72,18 @@ impl Key {
         self.roles & role.bit() != 0
     }
 
+    /// Returns the bits of [`Role`] that it was given.
+    #[must_use]
+    pub const fn roles(&self) -> u8 {
+        self.roles
+    }
+
+    /// Returns the groups that it is limited to; none where it may sign for all.
+    #[must_use]
+    pub fn audiences(&self) -> Option<&[Audience]> {
+        self.audiences.as_deref()
+    }
+
     /// Returns whether it may sign for `audience`; a limited key signs nothing that has none.
     #[must_use]
     pub fn reaches(&self, audience: Option<Audience>) -> bool {
@@ -170,6 +182,18 @@ impl KeySet {
         &self.keys
     }
 
+    /// Returns the keys that sign nothing new.
+    #[must_use]
+    pub fn retired(&self) -> &[KeyId] {
+        &self.retired
+    }
+
+    /// Returns the keys whose signatures are void.
+    #[must_use]
+    pub fn compromised(&self) -> &[KeyId] {
+        &self.compromised
+    }
+
     /// Returns whether the key is in the set and may still sign as `role`.
     #[must_use]
     pub fn trusts(&self, id: KeyId, role: Role) -> bool {
@@ -194,8 +218,15 @@ impl KeySet {
     }
 
     /// Returns how many keys must sign as `role`.
-    pub(super) fn threshold(&self, role: Role) -> usize {
+    #[must_use]
+    pub fn threshold(&self, role: Role) -> usize {
         usize::from(role.of(&self.thresholds))
+    }
+
+    /// Returns the thresholds and the required algorithms of all roles.
+    #[cfg(any(test, feature = "build"))]
+    pub(super) const fn demands(&self) -> ([u8; 4], [u8; 4]) {
+        (self.thresholds, self.required)
     }
 
     /// Returns who signed, where that is enough.

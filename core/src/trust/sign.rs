@@ -17,7 +17,7 @@ use super::keys;
 use super::manifest::{self, DeltaRef};
 use super::receipt;
 use super::role::{Algorithm, KeyId};
-use super::{Audience, GatewayId, Incarnation, Root, wire};
+use super::{Audience, GatewayId, Incarnation, Key, KeySet, Root, wire};
 use crate::audit::Head;
 use crate::name::Uuid;
 use crate::time::UnixSeconds;
@@ -72,6 +72,29 @@ pub struct KeyDraft {
 }
 
 impl KeySetDraft {
+    /// Begins the set that follows `set` with all that it says, to be changed before it is signed.
+    #[must_use]
+    pub fn after(set: &KeySet) -> Self {
+        let (thresholds, required) = set.demands();
+        let key = |key: &Key| KeyDraft {
+            public: *key.public(),
+            roles: key.roles(),
+            audiences: key.audiences().map(<[Audience]>::to_vec),
+        };
+
+        Self {
+            account: set.account(),
+            epoch: set.epoch().saturating_add(1),
+            issued_at: set.issued_at(),
+            expires: set.expires(),
+            thresholds,
+            required,
+            keys: set.keys().iter().map(key).collect(),
+            retired: set.retired().to_vec(),
+            compromised: set.compromised().to_vec(),
+        }
+    }
+
     /// Signs the set with root keys: those of the set before, and its own.
     ///
     /// # Errors

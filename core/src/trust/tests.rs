@@ -15,6 +15,7 @@ mod floor;
 mod gateway;
 mod keys;
 mod manifest;
+mod walk;
 
 const ACCOUNT: Uuid = Uuid([0xac; 16]);
 const OTHER: Uuid = Uuid([0xad; 16]);
