@@ -9,6 +9,7 @@
 
 mod audit;
 mod damage;
+mod drills;
 mod endurance;
 mod expiry;
 mod first_sync;

@@ -123,7 +123,9 @@ impl Collector {
         let mut config = broker::config(reach, "collect")?;
         config.max_payload = MAX_BATCH;
 
-        Ok(Self { config, work: Work { account, dir: dir.clone(), gateways, signer, store } })
+        let (dir, epoch) = (dir.clone(), chain.newest().epoch());
+
+        Ok(Self { config, work: Work { account, dir, gateways, epoch, signer, store } })
     }
 
     /// Collects until `stop` completes. A broker that is away is waited for.
@@ -169,6 +171,8 @@ struct Work {
     account: Uuid,
     dir: PathBuf,
     gateways: BTreeMap<String, Enrolled>,
+    /// Of the newest key set when `signer` was read.
+    epoch: u32,
     signer: SigningKey,
     store: Store,
 }
@@ -263,13 +267,30 @@ impl Work {
         self.gateways.get(name).cloned()
     }
 
+    /// Takes the key that a rotation brought: with the new key set, gateways refuse the old one.
+    fn follow_keys(&mut self) {
+        if !keys::set_path(&self.dir, self.epoch.saturating_add(1)).exists() {
+            return;
+        }
+        let read = || {
+            let chain = Chain::load(&self.dir, self.account)?;
+            let signer = keys::signer(&self.dir, &chain, Role::Collector)?;
+            Ok::<_, CollectFailed>((chain.newest().epoch(), signer))
+        };
+        match read() {
+            Ok((epoch, signer)) => (self.epoch, self.signer) = (epoch, signer),
+            Err(error) => warn!(%error, "receipts are signed with the old key"),
+        }
+    }
+
     fn receipt(
-        &self,
+        &mut self,
         topics: GatewayTopics<'_>,
         enrolled: &Enrolled,
         held: &Held,
         handle: &Handle,
     ) {
+        self.follow_keys();
         let draft = ReceiptDraft {
             account: self.account,
             gateway: enrolled.id(self.account),

@@ -4,15 +4,21 @@
 //! file a key; the root keys belong in places of their own, because a threshold of two is only as
 //! good as the distance between them.
 
+mod halves;
+mod list;
 mod make;
+mod rotate;
 
+pub use halves::Signers;
+pub use list::{Listed, ListedSet, NotListed, Standing, list};
 pub use make::{Made, NewAccount, NotMade, init};
+pub use rotate::{Fate, Left, NewKey, NotRotated, Rotated, Rotation, rotate};
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use gateward_core::name::{Hex, Uuid};
-use gateward_core::trust::{KeyId, KeySet, Refused, Role, SigningKey};
+use gateward_core::trust::{KeySet, Manifest, Refused, Role, SigningKey};
 use zeroize::Zeroizing;
 
 use crate::secret::{self, Problem, Unusable};
@@ -111,6 +117,12 @@ impl Chain {
         &self.sets
     }
 
+    /// Returns whether `manifest` is void, because a key that signed it is known as compromised.
+    #[must_use]
+    pub fn compromises(&self, manifest: &Manifest) -> bool {
+        self.sets.iter().any(|set| set.compromises(manifest))
+    }
+
     /// Returns the newest signed key set: what a gateway is given at enrolment.
     #[must_use]
     pub fn anchor(&self) -> &[u8] {
@@ -124,7 +136,8 @@ pub fn set_path(dir: &Path, epoch: u32) -> PathBuf {
     dir.join(KEYS).join(format!("keyset-{epoch}"))
 }
 
-/// Returns where the private key of a role is; root keys are wherever [`init`] put them.
+/// Returns where the private key of a role is that signs for every group; root keys are wherever
+/// [`init`] put them.
 #[must_use]
 pub fn secret_path(dir: &Path, role: Role) -> PathBuf {
     dir.join(PRIVATE).join(format!("{}.key", role_name(role)))
@@ -144,21 +157,14 @@ pub fn signing_key(dir: &Path, role: Role) -> Result<SigningKey, Unusable> {
         .map_err(|problem| Unusable::one(&path, problem))
 }
 
-/// Reads the private key of `role`, with which the newest key set must agree: what another key signs
-/// is refused by every gateway.
+/// Reads the private key of `role` that signs what is for no group in particular, and which the
+/// newest key set trusts: what another key signs is refused by every gateway.
 ///
 /// # Errors
 ///
-/// As [`signing_key`], or the key is not trusted with the role.
+/// There is none, or a file cannot be used, or others can read it.
 pub fn signer(dir: &Path, chain: &Chain, role: Role) -> Result<SigningKey, Unusable> {
-    let key = signing_key(dir, role)?;
-    let id = KeyId::of(key.verifying_key().as_bytes());
-
-    if chain.newest().trusts(id, role) {
-        Ok(key)
-    } else {
-        Err(Unusable::one(&secret_path(dir, role), Problem::Untrusted))
-    }
+    Signers::load(dir, chain, role)?.reaching(None).cloned()
 }
 
 fn parse(text: &str, role: Role) -> Option<SigningKey> {

@@ -10,6 +10,7 @@ use gateward_core::trust::sign::{KeyDraft, KeySetDraft, TooMany};
 use gateward_core::trust::{Algorithm, Role, SigningKey};
 use zeroize::Zeroizing;
 
+use super::halves::ROOT_FILE;
 use super::{KEYS, PRIVATE, secret_path, set_path, text};
 use crate::draw::{self, NoRandomness};
 use crate::pki::{Authority, NotIssued};
@@ -20,7 +21,7 @@ const ROOTS: usize = 3;
 /// How many of them must sign the next key set.
 const THRESHOLD: u8 = 2;
 /// Five years, after which a key set accepts nothing new.
-const LIFE_S: u64 = 5 * 366 * 86_400;
+pub(super) const LIFE_S: u64 = 5 * 366 * 86_400;
 
 /// What an account is begun with.
 #[derive(Clone, Debug)]
@@ -114,7 +115,7 @@ pub fn init(new: &NewAccount) -> Result<Made, NotMade> {
 }
 
 fn root_file(home: &Path) -> PathBuf {
-    home.join("root.key")
+    home.join(ROOT_FILE)
 }
 
 /// A folder that was put under version control before anything was in it counts as empty.
@@ -143,6 +144,13 @@ fn vacant(dir: &Path, homes: &[PathBuf; ROOTS]) -> Result<(), NotMade> {
     Ok(())
 }
 
+/// Draws a private key.
+pub(super) fn draw_key() -> Result<SigningKey, NoRandomness> {
+    let seed = draw::bytes().map(Zeroizing::new)?;
+
+    Ok(SigningKey::from_bytes(&seed))
+}
+
 struct Keys {
     roots: [SigningKey; ROOTS],
     others: [(Role, SigningKey); 3],
@@ -150,11 +158,15 @@ struct Keys {
 
 impl Keys {
     fn draw() -> Result<Self, NoRandomness> {
-        let key = || draw::bytes().map(Zeroizing::new).map(|seed| SigningKey::from_bytes(&seed));
+        let [snapshot, beacon, collector] = [draw_key()?, draw_key()?, draw_key()?];
 
         Ok(Self {
-            roots: [key()?, key()?, key()?],
-            others: [(Role::Snapshot, key()?), (Role::Beacon, key()?), (Role::Collector, key()?)],
+            roots: [draw_key()?, draw_key()?, draw_key()?],
+            others: [
+                (Role::Snapshot, snapshot),
+                (Role::Beacon, beacon),
+                (Role::Collector, collector),
+            ],
         })
     }
 
