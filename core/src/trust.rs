@@ -7,6 +7,7 @@
 //! | module | takes | gives |
 //! |---|---|---|
 //! | `envelope` | bytes | a payload and who signed it |
+//! | `public` | a key and a signature | whether that is one |
 //! | `keys` | the anchor of enrolment, then one key set after another | [`KeySet`] |
 //! | [`manifest`] | an envelope and a key set | [`Manifest`] |
 //! | `floor` | a manifest and the time | whether it may follow what was accepted |
@@ -27,6 +28,9 @@ mod floor;
 mod gateway;
 mod keys;
 pub mod manifest;
+#[cfg(feature = "hybrid")]
+mod ml_dsa_65;
+mod public;
 mod receipt;
 mod refused;
 mod role;

@@ -13,6 +13,8 @@ use crate::time::{TimeQuality, UnixSeconds};
 mod clock;
 mod floor;
 mod gateway;
+#[cfg(feature = "hybrid")]
+mod hybrid;
 mod keys;
 mod manifest;
 mod walk;
@@ -27,8 +29,8 @@ fn key(number: u8) -> SigningKey {
     SigningKey::from_bytes(&[number; 32])
 }
 
-fn public(key: &SigningKey) -> [u8; 32] {
-    key.verifying_key().to_bytes()
+fn public(key: &SigningKey) -> Vec<u8> {
+    key.verifying_key().to_bytes().to_vec()
 }
 
 fn id(key: &SigningKey) -> KeyId {
@@ -38,7 +40,7 @@ fn id(key: &SigningKey) -> KeyId {
 fn with_roles(key: &SigningKey, roles: &[Role]) -> KeyDraft {
     let roles = roles.iter().fold(0, |bits, role| bits | role.bit());
 
-    KeyDraft { public: public(key), roles, audiences: None }
+    KeyDraft::of(key, roles)
 }
 
 const ROOTS: [u8; 3] = [1, 2, 3];
