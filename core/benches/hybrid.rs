@@ -1,7 +1,7 @@
 //! Prints what verifying a hybrid manifest takes with the keys kept decoded, beside Ed25519 alone.
 //!
 //! Both run in turns in one process, so that a shared machine slows both.
-//! Run: `cargo bench -p gateward-core --features build,hybrid --bench hybrid`.
+//! Run: `cargo bench -p gateward-core --features hybrid --bench hybrid`.
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,

@@ -350,7 +350,7 @@ fn a_key_of_another_length_or_twice_makes_the_set_unusable() {
     let again = KeyDraft::of(&quantum(SNAPSHOT), Role::Beacon.bit());
     let spoils: [&dyn Fn(&mut KeySetDraft); 4] = [
         &|set| set.keys.push(again.clone()),
-        &|set| drop(set.keys[11].public.pop()),
+        &|set| set.keys[11].public.truncate(1_951),
         &|set| set.keys[11].public.push(0),
         &|set| set.keys[11].public.truncate(32),
     ];
