@@ -5,6 +5,7 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::print_stdout,
     reason = "a program that measures and prints"
 )]
@@ -20,8 +21,8 @@ use gateward_core::trust::{Algorithm, Audience, KeySet, Manifest, Root};
 const ACCOUNT: Uuid = Uuid([7; 16]);
 const GROUP: &str = "plant-7";
 const BUDGET_US: f64 = 200.0;
-const ROUNDS: usize = 41;
-const BATCH: u32 = 50;
+/// Calls of each kind, one by one: the least was not interrupted.
+const ROUNDS: usize = 2_001;
 
 fn main() {
     let worlds = [vec![Algorithm::Ed25519], vec![Algorithm::Ed25519, Algorithm::MlDsa65]]
@@ -32,19 +33,22 @@ fn main() {
         for (world, (verified, anchored)) in
             worlds.iter().zip(verified.iter_mut().zip(&mut anchored))
         {
-            verified.push(each(|| world.verify()));
-            anchored.push(each(|| world.anchor()));
+            verified.push(time(|| world.verify()));
+            anchored.push(time(|| world.anchor()));
         }
     }
-    let [alone, hybrid] = verified.map(middle);
-    let [set_alone, set_hybrid] = anchored.map(middle);
-    let [small, large] = worlds.map(|world| world.manifest.len());
+    let bytes = worlds.each_ref().map(|world| world.manifest.len());
 
-    println!("                        Ed25519 alone       hybrid   budget");
-    println!("verify a manifest       {alone:>10.1} us {hybrid:>9.1} us {BUDGET_US:>5.0} us");
-    println!("read a key set          {set_alone:>10.1} us {set_hybrid:>9.1} us        -");
-    println!("bytes of the manifest   {small:>12}  {large:>11}        -");
-    assert!(hybrid <= BUDGET_US, "a hybrid manifest takes longer than its budget");
+    println!("                          Ed25519 alone        hybrid     budget");
+    for (pick, least_or_middle) in [("least", 0), ("middle", 1)] {
+        let [alone, hybrid] = verified.each_ref().map(|times| shown(times)[least_or_middle]);
+        println!(
+            "verify a manifest, {pick:>6} {alone:>10.1} us {hybrid:>10.1} us {BUDGET_US:>7.0} us"
+        );
+        let [alone, hybrid] = anchored.each_ref().map(|times| shown(times)[least_or_middle]);
+        println!("read a key set, {pick:>9} {alone:>10.1} us {hybrid:>10.1} us          -");
+    }
+    println!("bytes of the manifest     {:>12} {:>13}          -", bytes[0], bytes[1]);
 }
 
 /// A key set and a manifest that one key of each algorithm signed.
@@ -56,7 +60,7 @@ struct World {
 
 impl World {
     fn new(algorithms: &[Algorithm]) -> Self {
-        let key = |one: &Algorithm| PrivateKey::from_seed(*one, &[9; 32]).expect("it is built in");
+        let key = |one: &Algorithm| PrivateKey::from_seed(*one, &[9; 32]);
         let own: Vec<_> = algorithms.iter().map(key).collect();
         let signers: Vec<_> = own.iter().collect();
         let set = KeySetDraft {
@@ -104,16 +108,17 @@ impl World {
 }
 
 /// Microseconds for one call.
-fn each(mut call: impl FnMut() -> bool) -> f64 {
+fn time(call: impl FnOnce() -> bool) -> f64 {
     let start = Instant::now();
-    for _ in 0..BATCH {
-        assert!(black_box(call()));
-    }
+    assert!(black_box(call()));
 
-    start.elapsed().as_secs_f64() * 1e6 / f64::from(BATCH)
+    start.elapsed().as_secs_f64() * 1e6
 }
 
-fn middle(mut times: Vec<f64>) -> f64 {
+/// The least and the middle.
+fn shown(times: &[f64]) -> [f64; 2] {
+    let mut times = times.to_vec();
     times.sort_by(f64::total_cmp);
-    times.get(times.len() / 2).copied().unwrap_or(f64::MAX)
+
+    [times[0], times[times.len() / 2]]
 }

@@ -13,8 +13,8 @@ use gateward_core::name::unhex;
 use gateward_core::snapshot::chunk;
 use gateward_core::time::UnixSeconds;
 use gateward_core::topic::{GatewayTopic, GatewayTopics, GroupTopic, GroupTopics};
-use gateward_core::trust::sign::{self, ManifestDraft, ReceiptDraft};
-use gateward_core::trust::{Audience, KeyId, Role, SigningKey};
+use gateward_core::trust::sign::{self, ManifestDraft, PrivateKey, ReceiptDraft};
+use gateward_core::trust::{Audience, KeyId, Role};
 use gateward_tests::{Deck, Gateway, built, run, until};
 use serde_json::{Value, json};
 
@@ -113,7 +113,7 @@ impl Drill {
         });
     }
 
-    fn key(&self, role: Role) -> SigningKey {
+    fn key(&self, role: Role) -> PrivateKey {
         signing_key(&self.deck.dir(), role).expect("`init` made the key")
     }
 
@@ -149,7 +149,7 @@ impl Drill {
     }
 
     /// Publishes the wider snapshot under any version.
-    fn thief_publishes(&self, key: &SigningKey, epoch: u32, number: u64) {
+    fn thief_publishes(&self, key: &PrivateKey, epoch: u32, number: u64) {
         let file = self.wider();
         let audience = Audience::of(self.deck.account(), "plant-7");
         let draft = ManifestDraft {
@@ -181,7 +181,7 @@ impl Drill {
     }
 
     /// Acknowledges the newest record of a gateway, which is on its chain; returns its number.
-    fn thief_acknowledges(&self, key: &SigningKey, gateway: &Gateway) -> u64 {
+    fn thief_acknowledges(&self, key: &PrivateKey, gateway: &Gateway) -> u64 {
         let audit = gateway.status()["audit"].clone();
         let through = audit["seq"].as_u64().expect("a number");
         let mut head = [0; 32];

@@ -14,6 +14,7 @@ mod endurance;
 mod expiry;
 mod first_sync;
 mod hostile;
+mod hybrid;
 mod leaks;
 mod limits;
 mod meaning;

@@ -55,16 +55,14 @@ enum Own {
 }
 
 impl PrivateKey {
-    /// Derives the key from its seed; nothing where this build lacks the algorithm.
+    /// Derives the key from its seed.
+    #[cfg(feature = "hybrid")]
     #[must_use]
-    pub fn from_seed(algorithm: Algorithm, seed: &[u8; 32]) -> Option<Self> {
-        match algorithm {
-            Algorithm::Ed25519 => Some(Self(Own::Ed25519(SigningKey::from_bytes(seed)))),
-            #[cfg(feature = "hybrid")]
-            Algorithm::MlDsa65 => Some(Self(Own::MlDsa65(ml_dsa_65::Private::from_seed(seed)))),
-            #[cfg(not(feature = "hybrid"))]
-            Algorithm::MlDsa65 => None,
-        }
+    pub fn from_seed(algorithm: Algorithm, seed: &[u8; 32]) -> Self {
+        Self(match algorithm {
+            Algorithm::Ed25519 => Own::Ed25519(SigningKey::from_bytes(seed)),
+            Algorithm::MlDsa65 => Own::MlDsa65(ml_dsa_65::Private::from_seed(seed)),
+        })
     }
 
     /// Returns the seed: whoever has it has the key.

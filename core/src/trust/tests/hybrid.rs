@@ -17,7 +17,7 @@ fn classic(number: u8) -> PrivateKey {
 }
 
 fn quantum(number: u8) -> PrivateKey {
-    PrivateKey::from_seed(Algorithm::MlDsa65, &[number; 32]).unwrap()
+    PrivateKey::from_seed(Algorithm::MlDsa65, &[number; 32])
 }
 
 /// The set of `key_set` with an ML-DSA key beside every Ed25519 key, both demanded everywhere.

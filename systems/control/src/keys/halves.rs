@@ -9,10 +9,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use gateward_core::trust::{Audience, Key, KeyId, KeySet, Role, SigningKey};
+use gateward_core::trust::sign::{PrivateKey, Signer as _};
+use gateward_core::trust::{Algorithm, Audience, Key, KeyId, KeySet, Role};
 
-use super::{Chain, PRIVATE, parse, role_name, secret_path};
-use crate::secret::{self, Problem, Unusable};
+use super::{Chain, PRIVATE, read_key, role_name, secret_path, with_algorithm};
+use crate::secret::{Problem, Unusable};
 
 /// The file of a root key in its folder.
 pub(super) const ROOT_FILE: &str = "root.key";
@@ -23,22 +24,15 @@ pub(super) struct Half {
     pub(super) id: KeyId,
     pub(super) path: PathBuf,
     pub(super) role: Role,
-    pub(super) key: SigningKey,
+    pub(super) key: PrivateKey,
 }
 
 impl Half {
     fn read(path: PathBuf, role: Role) -> Result<Self, Unusable> {
-        let text = secret::read(&path)?;
-        let unlike = Problem::Unlike { expected: "the three lines of a key of this role" };
-        let key = parse(&text, role).ok_or_else(|| Unusable::one(&path, unlike))?;
+        let key = read_key(&path, role)?;
 
-        Ok(Self { id: id_of(&key), path, role, key })
+        Ok(Self { id: key.id(), path, role, key })
     }
-}
-
-/// Returns the id of a private key.
-pub(super) fn id_of(key: &SigningKey) -> KeyId {
-    KeyId::of(key.verifying_key().as_bytes())
 }
 
 /// Reads the private keys of `role` that are where `init` and `rotate` put them.
@@ -54,8 +48,7 @@ pub(super) fn at_hand(dir: &Path, role: Role) -> Result<Vec<Half>, Unusable> {
 /// Reads the root keys at hand, and those in `named`: files, or the folders that they are in.
 pub(super) fn roots(dir: &Path, named: &[PathBuf]) -> Result<Vec<Half>, Unusable> {
     let mut halves = at_hand(dir, Role::Root)?;
-    for path in named {
-        let path = if path.is_dir() { path.join(ROOT_FILE) } else { path.clone() };
+    for path in named.iter().flat_map(|path| files_of(path)) {
         let half = Half::read(path, Role::Root)?;
         if halves.iter().all(|other| other.id != half.id) {
             halves.push(half);
@@ -63,6 +56,19 @@ pub(super) fn roots(dir: &Path, named: &[PathBuf]) -> Result<Vec<Half>, Unusable
     }
 
     Ok(halves)
+}
+
+/// Returns the files of root keys in a folder, or the file that was named.
+fn files_of(named: &Path) -> Vec<PathBuf> {
+    if !named.is_dir() {
+        return vec![named.to_owned()];
+    }
+    let first = named.join(ROOT_FILE);
+    let all = Algorithm::ALL.map(|algorithm| with_algorithm(&first, algorithm));
+    let here: Vec<_> = all.into_iter().filter(|path| path.exists()).collect();
+
+    // Where there is none, the error is about the first.
+    if here.is_empty() { vec![first] } else { here }
 }
 
 /// Lists `private`, in an order that does not depend on the file system.
@@ -93,12 +99,14 @@ fn role_files(dir: &Path, role: Role) -> Result<Vec<PathBuf>, Unusable> {
 }
 
 fn root_files(dir: &Path) -> Result<Vec<PathBuf>, Unusable> {
-    let home = |path: &PathBuf| {
+    let is_home = |path: &&PathBuf| {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        name.starts_with("root-").then(|| path.join(ROOT_FILE)).filter(|path| path.exists())
+        name.starts_with("root-")
     };
+    let entries = entries(dir)?;
+    let files = entries.iter().filter(is_home).flat_map(|home| files_of(home));
 
-    Ok(entries(dir)?.iter().filter_map(home).collect())
+    Ok(files.filter(|path| path.exists()).collect())
 }
 
 /// Returns the file that is named after a key.
@@ -112,7 +120,11 @@ pub struct Signers {
     /// Where the key for every group is, to be named where there is none.
     path: PathBuf,
     /// In the order of the key set, the newest last.
-    own: Vec<(Key, SigningKey)>,
+    own: Vec<(Key, PrivateKey)>,
+    /// Of which algorithms some must sign.
+    required: Vec<Algorithm>,
+    /// How many of each.
+    threshold: usize,
 }
 
 impl Signers {
@@ -140,29 +152,49 @@ impl Signers {
             return Err(Unusable::one(&path, Problem::Untrusted));
         }
 
-        Ok(Self { path, own })
+        let required = Algorithm::ALL.into_iter().filter(|one| set.requires(role, *one)).collect();
+
+        Ok(Self { path, own, required, threshold: set.threshold(role) })
     }
 
-    /// Returns the key that signs for the gateways of `audience`, or what is for nobody in
-    /// particular: one that is limited to few groups before one that is not, the newest of them.
+    /// Returns the keys that sign for the gateways of `audience`, or what is for nobody in
+    /// particular: of each algorithm required as many as must, those that are limited to few groups
+    /// before those that are not, the newest first.
     ///
     /// # Errors
     ///
-    /// Every key here is limited to other groups.
-    pub fn reaching(&self, audience: Option<Audience>) -> Result<&SigningKey, Unusable> {
-        let reaching = self.own.iter().filter(|(key, _)| key.reaches(audience));
-        let best = reaching.max_by_key(|(key, _)| key.audiences().is_some());
+    /// There are too few: others are limited to other groups, or not here.
+    pub fn reaching(&self, audience: Option<Audience>) -> Result<Vec<&PrivateKey>, Unusable> {
+        let mut signers = Vec::new();
+        for algorithm in &self.required {
+            let of = |(key, _): &&(Key, PrivateKey)| key.algorithm() == *algorithm;
+            let all: Vec<_> = self.own.iter().rev().filter(of).collect();
+            let path = with_algorithm(&self.path, *algorithm);
+            if all.is_empty() {
+                return Err(Unusable::one(&path, Problem::Untrusted));
+            }
+            let mut own: Vec<_> =
+                all.into_iter().filter(|(key, _)| key.reaches(audience)).collect();
+            if own.len() < self.threshold {
+                return Err(Unusable::one(&path, Problem::Limited));
+            }
+            // It leaves equals as they are.
+            own.sort_by_key(|(key, _)| key.audiences().is_none());
+            signers.extend(own.into_iter().take(self.threshold).map(|(_, key)| key));
+        }
 
-        best.map(|(_, key)| key).ok_or_else(|| Unusable::one(&self.path, Problem::Limited))
+        Ok(signers)
     }
 }
 
 /// Returns what is to be moved where, so that names say what `set` says; in this order.
 pub(super) fn moves(dir: &Path, set: &KeySet, halves: &[Half]) -> Vec<(PathBuf, PathBuf)> {
     let private = dir.join(PRIVATE);
-    let front = |role| {
+    let front = |role, algorithm| {
         let at_hand = |key: &&Key| halves.iter().any(|half| half.id == key.id());
-        let trusted = |key: &&Key| set.trusts(key.id(), role) && key.reaches(None);
+        let trusted = |key: &&Key| {
+            key.algorithm() == algorithm && set.trusts(key.id(), role) && key.reaches(None)
+        };
         set.keys().iter().rev().filter(trusted).find(at_hand).map(Key::id)
     };
     let place = |half: &Half| {
@@ -172,8 +204,8 @@ pub(super) fn moves(dir: &Path, set: &KeySet, halves: &[Half]) -> Vec<(PathBuf, 
             Some(named_path(&private.join("retired"), half.role, half.id))
         } else if half.role == Role::Root || !set.trusts(half.id, half.role) {
             None
-        } else if front(half.role) == Some(half.id) {
-            Some(secret_path(dir, half.role))
+        } else if front(half.role, half.key.algorithm()) == Some(half.id) {
+            Some(with_algorithm(&secret_path(dir, half.role), half.key.algorithm()))
         } else {
             Some(named_path(&private, half.role, half.id))
         }
@@ -182,7 +214,11 @@ pub(super) fn moves(dir: &Path, set: &KeySet, halves: &[Half]) -> Vec<(PathBuf, 
     let moves = ours.filter_map(|half| Some((half.path.clone(), place(half)?)));
     let mut moves: Vec<_> = moves.filter(|(from, to)| from != to).collect();
     // What takes the name of a role comes after what gives it up.
-    moves.sort_by_key(|(_, to)| Role::ALL.iter().any(|role| *to == secret_path(dir, *role)));
+    moves.sort_by_key(|(_, to)| {
+        Role::ALL.iter().map(|role| secret_path(dir, *role)).any(|first| {
+            Algorithm::ALL.iter().any(|algorithm| *to == with_algorithm(&first, *algorithm))
+        })
+    });
 
     moves
 }

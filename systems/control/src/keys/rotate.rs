@@ -14,11 +14,12 @@ use std::path::{Path, PathBuf};
 
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::sign::TooMany;
-use gateward_core::trust::{KeyId, KeySet, Refused, Role, SigningKey};
+use gateward_core::trust::sign::{PrivateKey, Signer as _};
+use gateward_core::trust::{Algorithm, KeyId, KeySet, Refused, Role};
 
-use super::halves::{self, Half, ROOT_FILE, id_of, moves, named_path};
+use super::halves::{self, Half, ROOT_FILE, moves, named_path};
 use super::make::draw_key;
-use super::{Chain, NoChain, PRIVATE, role_name, set_path, text};
+use super::{Chain, NoChain, PRIVATE, role_name, set_path, text, with_algorithm};
 use crate::day::Day;
 use crate::draw::NoRandomness;
 use crate::lock::{Lock, NotLocked};
@@ -280,9 +281,15 @@ fn plan(rotation: &Rotation) -> Result<(Lock, Plan), NotRotated> {
     Ok((lock, Plan { steps, rotated }))
 }
 
-/// Returns how many keys may sign as `role`.
+/// Returns how many keys may sign as `role`, of the algorithm that has the fewest.
 fn count(set: &KeySet, role: Role) -> usize {
-    set.keys().iter().filter(|key| set.trusts(key.id(), role)).count()
+    let of = |algorithm| {
+        let keys = set.keys().iter();
+        keys.filter(|key| key.algorithm() == algorithm && set.trusts(key.id(), role)).count()
+    };
+    let required = Algorithm::ALL.into_iter().filter(|one| set.requires(role, *one));
+
+    required.map(of).min().unwrap_or(0)
 }
 
 /// One rotation at a time: two would make the same epoch.
@@ -295,16 +302,17 @@ fn lock(dir: &Path) -> Result<Lock, NotRotated> {
 
 /// Returns the new key with the file that it will be in, under a name that nothing else has.
 fn drawn(
-    key: &SigningKey,
+    key: &PrivateKey,
     new: &NewKey,
     dir: &Path,
     steps: &mut Vec<Step>,
 ) -> Result<Half, NotRotated> {
-    let (id, role) = (id_of(key), new.role);
+    let (id, role) = (key.id(), new.role);
     let private = dir.join(PRIVATE);
+    let root_file = |folder: &Path| with_algorithm(&folder.join(ROOT_FILE), key.algorithm());
     let path = match (role, &new.root_out) {
-        (Role::Root, Some(folder)) => folder.join(ROOT_FILE),
-        (Role::Root, None) => vacant(&private)?.join(ROOT_FILE),
+        (Role::Root, Some(folder)) => root_file(folder),
+        (Role::Root, None) => root_file(&vacant(&private)?),
         (Role::Beacon | Role::Collector | Role::Snapshot, _) => named_path(&private, role, id),
     };
     if path.exists() {

@@ -112,9 +112,8 @@ impl Maker<'_> {
             allow_drop: false,
             deltas: Vec::new(),
         };
-        let envelope = draft
-            .sign(&[self.signers.reaching(Some(audience))?])
-            .map_err(|error| unusable(&error))?;
+        let signers = self.signers.reaching(Some(audience))?;
+        let envelope = draft.sign(&signers).map_err(|error| unusable(&error))?;
         let manifest = Manifest::verify(&envelope, self.keys, audience)
             .map_err(|refused| unusable(&refused))?;
         snapshot::open(bytes, manifest.clone()).map_err(|refused| unusable(&refused))?;

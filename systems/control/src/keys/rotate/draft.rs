@@ -1,9 +1,9 @@
 //! What the next key set says, before it is signed.
 
 use gateward_core::name::Uuid;
-use gateward_core::trust::sign::{KeyDraft, KeySetDraft};
+use gateward_core::trust::sign::{KeyDraft, KeySetDraft, PrivateKey, Signer as _};
 use gateward_core::trust::{
-    Audience, KeyId, KeySet, MAX_REVOKED_KEYS, MAX_SIGNATURES, Role, SigningKey,
+    Algorithm, Audience, KeyId, KeySet, MAX_REVOKED_KEYS, MAX_SIGNATURES, Role,
 };
 
 use super::super::make::LIFE_S;
@@ -12,7 +12,7 @@ use super::{Chain, Fate, Half, NewKey, NotRotated, Policy, Rotation, draw_key};
 /// The next key set, and what it changes.
 pub(super) struct Draft {
     set: KeySetDraft,
-    pub(super) new: Option<SigningKey>,
+    pub(super) new: Option<PrivateKey>,
     pub(super) leaving: Vec<(KeyId, Fate)>,
 }
 
@@ -36,10 +36,9 @@ impl Draft {
         };
         let new = match &rotation.new {
             Some(new) => {
-                let key = draw_key()?;
+                let key = draw_key(algorithm(new, &leaving, old))?;
                 let audiences = audiences(new, &leaving, old, policy)?;
-                let public = key.verifying_key().to_bytes();
-                set.keys.push(KeyDraft { public, roles: new.role.bit(), audiences });
+                set.keys.push(KeyDraft { audiences, ..KeyDraft::of(&key, new.role.bit()) });
                 Some(key)
             }
             None => None,
@@ -68,29 +67,34 @@ impl Draft {
         self.set.keys.iter().filter(move |key| key.roles & role.bit() != 0)
     }
 
-    fn reach(&self, role: Role, audience: Option<Audience>) -> usize {
+    /// Returns how many keys reach `audience`, of the algorithm in `old` that has the fewest.
+    fn reach(&self, old: &KeySet, role: Role, audience: Option<Audience>) -> usize {
         let reaches = |key: &&KeyDraft| {
             let own = key.audiences.as_ref();
             own.is_none_or(|own| audience.is_some_and(|one| own.contains(&one)))
         };
 
-        self.keys(role).filter(reaches).count()
+        let of = |one| self.keys(role).filter(|key| key.algorithm == one).filter(reaches).count();
+
+        required(old, role).map(of).min().unwrap_or(0)
     }
 
     /// Whoever had keys enough before has them after.
     fn leaves_nobody_out(&self, old: &KeySet, policy: &Policy) -> Result<(), NotRotated> {
-        let left = self.reach(Role::Root, None);
+        let left = self.reach(old, Role::Root, None);
         let needed = old.threshold(Role::Root);
         if left < needed {
             return Err(NotRotated::TooFewRootsLeft { left, needed });
         }
         let had = |role, audience| {
-            let keys = old.keys().iter();
-            let own = keys.filter(|key| old.trusts(key.id(), role) && key.reaches(audience));
-            own.count() >= old.threshold(role)
+            let of = |one| {
+                let keys = old.keys().iter().filter(|key| key.algorithm() == one);
+                keys.filter(|key| old.trusts(key.id(), role) && key.reaches(audience)).count()
+            };
+            required(old, role).all(|one| of(one) >= old.threshold(role))
         };
         let lost = |role, audience| {
-            had(role, audience) && self.reach(role, audience) < old.threshold(role)
+            had(role, audience) && self.reach(old, role, audience) < old.threshold(role)
         };
         for role in [Role::Snapshot, Role::Beacon] {
             let account = policy.account().id;
@@ -120,14 +124,20 @@ impl Draft {
         let before: Vec<_> = roots.iter().filter(|half| old.trusts(half.id, Role::Root)).collect();
         let is_after =
             |half: &Half| self.keys(Role::Root).any(|key| KeyId::of(&key.public) == half.id);
-        let after = before.iter().filter(|half| is_after(half)).count();
         let needed = old.threshold(Role::Root);
+        let of = |one| move |half: &&&Half| half.key.algorithm() == one;
+        let here = |one| before.iter().filter(of(one)).count();
         // The new one signs for the set that it is in, not for the one before.
-        if before.len() < needed || after + usize::from(new_root.is_some()) < needed {
+        let after = |one| {
+            let stay = before.iter().filter(|half| is_after(half)).copied().chain(new_root);
+            stay.filter(|half| half.key.algorithm() == one).count()
+        };
+        if required(old, Role::Root).any(|one| here(one) < needed || after(one) < needed) {
             let trusted = old.keys().iter().filter(|key| old.trusts(key.id(), Role::Root));
             let absent = trusted.filter(|key| before.iter().all(|half| half.id != key.id()));
             let missing: Vec<_> = absent.map(|key| key.id().to_string()).collect();
-            let (here, missing) = (before.len(), missing.join(", "));
+            let here = required(old, Role::Root).map(here).min().unwrap_or(0);
+            let missing = missing.join(", ");
             return Err(NotRotated::TooFewRoots { here, needed, missing });
         }
         let mut signers: Vec<_> = before.iter().filter(|half| is_after(half)).copied().collect();
@@ -137,6 +147,18 @@ impl Draft {
 
         Ok(self.set.sign(&signers)?)
     }
+}
+
+fn required(set: &KeySet, role: Role) -> impl Iterator<Item = Algorithm> {
+    Algorithm::ALL.into_iter().filter(move |one| set.requires(role, *one))
+}
+
+/// Returns the algorithm of the new key: that of the key which it replaces.
+fn algorithm(new: &NewKey, leaving: &[(KeyId, Fate)], old: &KeySet) -> Algorithm {
+    let goes = |id| leaving.iter().any(|(other, _)| *other == id);
+    let replaced = old.keys().iter().find(|key| key.has(new.role) && goes(key.id()));
+
+    replaced.map_or(Algorithm::Ed25519, gateward_core::trust::Key::algorithm)
 }
 
 /// Returns the keys that leave, with the one that the new key replaces.

@@ -85,7 +85,10 @@ impl World {
         let signers = Signers::load(&self.dir, &self.chain(), role).unwrap();
         let audience = group.map(|group| Audience::of(self.account, group));
 
-        signers.reaching(audience).ok().map(id_of)
+        let own = signers.reaching(audience).ok()?;
+        let [one] = own[..] else { panic!("one {role:?} key") };
+
+        Some(one.id())
     }
 
     /// Every private key under the policy folder, by what is in the file.

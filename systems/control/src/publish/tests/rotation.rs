@@ -1,8 +1,8 @@
 //! What publishing does after the keys have changed, and when somebody else has one.
 
 use gateward_core::snapshot::chunk;
-use gateward_core::trust::sign::{self, ManifestDraft};
-use gateward_core::trust::{KeyId, SigningKey};
+use gateward_core::trust::KeyId;
+use gateward_core::trust::sign::{self, ManifestDraft, PrivateKey};
 
 use super::*;
 use crate::keys::{Fate, NewKey, Rotated, Rotation, rotate};
@@ -23,12 +23,12 @@ impl World {
         rotate(&rotation).unwrap()
     }
 
-    fn snapshot_key(&self) -> SigningKey {
+    fn snapshot_key(&self) -> PrivateKey {
         keys::signing_key(&self.policy(), Role::Snapshot).unwrap()
     }
 
     /// Publishes what whoever has this key would: the greatest version there is.
-    fn plant(&self, key: &SigningKey, number: u64) {
+    fn plant(&self, key: &PrivateKey, number: u64) {
         let file = vec![7; 100];
         let draft = ManifestDraft {
             account: self.account,
