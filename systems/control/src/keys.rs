@@ -45,6 +45,15 @@ pub const fn role_name(role: Role) -> &'static str {
     }
 }
 
+/// Returns the word for an algorithm, in the names of files and for people.
+#[must_use]
+pub const fn algorithm_name(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Ed25519 => "ed25519",
+        Algorithm::MlDsa65 => "ml-dsa-65",
+    }
+}
+
 /// Every key set of an account since the first, each verified with the one before.
 #[derive(Clone, Debug)]
 pub struct Chain {
@@ -150,7 +159,7 @@ fn with_algorithm(path: &Path, algorithm: Algorithm) -> PathBuf {
         Algorithm::Ed25519 => path.to_owned(),
         Algorithm::MlDsa65 => {
             let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-            path.with_file_name(format!("{stem}-{}.key", seed_word(algorithm)))
+            path.with_file_name(format!("{stem}-{}.key", algorithm_name(algorithm)))
         }
     }
 }
@@ -189,7 +198,7 @@ pub fn signers(dir: &Path, chain: &Chain, role: Role) -> Result<Vec<PrivateKey>,
 const fn seed_word(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::Ed25519 => "key",
-        Algorithm::MlDsa65 => "ml-dsa-65",
+        Algorithm::MlDsa65 => algorithm_name(algorithm),
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::lists::print_json;
 use super::{Failed, Format, rotate, say};
 use crate::exit::Exit;
-use crate::keys::{self, Listed, ListedSet, NotListed, Standing, role_name};
+use crate::keys::{self, Listed, ListedSet, NotListed, Standing, algorithm_name, role_name};
 
 #[derive(clap::Subcommand, Debug)]
 pub(super) enum Command {
@@ -35,6 +35,8 @@ struct Set {
 struct Row {
     id: String,
     roles: Vec<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    algorithm: Option<&'static str>,
     /// Left out where it is all of them.
     #[serde(skip_serializing_if = "Option::is_none")]
     groups: Option<Vec<String>>,
@@ -69,14 +71,16 @@ fn list(dir: &std::path::Path, format: Format) -> Result<Exit, Failed> {
 }
 
 fn line(row: &Row) -> String {
-    let Row { id, roles, groups, trusted, status, private } = row;
+    let Row { id, roles, algorithm, groups, trusted, status, private } = row;
+    let algorithm = algorithm.map(|name| format!(" {name}"));
     let groups = groups.as_ref().map(|groups| format!(" for {}", groups.join(", ")));
     let barred = if *trusted { String::new() } else { format!(", {status}") };
     let private = private.as_ref().map(|path| format!(", {}", path.display()));
 
     format!(
-        "{id} {}{}{barred}{}",
+        "{id} {}{}{}{barred}{}",
         roles.join(", "),
+        algorithm.unwrap_or_default(),
         groups.unwrap_or_default(),
         private.unwrap_or_default()
     )
@@ -90,9 +94,10 @@ pub(super) fn time(at: UnixSeconds) -> String {
 }
 
 fn set(set: ListedSet) -> Set {
-    let row = |Listed { id, roles, groups, standing, private }| Row {
+    let row = |Listed { id, roles, algorithm, groups, standing, private }| Row {
         id: format!("{id}"),
         roles: roles.into_iter().map(role_name).collect(),
+        algorithm: algorithm.map(algorithm_name),
         groups,
         trusted: standing == Standing::Trusted,
         status: standing.name(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use gateward_core::time::UnixSeconds;
-use gateward_core::trust::{Audience, KeyId, KeySet, Role};
+use gateward_core::trust::{Algorithm, Audience, KeyId, KeySet, Role};
 
 use super::halves::{at_hand, named_path};
 use super::{Chain, NoChain, PRIVATE};
@@ -42,6 +42,8 @@ pub struct Listed {
     pub id: KeyId,
     /// What it signs, or did.
     pub roles: Vec<Role>,
+    /// The algorithm that it signs with; none where it stands in no key set any more.
+    pub algorithm: Option<Algorithm>,
     /// The groups that it is limited to, by name where the policy knows them; none for all.
     pub groups: Option<Vec<String>>,
     /// Whether it still signs.
@@ -142,7 +144,9 @@ impl Listing<'_> {
             own.iter().map(name).collect()
         });
 
-        Listed { id, groups, standing, private: self.private(id, &roles), roles }
+        let (algorithm, private) = (key.map(|key| key.algorithm()), self.private(id, &roles));
+
+        Listed { id, roles, algorithm, groups, standing, private }
     }
 
     fn private(&self, id: KeyId, roles: &[Role]) -> Option<PathBuf> {

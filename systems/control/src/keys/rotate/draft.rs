@@ -125,8 +125,7 @@ impl Draft {
         let is_after =
             |half: &Half| self.keys(Role::Root).any(|key| KeyId::of(&key.public) == half.id);
         let needed = old.threshold(Role::Root);
-        let of = |one| move |half: &&&Half| half.key.algorithm() == one;
-        let here = |one| before.iter().filter(of(one)).count();
+        let here = |one| before.iter().filter(|half| half.key.algorithm() == one).count();
         // The new one signs for the set that it is in, not for the one before.
         let after = |one| {
             let stay = before.iter().filter(|half| is_after(half)).copied().chain(new_root);

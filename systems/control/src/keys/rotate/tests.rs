@@ -5,7 +5,9 @@ use gateward_core::trust::Audience;
 use tempfile::TempDir;
 
 use super::*;
-use crate::keys::{NewAccount, Signers, Standing, init, list, secret_path};
+use crate::keys::{
+    Made, NewAccount, NotMade, Signers, Standing, init, init_hybrid, list, secret_path, signers,
+};
 use crate::testing::NOW;
 
 struct World {
@@ -22,6 +24,10 @@ impl World {
 
     /// Root keys in these folders beside the policy folder; else where `init` puts them.
     fn with_roots(names: Option<[&str; 3]>) -> Self {
+        Self::begun(names, init)
+    }
+
+    fn begun(names: Option<[&str; 3]>, init: fn(&NewAccount) -> Result<Made, NotMade>) -> Self {
         let temp = tempfile::tempdir().unwrap();
         let dir = temp.path().join("acme");
         let roots = names.map(|names| names.map(|name| temp.path().join(name)));
@@ -384,4 +390,50 @@ fn a_list_says_of_every_key_whether_it_signs_for_whom_and_where_its_private_half
     let here = world.ids(Role::Root).into_iter().map(|id| find(id).private.is_some());
     assert_eq!(here.collect::<Vec<_>>(), [true, true, false]);
     assert_eq!(sets[0].keys.iter().filter(|key| key.standing == Standing::Trusted).count(), 6);
+}
+
+#[test]
+fn in_a_hybrid_account_each_key_is_replaced_by_one_of_its_algorithm() {
+    let world = World::begun(None, init_hybrid);
+    assert!(matches!(rotate(&world.new_key(Role::Snapshot)), Err(NotRotated::Which { .. })));
+    let algorithm = |id: KeyId| {
+        let (chain, key) = (world.chain(), |key: &&gateward_core::trust::Key| key.id() == id);
+        chain.sets().iter().flat_map(KeySet::keys).find(key).unwrap().algorithm()
+    };
+    for role in [Role::Snapshot, Role::Collector, Role::Root] {
+        let before = world.ids(role);
+        let both =
+            Algorithm::ALL.map(|one| *before.iter().find(|id| algorithm(**id) == one).unwrap());
+        for old in both {
+            let one = world.with(role, |new| new.replaces = Some(old));
+            let (new, _, path) = rotate(&one).unwrap().new.unwrap();
+            assert_eq!(algorithm(new), algorithm(old));
+            assert!(path.exists(), "{}", path.display());
+            let after = world.ids(role);
+            assert_eq!(after.len(), before.len());
+            assert!(!after.contains(&old) && after.contains(&new));
+        }
+        if role != Role::Root {
+            let own = signers(&world.dir, &world.chain(), role).unwrap();
+            assert_eq!(own.iter().map(|key| key.id()).collect::<Vec<_>>(), world.ids(role));
+        }
+    }
+    assert_eq!(world.chain().newest().epoch(), 7);
+}
+
+#[test]
+fn a_hybrid_account_refuses_a_set_that_lacks_a_key_of_either_algorithm() {
+    let world = World::begun(None, init_hybrid);
+    for id in world.ids(Role::Snapshot) {
+        let leaving = vec![(id, Fate::Retired)];
+        let refused = rotate(&Rotation { leaving, ..world.rotation() });
+        assert!(matches!(refused, Err(NotRotated::NoneLeft { .. })));
+    }
+    // Of one algorithm alone there would be enough.
+    for home in &world.roots[1..] {
+        fs::remove_file(home.with_file_name("root-ml-dsa-65.key")).unwrap();
+    }
+    let snapshot = world.ids(Role::Snapshot)[0];
+    let refused = rotate(&world.with(Role::Snapshot, |new| new.replaces = Some(snapshot)));
+    assert!(matches!(refused, Err(NotRotated::TooFewRoots { here: 1, needed: 2, .. })));
 }
