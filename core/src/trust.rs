@@ -7,6 +7,7 @@
 //! | module | takes | gives |
 //! |---|---|---|
 //! | `envelope` | bytes | a payload and who signed it |
+//! | `public` | a key and a signature | whether that is one |
 //! | `keys` | the anchor of enrolment, then one key set after another | [`KeySet`] |
 //! | [`manifest`] | an envelope and a key set | [`Manifest`] |
 //! | [`revoked`] | an envelope and a key set | [`Revoked`]: what no longer counts |
@@ -30,6 +31,9 @@ mod floor;
 mod gateway;
 mod keys;
 pub mod manifest;
+#[cfg(feature = "hybrid")]
+mod ml_dsa_65;
+mod public;
 mod receipt;
 mod refused;
 pub mod revoked;

@@ -42,6 +42,20 @@ impl Deck {
     /// If any of that fails.
     #[must_use]
     pub fn new() -> Self {
+        Self::begin(&[])
+    }
+
+    /// Begins an account that signs everything with two algorithms.
+    ///
+    /// # Panics
+    ///
+    /// If that fails.
+    #[must_use]
+    pub fn hybrid() -> Self {
+        Self::begin(&["--hybrid"])
+    }
+
+    fn begin(options: &[&str]) -> Self {
         let root = tempfile::tempdir().expect("a folder can be made");
         fs::create_dir(root.path().join("logs")).expect("a folder can be made");
         let dir = root.path().join("control");
@@ -49,7 +63,8 @@ impl Deck {
             Command::new(built("gateward-control"))
                 .arg("init")
                 .arg(&dir)
-                .args(["--account", "Acme"]),
+                .args(["--account", "Acme"])
+                .args(options),
             b"",
         );
         let account = said.ok();

@@ -109,7 +109,7 @@ fn topic_of(deck: &Deck, group: &str, what: GroupTopic) -> String {
 }
 
 /// Returns what the gateway says it has refused, oldest first.
-fn rejections(gateway: &Gateway) -> Vec<String> {
+pub(crate) fn rejections(gateway: &Gateway) -> Vec<String> {
     let tail = gateway.cli(&["audit", "tail", "-n", "1000", "--format", "json"]);
     let records = tail.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
 

@@ -9,10 +9,12 @@
 
 mod audit;
 mod damage;
+mod drills;
 mod endurance;
 mod expiry;
 mod first_sync;
 mod hostile;
+mod hybrid;
 mod leaks;
 mod limits;
 mod meaning;

@@ -50,11 +50,6 @@ impl Authority {
 
     fn key_set_of(&self, epoch: u32, compromised: Vec<KeyId>) -> Vec<u8> {
         let signer = &self.snapshot[epoch as usize - 1];
-        let key = |key: &SigningKey, roles| KeyDraft {
-            public: key.verifying_key().to_bytes(),
-            roles,
-            audiences: None,
-        };
         let draft = KeySetDraft {
             account: ACCOUNT,
             epoch,
@@ -62,7 +57,7 @@ impl Authority {
             expires: T0.plus(365 * 86_400),
             thresholds: [1; 4],
             required: [1; 4],
-            keys: vec![key(&self.root, ROOT_ROLE), key(signer, 0b1110)],
+            keys: vec![KeyDraft::of(&self.root, ROOT_ROLE), KeyDraft::of(signer, 0b1110)],
             retired: Vec::new(),
             compromised,
         };

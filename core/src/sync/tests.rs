@@ -486,7 +486,6 @@ fn manifest(version: u64, file: &[u8]) -> Manifest {
     let account = Uuid([1; 16]);
     let audience = Audience::of(account, "plant-7");
     let signer = SigningKey::from_bytes(&[7; 32]);
-    let public = signer.verifying_key().to_bytes();
     let keys = KeySetDraft {
         account,
         epoch: 1,
@@ -494,7 +493,7 @@ fn manifest(version: u64, file: &[u8]) -> Manifest {
         expires: UnixSeconds(1_000_000),
         thresholds: [1; 4],
         required: [1; 4],
-        keys: std::vec![KeyDraft { public, roles: 0b1111, audiences: None }],
+        keys: std::vec![KeyDraft::of(&signer, 0b1111)],
         retired: Vec::new(),
         compromised: Vec::new(),
     };

@@ -4,13 +4,12 @@
 //! `alg u8` ‖ `sig` (length, bytes). A signature covers the domain of the type, ended by a zero
 //! byte, then the payload as received (TRUST section 2).
 
-use ed25519_dalek::ed25519::signature::MultipartVerifier;
-use ed25519_dalek::{Signature, VerifyingKey};
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::keys::Key;
-use super::role::{Algorithm, KeyId};
+use super::public::Public;
+use super::role::KeyId;
 use super::{Refused, wire};
 
 /// No envelope has more bytes: a key set of post-quantum keys, with their signatures, fits.
@@ -111,26 +110,12 @@ impl<'a> Envelope<'a> {
             .collect()
     }
 
-    /// Returns whether the Ed25519 key with this id signed this as a `kind`.
-    pub(super) fn is_signed(&self, kind: Kind, id: KeyId, public: &[u8; 32]) -> bool {
-        let mut own = self
-            .signatures
+    /// Returns whether the key with this id signed this as a `kind`. What a signature says of its
+    /// algorithm only decides whether it is looked at: it is verified with that of the key.
+    pub(super) fn is_signed(&self, kind: Kind, id: KeyId, public: &Public) -> bool {
+        self.signatures
             .iter()
-            .filter(|signed| signed.key == id && signed.algorithm == Algorithm::Ed25519 as u8);
-        let Ok(key) = VerifyingKey::from_bytes(public) else { return false };
-
-        own.any(|signed| verify_strict(&key, kind.domain(), self.payload, signed.bytes).is_some())
+            .filter(|signed| signed.key == id && signed.algorithm == public.algorithm() as u8)
+            .any(|signed| public.verifies(kind.domain(), self.payload, signed.bytes))
     }
-}
-
-/// Verifies as `VerifyingKey::verify_strict` does, over two parts and so without a copy of the
-/// payload: neither the key nor R is of small order, S is canonical.
-fn verify_strict(key: &VerifyingKey, domain: &[u8], payload: &[u8], bytes: &[u8]) -> Option<()> {
-    let signature = Signature::from_slice(bytes).ok()?;
-    let r = VerifyingKey::from_bytes(signature.r_bytes()).ok()?;
-    if key.is_weak() || r.is_weak() {
-        return None;
-    }
-
-    key.multipart_verify(&[domain, payload], &signature).ok()
 }

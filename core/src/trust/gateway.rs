@@ -10,6 +10,7 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::{Envelope, Kind, Signed};
+use super::public::Public;
 use super::role::{Algorithm, KeyId};
 use super::{GatewayId, Incarnation, Refused, wire};
 use crate::audit::Head;
@@ -175,7 +176,7 @@ where
     T: for<'a> Deserialize<'a> + Serialize,
 {
     let envelope = Envelope::open(bytes, kind)?;
-    if !envelope.is_signed(kind, KeyId::of(key.as_bytes()), key.as_bytes()) {
+    if !envelope.is_signed(kind, KeyId::of(key.as_bytes()), &Public::Ed25519(key.to_bytes())) {
         return Err(Refused::Unsigned);
     }
     let (of, body) = wire::read_payload(envelope.payload)?;

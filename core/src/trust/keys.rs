@@ -5,11 +5,11 @@
 //! (length, bytes) ‖ `alg u8` ‖ `roles u8` ‖ audiences: 0, or 1 and a list of `[u8; 16]`. The four
 //! places are those of [`Role`]; bit n of `roles` is role n, bit n of `required` is algorithm n + 1.
 
-use ed25519_dalek::VerifyingKey;
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::{Envelope, Kind, MAX_SIGNATURES};
+use super::public::Public;
 use super::role::{Algorithm, KeyId, Role};
 use super::{Audience, Manifest, Refused, Revoked, wire};
 use crate::name::Uuid;
@@ -44,11 +44,11 @@ pub(super) struct KeyBody<'a> {
     pub(super) audiences: Option<Vec<Audience, MAX_AUDIENCES>>,
 }
 
-/// An Ed25519 key of a set.
+/// A key of a set, of an algorithm that this build has.
 #[derive(Clone, Debug)]
 pub struct Key {
     id: KeyId,
-    public: [u8; 32],
+    public: Public,
     roles: u8,
     audiences: Option<Vec<Audience, MAX_AUDIENCES>>,
 }
@@ -60,9 +60,13 @@ impl Key {
         self.id
     }
 
-    /// Returns the public key.
+    /// Returns the algorithm that it signs with.
     #[must_use]
-    pub const fn public(&self) -> &[u8; 32] {
+    pub const fn algorithm(&self) -> Algorithm {
+        self.public.algorithm()
+    }
+
+    pub(super) const fn public(&self) -> &Public {
         &self.public
     }
 
@@ -70,6 +74,18 @@ impl Key {
     #[must_use]
     pub const fn has(&self, role: Role) -> bool {
         self.roles & role.bit() != 0
+    }
+
+    /// Returns the bits of [`Role`] that it was given.
+    #[must_use]
+    pub const fn roles(&self) -> u8 {
+        self.roles
+    }
+
+    /// Returns the groups that it is limited to; none where it may sign for all.
+    #[must_use]
+    pub fn audiences(&self) -> Option<&[Audience]> {
+        self.audiences.as_deref()
     }
 
     /// Returns whether it may sign for `audience`; a limited key signs nothing that has none.
@@ -106,10 +122,11 @@ impl KeySet {
     /// Returns why it is not one of `account`.
     pub fn anchor(bytes: &[u8], account: Uuid) -> Result<Self, Refused> {
         let envelope = Envelope::open(bytes, Kind::KeySet)?;
-        let set = Self::read(envelope.payload)?;
-        if set.account != account {
+        let (of, body) = wire::read_payload::<Body<'_>>(envelope.payload)?;
+        if of != account {
             return Err(Refused::OtherAccount);
         }
+        let set = Self::read(account, body)?;
         set.signers(&envelope, Kind::KeySet, Role::Root, None)?;
 
         Ok(set)
@@ -123,17 +140,19 @@ impl KeySet {
     /// Returns why this one stays the newest.
     pub fn follow(&self, bytes: &[u8]) -> Result<Self, Refused> {
         let envelope = Envelope::open(bytes, Kind::KeySet)?;
-        let mut next = Self::read(envelope.payload)?;
-        if next.account != self.account {
+        let (account, body) = wire::read_payload::<Body<'_>>(envelope.payload)?;
+        if account != self.account {
             return Err(Refused::OtherAccount);
         }
-        if next.epoch <= self.epoch {
+        if body.epoch <= self.epoch {
             return Err(Refused::OldKeys);
         }
-        if next.epoch - self.epoch > 1 {
-            return Err(Refused::NewerKeys(next.epoch));
+        if body.epoch - self.epoch > 1 {
+            return Err(Refused::NewerKeys(body.epoch));
         }
+        // First, because nobody vouches for the keys in it yet, and decoding them is work.
         self.signers(&envelope, Kind::KeySet, Role::Root, None)?;
+        let mut next = Self::read(account, body)?;
         next.signers(&envelope, Kind::KeySet, Role::Root, None)?;
         next.resets_time = next.compromised.iter().any(|id| !self.compromised.contains(id));
 
@@ -164,10 +183,22 @@ impl KeySet {
         self.expires
     }
 
-    /// Returns its Ed25519 keys, retired and compromised ones too.
+    /// Returns its keys of algorithms that this build has, retired and compromised ones too.
     #[must_use]
     pub fn keys(&self) -> &[Key] {
         &self.keys
+    }
+
+    /// Returns the keys that sign nothing new.
+    #[must_use]
+    pub fn retired(&self) -> &[KeyId] {
+        &self.retired
+    }
+
+    /// Returns the keys whose signatures are void.
+    #[must_use]
+    pub fn compromised(&self) -> &[KeyId] {
+        &self.compromised
     }
 
     /// Returns whether the key is in the set and may still sign as `role`.
@@ -182,17 +213,19 @@ impl KeySet {
     /// compromised: it is unusable from now on, whenever it was signed.
     #[must_use]
     pub fn compromises(&self, manifest: &Manifest) -> bool {
-        self.voids(manifest.signed_by())
+        !manifest.signed_by().are_enough_without(&self.compromised)
     }
 
     /// Returns the same of a revocation list: a thief may have revoked everybody.
     #[must_use]
     pub fn compromises_list(&self, revoked: &Revoked<'_>) -> bool {
-        self.voids(revoked.signed_by())
+        !revoked.signed_by().are_enough_without(&self.compromised)
     }
 
-    fn voids(&self, (signers, threshold): (&[KeyId], usize)) -> bool {
-        signers.iter().filter(|id| !self.compromised.contains(id)).count() < threshold
+    /// Returns whether what `role` signs must be signed with `algorithm` too.
+    #[must_use]
+    pub fn requires(&self, role: Role, algorithm: Algorithm) -> bool {
+        role.of(&self.required) & algorithm.bit() != 0
     }
 
     /// Checks what everything says that is signed for one group: whose it is, for whom, and under
@@ -243,35 +276,54 @@ impl KeySet {
         self.resets_time
     }
 
-    /// Returns how many keys must sign as `role`.
-    pub(super) fn threshold(&self, role: Role) -> usize {
+    /// Returns how many keys of each algorithm required must sign as `role`.
+    #[must_use]
+    pub fn threshold(&self, role: Role) -> usize {
         usize::from(role.of(&self.thresholds))
     }
 
-    /// Returns who signed, where that is enough.
+    /// Returns the thresholds and the required algorithms of all roles.
+    #[cfg(any(test, feature = "build"))]
+    pub(super) const fn demands(&self) -> ([u8; 4], [u8; 4]) {
+        (self.thresholds, self.required)
+    }
+
+    /// Returns who signed, where that is enough: for every algorithm that the role requires, as many
+    /// keys as must. Signatures of other algorithms count neither for an object nor against it.
     pub(super) fn signers(
         &self,
         envelope: &Envelope<'_>,
         kind: Kind,
         role: Role,
         audience: Option<Audience>,
-    ) -> Result<Vec<KeyId, MAX_SIGNATURES>, Refused> {
-        if role.of(&self.required) != Algorithm::Ed25519.bit() {
+    ) -> Result<Signers, Refused> {
+        if role.of(&self.required) & !Algorithm::SUPPORTED != 0 {
             return Err(Refused::AlgorithmMissing);
         }
-        let keys = self.keys.iter();
-        let keys = keys.filter(|key| self.trusts(key.id, role) && key.reaches(audience));
-        let signers = envelope.signers(kind, keys);
-        if signers.len() < self.threshold(role) {
-            return Err(Refused::Unsigned);
+        let mut signers = Signers { keys: Vec::new(), threshold: self.threshold(role) };
+        for algorithm in Algorithm::ALL.into_iter().filter(|one| self.requires(role, *one)) {
+            let keys = self.trusted(role, algorithm).filter(|key| key.reaches(audience));
+            let found = envelope.signers(kind, keys);
+            if found.len() < signers.threshold {
+                return Err(Refused::Unsigned);
+            }
+            for id in found {
+                // Ids differ, and so do their signatures: there is room for all of them.
+                signers.keys.push((algorithm, id)).map_err(|_| Refused::Malformed)?;
+            }
         }
 
         Ok(signers)
     }
 
-    /// Reads a set that nobody vouches for yet.
-    fn read(payload: &[u8]) -> Result<Self, Refused> {
-        let (account, body) = wire::read_payload::<Body<'_>>(payload)?;
+    fn trusted(&self, role: Role, algorithm: Algorithm) -> impl Iterator<Item = &Key> {
+        self.keys
+            .iter()
+            .filter(move |key| key.algorithm() == algorithm && self.trusts(key.id, role))
+    }
+
+    /// Decodes a set, which says nothing about who vouches for it.
+    fn read(account: Uuid, body: Body<'_>) -> Result<Self, Refused> {
         let Body { epoch, issued_at, expires, thresholds, required, keys, retired, compromised } =
             body;
         if epoch == 0 || issued_at >= expires || expires > u64::from(u32::MAX) {
@@ -284,7 +336,7 @@ impl KeySet {
             expires: UnixSeconds(expires),
             thresholds,
             required,
-            keys: ed25519_keys(keys)?,
+            keys: decoded(keys)?,
             retired,
             compromised,
             resets_time: false,
@@ -293,32 +345,55 @@ impl KeySet {
         set.is_usable().then_some(set).ok_or(Refused::KeysUnusable)
     }
 
-    /// Whether every role asks for Ed25519 and for no more keys than can sign at once, every key
-    /// stands once, and the root keys can reach their threshold: else no set could ever follow.
+    /// Whether every role asks for Ed25519 and for no more signatures than can stand in one
+    /// envelope, every key stands once, and the root keys can reach their threshold: else no set
+    /// could ever follow.
     fn is_usable(&self) -> bool {
         let asks = self.required.iter().all(|bits| bits & Algorithm::Ed25519.bit() != 0);
-        let counts =
-            self.thresholds.iter().all(|n| (1..=MAX_SIGNATURES).contains(&usize::from(*n)));
+        let counts = self.thresholds.iter().zip(&self.required).all(|(threshold, required)| {
+            let signatures = usize::from(*threshold) * required.count_ones() as usize;
+            *threshold > 0 && signatures <= MAX_SIGNATURES
+        });
         let once = |key: &Key| self.keys.iter().filter(|other| other.id == key.id).count() == 1;
-        let roots =
-            self.keys.iter().filter(|key| self.trusts(key.id, Role::Root) && key.reaches(None));
+        let ours = Algorithm::ALL.into_iter().filter(|one| one.bit() & Algorithm::SUPPORTED != 0);
+        let roots = ours.filter(|one| self.requires(Role::Root, *one)).all(|algorithm| {
+            let roots = self.trusted(Role::Root, algorithm).filter(|key| key.reaches(None));
+            roots.count() >= self.threshold(Role::Root)
+        });
 
-        asks && counts && self.keys.iter().all(once) && roots.count() >= self.threshold(Role::Root)
+        asks && counts && self.keys.iter().all(once) && roots
+    }
+}
+
+/// Who signed an object, where for each algorithm required that is enough.
+#[derive(Clone, Debug)]
+pub(super) struct Signers {
+    keys: Vec<(Algorithm, KeyId), MAX_SIGNATURES>,
+    threshold: usize,
+}
+
+impl Signers {
+    /// Nobody, for models that try very many.
+    #[cfg(test)]
+    pub(super) const NOBODY: Self = Self { keys: Vec::new(), threshold: 1 };
+
+    /// Returns whether it would be enough of each algorithm without those that are `gone`.
+    fn are_enough_without(&self, gone: &[KeyId]) -> bool {
+        let left = |algorithm| {
+            let own = self.keys.iter().filter(|(of, id)| *of == algorithm && !gone.contains(id));
+            own.count()
+        };
+
+        self.keys.iter().all(|(algorithm, _)| left(*algorithm) >= self.threshold)
     }
 }
 
 /// Keeps the keys that this build can verify with; what requires others is refused at its use.
-fn ed25519_keys(bodies: Vec<KeyBody<'_>, MAX_KEYS>) -> Result<Vec<Key, MAX_KEYS>, Refused> {
-    let ours = bodies.into_iter().filter(|body| body.algorithm == Algorithm::Ed25519 as u8);
+fn decoded(bodies: Vec<KeyBody<'_>, MAX_KEYS>) -> Result<Vec<Key, MAX_KEYS>, Refused> {
+    let read = |KeyBody { public: bytes, algorithm, roles, audiences }: KeyBody<'_>| {
+        let public = Public::read(algorithm, bytes)?;
+        Some(public.map(|public| Key { id: KeyId::of(bytes), public, roles, audiences }))
+    };
 
-    ours.map(|KeyBody { public, roles, audiences, .. }| {
-        let public: [u8; 32] = public.try_into().map_err(|_| Refused::KeysUnusable)?;
-        let key = VerifyingKey::from_bytes(&public).map_err(|_| Refused::KeysUnusable)?;
-        if key.is_weak() {
-            return Err(Refused::KeysUnusable);
-        }
-
-        Ok(Key { id: KeyId::of(&public), public, roles, audiences })
-    })
-    .collect()
+    bodies.into_iter().filter_map(read).collect()
 }

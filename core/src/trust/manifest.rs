@@ -6,9 +6,9 @@
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-use super::envelope::{Envelope, Kind, MAX_ENVELOPE, MAX_SIGNATURES};
-use super::keys::KeySet;
-use super::role::{KeyId, Role};
+use super::envelope::{Envelope, Kind, MAX_ENVELOPE};
+use super::keys::{KeySet, Signers};
+use super::role::Role;
 use super::{Audience, Refused, Root, Version, wire};
 use crate::name::Uuid;
 use crate::snapshot::MAX_FILE;
@@ -63,8 +63,7 @@ pub struct Manifest {
     account: Uuid,
     body: Body,
     keys_expire: UnixSeconds,
-    signers: Vec<KeyId, MAX_SIGNATURES>,
-    threshold: usize,
+    signers: Signers,
 }
 
 impl Manifest {
@@ -79,7 +78,6 @@ impl Manifest {
         let (account, body) = wire::read_payload::<Body>(envelope.payload)?;
         keys.expects(account, body.audience, audience, body.keyset)?;
         let signers = keys.signers(&envelope, Kind::Manifest, Role::Snapshot, Some(audience))?;
-        let threshold = keys.threshold(Role::Snapshot);
         if !body.is_sane() {
             return Err(Refused::Absurd);
         }
@@ -87,7 +85,7 @@ impl Manifest {
             return Err(Refused::KeysExpired);
         }
 
-        Ok(Self { account, body, keys_expire: keys.expires(), signers, threshold })
+        Ok(Self { account, body, keys_expire: keys.expires(), signers })
     }
 
     /// Returns the account.
@@ -184,7 +182,7 @@ impl Manifest {
     /// Makes one that nobody signed, for models that try very many.
     #[cfg(test)]
     pub(super) const fn unsigned(account: Uuid, body: Body, keys_expire: UnixSeconds) -> Self {
-        Self { account, body, keys_expire, signers: Vec::new(), threshold: 1 }
+        Self { account, body, keys_expire, signers: Signers::NOBODY }
     }
 
     /// Returns from when on its key set accepts nothing new.
@@ -192,9 +190,9 @@ impl Manifest {
         self.keys_expire
     }
 
-    /// Returns who signed, and how many must have.
-    pub(super) fn signed_by(&self) -> (&[KeyId], usize) {
-        (&self.signers, self.threshold)
+    /// Returns who signed.
+    pub(super) const fn signed_by(&self) -> &Signers {
+        &self.signers
     }
 }
 

@@ -8,12 +8,11 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-use super::envelope::{Envelope, Kind, MAX_SIGNATURES};
-use super::keys::KeySet;
-use super::role::{KeyId, Role};
+use super::envelope::{Envelope, Kind};
+use super::keys::{KeySet, Signers};
+use super::role::Role;
 use super::{Audience, Refused, Version, wire};
 use crate::time::UnixSeconds;
 
@@ -38,8 +37,7 @@ pub struct Revoked<'a> {
     head: Head,
     tokens: Ids<'a, u64>,
     principals: Ids<'a, u32>,
-    signers: Vec<KeyId, MAX_SIGNATURES>,
-    threshold: usize,
+    signers: Signers,
 }
 
 impl<'a> Revoked<'a> {
@@ -63,7 +61,7 @@ impl<'a> Revoked<'a> {
             return Err(Refused::Absurd);
         }
 
-        Ok(Self { head, tokens, principals, signers, threshold: keys.threshold(Role::Snapshot) })
+        Ok(Self { head, tokens, principals, signers })
     }
 
     /// Returns its number: it only ever grows.
@@ -96,9 +94,9 @@ impl<'a> Revoked<'a> {
         self.principals
     }
 
-    /// Returns who signed, and how many must have.
-    pub(super) fn signed_by(&self) -> (&[KeyId], usize) {
-        (&self.signers, self.threshold)
+    /// Returns who signed.
+    pub(super) const fn signed_by(&self) -> &Signers {
+        &self.signers
     }
 }
 

@@ -42,11 +42,18 @@ impl Role {
 pub enum Algorithm {
     /// Ed25519 (RFC 8032), verified strictly; always required.
     Ed25519 = 1,
-    /// ML-DSA-65 (FIPS 204), which this build does not have.
+    /// ML-DSA-65 (FIPS 204) with an empty context; only a build with the feature `hybrid` has it.
     MlDsa65 = 2,
 }
 
 impl Algorithm {
+    /// Every algorithm, the cheapest first: whoever cannot sign with that causes no other work.
+    pub const ALL: [Self; 2] = [Self::Ed25519, Self::MlDsa65];
+
+    /// What this build can verify, as bits of what a role requires.
+    pub const SUPPORTED: u8 =
+        Self::Ed25519.bit() | if cfg!(feature = "hybrid") { Self::MlDsa65.bit() } else { 0 };
+
     /// Returns the bit of the algorithm in what a role requires.
     #[must_use]
     pub const fn bit(self) -> u8 {

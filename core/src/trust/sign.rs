@@ -8,8 +8,6 @@ extern crate alloc;
 use alloc::vec::Vec;
 use core::fmt;
 
-use ed25519_dalek::SigningKey;
-use ed25519_dalek::ed25519::signature::MultipartSigner;
 use serde::Serialize;
 
 mod beacon;
@@ -23,10 +21,14 @@ use super::keys;
 use super::manifest::{self, DeltaRef};
 use super::receipt;
 use super::role::{Algorithm, KeyId};
-use super::{Audience, GatewayId, Incarnation, Root, wire};
+use super::{Audience, GatewayId, Incarnation, Key, KeySet, Root, wire};
 use crate::audit::Head;
 use crate::name::Uuid;
 use crate::time::UnixSeconds;
+
+mod private;
+
+pub use private::{PrivateKey, Signer};
 
 /// A list has more entries than the format has room for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -69,29 +71,69 @@ pub struct KeySetDraft {
 /// A key of a set.
 #[derive(Clone, Debug)]
 pub struct KeyDraft {
+    /// The algorithm that it signs with.
+    pub algorithm: Algorithm,
     /// The public key.
-    pub public: [u8; 32],
+    pub public: Vec<u8>,
     /// Bits of [`super::Role`].
     pub roles: u8,
     /// The groups that it may sign for; none means all.
     pub audiences: Option<Vec<Audience>>,
 }
 
+impl KeyDraft {
+    /// A key with these bits of [`super::Role`], for all groups.
+    #[must_use]
+    pub fn of(key: &impl Signer, roles: u8) -> Self {
+        Self { algorithm: key.algorithm(), public: key.public(), roles, audiences: None }
+    }
+}
+
+/// The key as it stands in its set, for the next one.
+impl From<&Key> for KeyDraft {
+    fn from(key: &Key) -> Self {
+        Self {
+            algorithm: key.algorithm(),
+            public: key.public().bytes(),
+            roles: key.roles(),
+            audiences: key.audiences().map(Vec::from),
+        }
+    }
+}
+
 impl KeySetDraft {
+    /// Begins the set that follows `set` with all that it says, to be changed before it is signed.
+    #[must_use]
+    pub fn after(set: &KeySet) -> Self {
+        let (thresholds, required) = set.demands();
+
+        Self {
+            account: set.account(),
+            epoch: set.epoch().saturating_add(1),
+            issued_at: set.issued_at(),
+            expires: set.expires(),
+            thresholds,
+            required,
+            keys: set.keys().iter().map(KeyDraft::from).collect(),
+            retired: set.retired().to_vec(),
+            compromised: set.compromised().to_vec(),
+        }
+    }
+
     /// Signs the set with root keys: those of the set before, and its own.
     ///
     /// # Errors
     ///
     /// A list is too long.
-    pub fn sign(&self, signers: &[&SigningKey]) -> Result<Vec<u8>, TooMany> {
+    pub fn sign<S: Signer + ?Sized>(&self, signers: &[&S]) -> Result<Vec<u8>, TooMany> {
         let mut keys = heapless::Vec::new();
-        for KeyDraft { public, roles, audiences } in &self.keys {
+        for KeyDraft { algorithm, public, roles, audiences } in &self.keys {
             let audiences = match audiences {
                 Some(all) => Some(fit("audiences of a key", all)?),
                 None => None,
             };
-            let algorithm = Algorithm::Ed25519 as u8;
-            let key = keys::KeyBody { public, algorithm, roles: *roles, audiences };
+            let (algorithm, roles) = (*algorithm as u8, *roles);
+            let key = keys::KeyBody { public, algorithm, roles, audiences };
             keys.push(key).map_err(|_| TooMany("keys"))?;
         }
         let body = keys::Body {
@@ -148,7 +190,7 @@ impl ManifestDraft {
     /// # Errors
     ///
     /// There are too many deltas or signers.
-    pub fn sign(&self, signers: &[&SigningKey]) -> Result<Vec<u8>, TooMany> {
+    pub fn sign<S: Signer + ?Sized>(&self, signers: &[&S]) -> Result<Vec<u8>, TooMany> {
         let body = manifest::Body {
             audience: self.audience,
             keyset: self.keyset,
@@ -191,7 +233,7 @@ impl ReceiptDraft {
     /// # Errors
     ///
     /// There are too many signers.
-    pub fn sign(&self, signers: &[&SigningKey]) -> Result<Vec<u8>, TooMany> {
+    pub fn sign<S: Signer + ?Sized>(&self, signers: &[&S]) -> Result<Vec<u8>, TooMany> {
         let Self { account, gateway, incarnation, through, head, time } = *self;
         let body = receipt::Body { gateway, incarnation, through, head, time };
 
@@ -222,32 +264,28 @@ fn fit<T: Clone, const N: usize>(
     heapless::Vec::from_slice(list).map_err(|_| TooMany(what))
 }
 
-fn seal(
+fn seal<S: Signer + ?Sized>(
     kind: Kind,
     account: Uuid,
     body: &impl Serialize,
-    signers: &[&SigningKey],
+    signers: &[&S],
 ) -> Result<Vec<u8>, TooMany> {
     let payload = encode(&(wire::FORMAT, account.0, body))?;
 
     seal_payload(kind, &payload, signers)
 }
 
-pub(super) fn seal_payload(
+pub(super) fn seal_payload<S: Signer + ?Sized>(
     kind: Kind,
     payload: &[u8],
-    signers: &[&SigningKey],
+    signers: &[&S],
 ) -> Result<Vec<u8>, TooMany> {
-    let signed: Vec<_> = signers
-        .iter()
-        .map(|key| {
-            let id = KeyId::of(key.verifying_key().as_bytes());
-            (id, key.multipart_sign(&[kind.domain(), payload]).to_bytes())
-        })
-        .collect();
+    let parts = [kind.domain(), payload];
+    let signed: Vec<_> =
+        signers.iter().map(|key| (key.id(), key.algorithm(), key.signature(&parts))).collect();
     let mut signatures = heapless::Vec::new();
-    for (key, bytes) in &signed {
-        let signature = Signed { key: *key, algorithm: Algorithm::Ed25519 as u8, bytes };
+    for (key, algorithm, bytes) in &signed {
+        let signature = Signed { key: *key, algorithm: *algorithm as u8, bytes };
         signatures.push(signature).map_err(|_| TooMany("signatures"))?;
     }
 

@@ -14,10 +14,13 @@ mod beacon;
 mod clock;
 mod floor;
 mod gateway;
+#[cfg(feature = "hybrid")]
+mod hybrid;
 mod keys;
 mod manifest;
 mod promise;
 mod revoked;
+mod walk;
 
 const ACCOUNT: Uuid = Uuid([0xac; 16]);
 const OTHER: Uuid = Uuid([0xad; 16]);
@@ -29,8 +32,8 @@ fn key(number: u8) -> SigningKey {
     SigningKey::from_bytes(&[number; 32])
 }
 
-fn public(key: &SigningKey) -> [u8; 32] {
-    key.verifying_key().to_bytes()
+fn public(key: &SigningKey) -> Vec<u8> {
+    key.verifying_key().to_bytes().to_vec()
 }
 
 fn id(key: &SigningKey) -> KeyId {
@@ -40,7 +43,7 @@ fn id(key: &SigningKey) -> KeyId {
 fn with_roles(key: &SigningKey, roles: &[Role]) -> KeyDraft {
     let roles = roles.iter().fold(0, |bits, role| bits | role.bit());
 
-    KeyDraft { public: public(key), roles, audiences: None }
+    KeyDraft::of(key, roles)
 }
 
 const ROOTS: [u8; 3] = [1, 2, 3];

@@ -12,6 +12,7 @@ mod keys;
 mod lists;
 mod publish;
 mod reach;
+mod rotate;
 mod service_user;
 mod status;
 mod token;
@@ -52,7 +53,7 @@ enum Command {
     Enroll(enroll::Args),
     /// Begin an account: a policy folder with its keys
     Init(init::Args),
-    /// Look at the keys of the account
+    /// Look at the keys of the account, and replace them
     #[command(subcommand)]
     Keys(keys::Command),
     /// Bring what changed to the gateways

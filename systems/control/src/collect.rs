@@ -16,8 +16,8 @@ use gateward_agent::link::{self, Event, Fate, Handle, Link, LinkConfig};
 use gateward_agent::upload::batch::Batch;
 use gateward_core::name::Uuid;
 use gateward_core::topic::{GatewayTopic, GatewayTopics};
-use gateward_core::trust::sign::ReceiptDraft;
-use gateward_core::trust::{Role, SigningKey, Status};
+use gateward_core::trust::sign::{PrivateKey, ReceiptDraft};
+use gateward_core::trust::{Role, Status};
 use tokio::sync::{mpsc, oneshot};
 use tracing::{debug, info, warn};
 
@@ -112,7 +112,7 @@ impl Collector {
         let CollectOptions { dir, reach, out } = options;
         let account = Policy::load(dir)?.account().id;
         let chain = Chain::load(dir, account)?;
-        let signer = keys::signer(dir, &chain, Role::Collector)?;
+        let signers = keys::signers(dir, &chain, Role::Collector)?;
         let mut gateways = BTreeMap::new();
         let mut store = Store::open(out)?;
         for enrolled in Enrolled::all(dir)? {
@@ -123,7 +123,9 @@ impl Collector {
         let mut config = broker::config(reach, "collect")?;
         config.max_payload = MAX_BATCH;
 
-        Ok(Self { config, work: Work { account, dir: dir.clone(), gateways, signer, store } })
+        let (dir, epoch) = (dir.clone(), chain.newest().epoch());
+
+        Ok(Self { config, work: Work { account, dir, gateways, epoch, signers, store } })
     }
 
     /// Collects until `stop` completes. A broker that is away is waited for.
@@ -169,7 +171,9 @@ struct Work {
     account: Uuid,
     dir: PathBuf,
     gateways: BTreeMap<String, Enrolled>,
-    signer: SigningKey,
+    /// Of the newest key set when `signers` were read.
+    epoch: u32,
+    signers: Vec<PrivateKey>,
     store: Store,
 }
 
@@ -263,13 +267,30 @@ impl Work {
         self.gateways.get(name).cloned()
     }
 
+    /// Takes the key that a rotation brought: with the new key set, gateways refuse the old one.
+    fn follow_keys(&mut self) {
+        if !keys::set_path(&self.dir, self.epoch.saturating_add(1)).exists() {
+            return;
+        }
+        let read = || {
+            let chain = Chain::load(&self.dir, self.account)?;
+            let signers = keys::signers(&self.dir, &chain, Role::Collector)?;
+            Ok::<_, CollectFailed>((chain.newest().epoch(), signers))
+        };
+        match read() {
+            Ok((epoch, signers)) => (self.epoch, self.signers) = (epoch, signers),
+            Err(error) => warn!(%error, "receipts are signed with the old key"),
+        }
+    }
+
     fn receipt(
-        &self,
+        &mut self,
         topics: GatewayTopics<'_>,
         enrolled: &Enrolled,
         held: &Held,
         handle: &Handle,
     ) {
+        self.follow_keys();
         let draft = ReceiptDraft {
             account: self.account,
             gateway: enrolled.id(self.account),
@@ -278,7 +299,8 @@ impl Work {
             head: held.head,
             time: clock::now(),
         };
-        let Ok(receipt) = draft.sign(&[&self.signer]) else { return };
+        let signers: Vec<_> = self.signers.iter().collect();
+        let Ok(receipt) = draft.sign(&signers) else { return };
         if let Err(error) = handle.try_publish(&topics.topic(GatewayTopic::Receipt), receipt, false)
         {
             debug!(%error, "a receipt was not sent; the gateway sends its records again");

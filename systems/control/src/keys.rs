@@ -4,15 +4,22 @@
 //! file a key; the root keys belong in places of their own, because a threshold of two is only as
 //! good as the distance between them.
 
+mod halves;
+mod list;
 mod make;
+mod rotate;
 
-pub use make::{Made, NewAccount, NotMade, init};
+pub use halves::Signers;
+pub use list::{Listed, ListedSet, NotListed, Standing, list};
+pub use make::{Made, NewAccount, NotMade, init, init_hybrid};
+pub use rotate::{Fate, Left, NewKey, NotRotated, Rotated, Rotation, rotate};
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use gateward_core::name::{Hex, Uuid};
-use gateward_core::trust::{KeyId, KeySet, Refused, Role, SigningKey};
+use gateward_core::trust::sign::{PrivateKey, Signer as _};
+use gateward_core::trust::{Algorithm, KeySet, Manifest, Refused, Role};
 use zeroize::Zeroizing;
 
 use crate::secret::{self, Problem, Unusable};
@@ -35,6 +42,15 @@ pub const fn role_name(role: Role) -> &'static str {
         Role::Snapshot => "snapshot",
         Role::Beacon => "beacon",
         Role::Collector => "collector",
+    }
+}
+
+/// Returns the word for an algorithm, in the names of files and for people.
+#[must_use]
+pub const fn algorithm_name(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Ed25519 => "ed25519",
+        Algorithm::MlDsa65 => "ml-dsa-65",
     }
 }
 
@@ -111,6 +127,12 @@ impl Chain {
         &self.sets
     }
 
+    /// Returns whether `manifest` is void, because a key that signed it is known as compromised.
+    #[must_use]
+    pub fn compromises(&self, manifest: &Manifest) -> bool {
+        self.sets.iter().any(|set| set.compromises(manifest))
+    }
+
     /// Returns the newest signed key set: what a gateway is given at enrolment.
     #[must_use]
     pub fn anchor(&self) -> &[u8] {
@@ -124,57 +146,78 @@ pub fn set_path(dir: &Path, epoch: u32) -> PathBuf {
     dir.join(KEYS).join(format!("keyset-{epoch}"))
 }
 
-/// Returns where the private key of a role is; root keys are wherever [`init`] put them.
+/// Returns where the Ed25519 key of a role is that signs for every group; root keys are wherever
+/// [`init`] put them.
 #[must_use]
 pub fn secret_path(dir: &Path, role: Role) -> PathBuf {
     dir.join(PRIVATE).join(format!("{}.key", role_name(role)))
 }
 
-/// Reads the private key of `role` in the policy folder `dir`.
+/// Returns where the key of `algorithm` is that stands beside the Ed25519 key at `path`.
+fn with_algorithm(path: &Path, algorithm: Algorithm) -> PathBuf {
+    match algorithm {
+        Algorithm::Ed25519 => path.to_owned(),
+        Algorithm::MlDsa65 => {
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+            path.with_file_name(format!("{stem}-{}.key", algorithm_name(algorithm)))
+        }
+    }
+}
+
+/// Reads the Ed25519 key of `role` in the policy folder `dir`.
 ///
 /// # Errors
 ///
 /// The file cannot be used, or others can read it.
-pub fn signing_key(dir: &Path, role: Role) -> Result<SigningKey, Unusable> {
-    let path = secret_path(dir, role);
-    let text = secret::read(&path)?;
+pub fn signing_key(dir: &Path, role: Role) -> Result<PrivateKey, Unusable> {
+    read_key(&secret_path(dir, role), role)
+}
+
+fn read_key(path: &Path, role: Role) -> Result<PrivateKey, Unusable> {
+    let text = secret::read(path)?;
 
     parse(&text, role)
         .ok_or(Problem::Unlike { expected: "the three lines of a key of this role" })
-        .map_err(|problem| Unusable::one(&path, problem))
+        .map_err(|problem| Unusable::one(path, problem))
 }
 
-/// Reads the private key of `role`, with which the newest key set must agree: what another key signs
-/// is refused by every gateway.
+/// Reads the private keys of `role` that sign what is for no group in particular, and which the
+/// newest key set trusts, of each algorithm that it requires: what other keys sign is refused by
+/// every gateway.
 ///
 /// # Errors
 ///
-/// As [`signing_key`], or the key is not trusted with the role.
-pub fn signer(dir: &Path, chain: &Chain, role: Role) -> Result<SigningKey, Unusable> {
-    let key = signing_key(dir, role)?;
-    let id = KeyId::of(key.verifying_key().as_bytes());
+/// There are too few, or a file cannot be used, or others can read it.
+pub fn signers(dir: &Path, chain: &Chain, role: Role) -> Result<Vec<PrivateKey>, Unusable> {
+    let signers = Signers::load(dir, chain, role)?;
 
-    if chain.newest().trusts(id, role) {
-        Ok(key)
-    } else {
-        Err(Unusable::one(&secret_path(dir, role), Problem::Untrusted))
+    Ok(signers.reaching(None)?.into_iter().cloned().collect())
+}
+
+/// The word in front of a seed says the algorithm; that of Ed25519 is older than the choice.
+const fn seed_word(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::Ed25519 => "key",
+        Algorithm::MlDsa65 => algorithm_name(algorithm),
     }
 }
 
-fn parse(text: &str, role: Role) -> Option<SigningKey> {
+fn parse(text: &str, role: Role) -> Option<PrivateKey> {
     let mut lines = text.lines();
     let format = lines.next()?;
     let named = lines.next()?.strip_prefix("role ")?;
-    let key = secret::hex::<32>(lines.next()?.strip_prefix("key ")?)?;
+    let (word, digits) = lines.next()?.split_once(' ')?;
+    let algorithm = Algorithm::ALL.into_iter().find(|one| seed_word(*one) == word)?;
+    let seed = secret::hex::<32>(digits)?;
     let right = format == FORMAT && named == role_name(role) && lines.next().is_none();
 
-    right.then(|| SigningKey::from_bytes(&key))
+    right.then(|| PrivateKey::from_seed(algorithm, &seed))
 }
 
-fn text(key: &SigningKey, role: Role) -> Zeroizing<String> {
-    let bytes = Zeroizing::new(key.to_bytes());
+fn text(key: &PrivateKey, role: Role) -> Zeroizing<String> {
+    let (word, seed) = (seed_word(key.algorithm()), key.seed());
 
-    Zeroizing::new(format!("{FORMAT}\nrole {}\nkey {}\n", role_name(role), Hex(&*bytes)))
+    Zeroizing::new(format!("{FORMAT}\nrole {}\n{word} {}\n", role_name(role), Hex(&*seed)))
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use gateward_core::snapshot::build::{Contents, VerifierLen};
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::sign::TooMany;
-use gateward_core::trust::{Role, Version};
+use gateward_core::trust::{Audience, Role, Version};
 
 pub use offline::bundle;
 pub(crate) use state::published;
@@ -25,7 +25,7 @@ pub(crate) use state::published;
 use crate::broker::{Broker, BrokerFailed, Reach};
 use crate::compile::NotCompiled;
 use crate::diff::{Change, NoSide, Side, changes};
-use crate::keys::{self, Chain, NoChain};
+use crate::keys::{Chain, NoChain, Signers};
 use crate::lock::{Lock, NotLocked};
 use crate::policy::{Account, KnownIds, Policy, Unusable, Widening};
 use crate::secret;
@@ -126,6 +126,12 @@ pub enum NotPublished {
     /// The broker has something else than was published from here.
     #[error("{}", .0.join("\n"))]
     OtherVersion(Vec<String>),
+    /// No version follows the greatest there is.
+    #[error(
+        "group `{0}`: the greatest version number of this key set is used up; if it was not you, \
+         the snapshot key is stolen: run `keys rotate DIR --role snapshot --compromised`"
+    )]
+    NoVersionLeft(String),
     /// The private key cannot be used.
     #[error(transparent)]
     Secret(#[from] secret::Unusable),
@@ -160,8 +166,12 @@ pub async fn publish(options: &PublishOptions) -> Result<Vec<Published>, NotPubl
     let (policy, mut known) = settled(dir)?;
     accept(known.widenings(&policy), &options.accept_widening)?;
     let chain = Chain::load(dir, policy.account().id)?;
-    let signer = keys::signer(dir, &chain, Role::Snapshot)?;
+    let signers = Signers::load(dir, &chain, Role::Snapshot)?;
     let mut jobs = jobs(dir, &policy, &chain, &options.groups)?;
+    // Before anything is sent: a group without a key must not stop the others half-way.
+    for job in &jobs {
+        signers.reaching(Some(Audience::of(policy.account().id, job.group)))?;
+    }
 
     let broker = Broker::connect(&options.reach, "publish").await?;
     compare(&broker, &chain, &mut jobs, options.adopt).await?;
@@ -169,7 +179,7 @@ pub async fn publish(options: &PublishOptions) -> Result<Vec<Published>, NotPubl
     known.merge(&policy);
     known.save(dir)?;
     let maker =
-        Maker { keys: chain.newest(), signer: &signer, staleness: policy.staleness(), now: *now };
+        Maker { keys: chain.newest(), signers: &signers, staleness: policy.staleness(), now: *now };
     let mut done = Vec::new();
     for job in &mut jobs {
         done.push(job.run(&broker, &chain, &maker).await?);

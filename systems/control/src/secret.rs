@@ -27,6 +27,8 @@ pub enum Problem {
         /// Its mode.
         mode: u32,
     },
+    /// Every key of its role here is limited to other groups.
+    Limited,
     /// It cannot be read.
     Unreadable(io::Error),
     /// It holds a key that the newest key set does not trust with its role.
@@ -68,13 +70,18 @@ impl fmt::Display for Unusable {
                     f,
                     "`{path}`: mode {mode:04o} lets others read a secret; run `chmod 600 {path}`"
                 )?,
+                Problem::Limited => write!(
+                    f,
+                    "`{path}`: no key of this role here signs for every group that is asked for; \
+                     bring the one that does, or make one with `keys rotate`"
+                )?,
                 Problem::Unreadable(error) => {
                     write!(f, "`{path}`: cannot be read ({error}); put it back where it was")?;
                 }
                 Problem::Untrusted => write!(
                     f,
-                    "`{path}`: this key may not sign for the newest key set; restore it from a \
-                     backup, or publish the key set that names it"
+                    "`{path}`: this key may not sign for the newest key set; bring the one that \
+                     may, or make one with `keys rotate`"
                 )?,
                 Problem::Unlike { expected } => {
                     write!(f, "`{path}`: expected {expected}; restore the file from a backup")?;

@@ -12,8 +12,8 @@ use gateward_core::snapshot::build::{Contents, PrincipalEntry, Scope, TokenEntry
 use gateward_core::snapshot::chunk::{self, HashList};
 use gateward_core::time::{End, TimeQuality, UnixSeconds};
 use gateward_core::token::{self, Context, Secret};
-use gateward_core::trust::sign::ManifestDraft;
-use gateward_core::trust::{Audience, KeySet, Now, Role, SigningKey};
+use gateward_core::trust::sign::{ManifestDraft, PrivateKey};
+use gateward_core::trust::{Audience, KeySet, Now, Role};
 use gateward_tests::{Deck, Gateway};
 
 /// The group of the gateway.
@@ -120,7 +120,7 @@ pub(crate) struct Signer {
     pub(crate) account: Uuid,
     pub(crate) keys: KeySet,
     anchor: Vec<u8>,
-    key: SigningKey,
+    key: PrivateKey,
 }
 
 impl Signer {

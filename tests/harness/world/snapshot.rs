@@ -108,7 +108,6 @@ impl Snapshot {
 /// A manifest that one key signed which may sign anything.
 fn manifest(account: Uuid, issued_at: UnixSeconds, file: &[u8]) -> Manifest {
     let signer = SigningKey::from_bytes(&[7; 32]);
-    let public = signer.verifying_key().to_bytes();
     let audience = Audience::of(account, EVERYTHING);
     let keys = KeySetDraft {
         account,
@@ -117,7 +116,7 @@ fn manifest(account: Uuid, issued_at: UnixSeconds, file: &[u8]) -> Manifest {
         expires: issued_at.plus(86_400),
         thresholds: [1; 4],
         required: [1; 4],
-        keys: vec![KeyDraft { public, roles: 0b1111, audiences: None }],
+        keys: vec![KeyDraft::of(&signer, 0b1111)],
         retired: Vec::new(),
         compromised: Vec::new(),
     };

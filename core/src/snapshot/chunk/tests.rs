@@ -38,7 +38,7 @@ fn manifest(file_len: usize, chunk_log2: u8, root: Root) -> Manifest {
         expires: UnixSeconds(1_000),
         thresholds: [1; 4],
         required: [1; 4],
-        keys: vec![KeyDraft { public: key.verifying_key().to_bytes(), roles, audiences: None }],
+        keys: vec![KeyDraft::of(&key, roles)],
         retired: vec![],
         compromised: vec![],
     };

@@ -4,9 +4,7 @@ extern crate alloc;
 
 use alloc::vec::Vec;
 
-use ed25519_dalek::SigningKey;
-
-use super::{TooMany, seal};
+use super::{Signer, TooMany, seal};
 use crate::name::Uuid;
 use crate::time::UnixSeconds;
 use crate::trust::{Audience, Kind, beacon};
@@ -36,7 +34,7 @@ impl BeaconDraft {
     /// # Errors
     ///
     /// There are too many signers.
-    pub fn sign(&self, signers: &[&SigningKey]) -> Result<Vec<u8>, TooMany> {
+    pub fn sign<S: Signer + ?Sized>(&self, signers: &[&S]) -> Result<Vec<u8>, TooMany> {
         let body = beacon::Body {
             audience: self.audience,
             keyset: self.keyset,

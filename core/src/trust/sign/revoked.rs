@@ -5,9 +5,7 @@ extern crate alloc;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
-use ed25519_dalek::SigningKey;
-
-use super::{TooMany, seal};
+use super::{Signer, TooMany, seal};
 use crate::name::Uuid;
 use crate::time::UnixSeconds;
 use crate::trust::{Audience, Kind, revoked};
@@ -39,7 +37,7 @@ impl RevokedDraft {
     /// # Errors
     ///
     /// There are more than [`revoked::MAX_ENTRIES`] entries, or too many signers.
-    pub fn sign(&self, signers: &[&SigningKey]) -> Result<Vec<u8>, TooMany> {
+    pub fn sign<S: Signer + ?Sized>(&self, signers: &[&S]) -> Result<Vec<u8>, TooMany> {
         if self.tokens.len() + self.principals.len() > revoked::MAX_ENTRIES {
             return Err(TooMany("revocations"));
         }

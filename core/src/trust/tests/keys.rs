@@ -182,11 +182,9 @@ fn a_key_limited_to_a_group_signs_for_that_group_only() {
 
 #[test]
 fn a_set_that_could_not_be_used_is_refused() {
-    let identity = {
-        let mut y = [0; 32];
-        y[0] = 1;
-        y
-    };
+    let mut identity = with_roles(&key(STRANGER), &[Role::Snapshot]);
+    identity.public.fill(0);
+    identity.public[0] = 1;
     let again = with_roles(&key(SNAPSHOT), &[Role::Beacon]);
     let spoils: [&dyn Fn(&mut KeySetDraft); 9] = [
         &|set| set.thresholds = [2, 0, 1, 1],
@@ -198,7 +196,7 @@ fn a_set_that_could_not_be_used_is_refused() {
         &|set| set.required = [1, 2, 1, 1],
         &|set| set.keys.push(again.clone()),
         // A key of small order verifies what nobody signed.
-        &|set| set.keys.push(KeyDraft { public: identity, roles: 2, audiences: None }),
+        &|set| set.keys.push(identity.clone()),
     ];
     for (at, spoil) in spoils.iter().enumerate() {
         let mut set = key_set(1);
@@ -224,7 +222,8 @@ fn e12_times_and_epochs_out_of_all_bounds_are_refused() {
 
 #[test]
 fn where_an_algorithm_is_required_that_is_missing_nothing_is_accepted() {
-    let both = Algorithm::Ed25519.bit() | Algorithm::MlDsa65.bit();
+    // Such as one that is not invented yet.
+    let both = Algorithm::Ed25519.bit() | 1 << 2;
     let mut set = key_set(1);
     set.required = [1, both, 1, 1];
     let keys = anchored(&set);
@@ -234,12 +233,32 @@ fn where_an_algorithm_is_required_that_is_missing_nothing_is_accepted() {
     assert_eq!(refused(&set, &[1, 2]), Refused::AlgorithmMissing);
 }
 
+#[cfg(not(feature = "hybrid"))]
+#[test]
+fn a_build_without_ml_dsa_passes_over_its_keys_and_accepts_nothing_that_must_be_signed_with_it() {
+    let public = vec![7; 1_952];
+    let algorithm = Algorithm::MlDsa65;
+    let beside = KeyDraft { algorithm, public, roles: Role::Snapshot.bit(), audiences: None };
+    let mut set = key_set(1);
+    set.keys.push(beside);
+    assert_eq!(anchored(&set).keys().len(), 6);
+    assert!(manifest_by(SNAPSHOT, &anchored(&set)).is_ok());
+
+    let both = Algorithm::Ed25519.bit() | Algorithm::MlDsa65.bit();
+    set.required = [1, both, 1, 1];
+    let error = manifest_by(SNAPSHOT, &anchored(&set)).unwrap_err();
+    assert_eq!(error, Refused::AlgorithmMissing);
+
+    set.required = [both, 1, 1, 1];
+    assert_eq!(refused(&set, &[1, 2]), Refused::AlgorithmMissing);
+}
+
 #[test]
 fn lists_longer_than_the_format_are_not_signed() {
     let mut set = key_set(1);
     set.retired = vec![KeyId([0; 8]); MAX_REVOKED_KEYS + 1];
-    assert!(set.sign(&[]).is_err());
+    assert!(set.sign::<SigningKey>(&[]).is_err());
     let mut set = key_set(1);
     set.keys = (20..37).map(|n| with_roles(&key(n), &[Role::Root])).collect();
-    assert!(set.sign(&[]).is_err());
+    assert!(set.sign::<SigningKey>(&[]).is_err());
 }

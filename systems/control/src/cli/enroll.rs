@@ -122,7 +122,9 @@ impl From<Unusable> for Failed {
         let exit = match failed.list() {
             [(_, Problem::Unreadable(error)), ..] => Exit::of_io(error),
             [(_, Problem::Exposed { .. }), ..] => Exit::Permission,
-            [(_, Problem::Unlike { .. } | Problem::Untrusted), ..] | [] => Exit::Data,
+            [(_, Problem::Limited | Problem::Unlike { .. } | Problem::Untrusted), ..] | [] => {
+                Exit::Data
+            }
         };
 
         Self::new(exit, failed)

@@ -17,6 +17,9 @@ pub(super) struct Args {
     /// A folder for each root key, best on three media [default: private/root-1 to root-3]
     #[arg(long, num_args = 3, value_names = ["F1", "F2", "F3"])]
     root_out: Option<Vec<PathBuf>>,
+    /// Sign everything with Ed25519 and ML-DSA-65, and let gateways demand both
+    #[arg(long)]
+    hybrid: bool,
 }
 
 impl Args {
@@ -29,7 +32,7 @@ impl Args {
             }
         };
         let new = NewAccount { dir: self.dir, name: self.account, roots, now_ms: clock::now_ms() };
-        let made = keys::init(&new)?;
+        let made = if self.hybrid { keys::init_hybrid(&new) } else { keys::init(&new) }?;
         say(made.account)?;
         if made.roots_together {
             note(

@@ -72,6 +72,7 @@ impl From<NotPublished> for Failed {
             NotPublished::Policy(failed) => return failed.into(),
             NotPublished::Secret(failed) => return failed.into(),
             NotPublished::NoSide(_)
+            | NotPublished::NoVersionLeft(_)
             | NotPublished::OtherVersion(_)
             | NotPublished::TooMany(_)
             | NotPublished::Unusable { .. }

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use gateward_core::name::{BadName, Name, Uuid};
 use gateward_core::time::UnixSeconds;
-use gateward_core::trust::sign::{KeyDraft, KeySetDraft, TooMany};
-use gateward_core::trust::{Algorithm, Role, SigningKey};
+use gateward_core::trust::sign::{KeyDraft, KeySetDraft, PrivateKey, Signer as _, TooMany};
+use gateward_core::trust::{Algorithm, Role};
 use zeroize::Zeroizing;
 
-use super::{KEYS, PRIVATE, secret_path, set_path, text};
+use super::halves::ROOT_FILE;
+use super::{KEYS, PRIVATE, secret_path, set_path, text, with_algorithm};
 use crate::draw::{self, NoRandomness};
 use crate::pki::{Authority, NotIssued};
 use crate::{secret, whole};
@@ -20,7 +21,7 @@ const ROOTS: usize = 3;
 /// How many of them must sign the next key set.
 const THRESHOLD: u8 = 2;
 /// Five years, after which a key set accepts nothing new.
-const LIFE_S: u64 = 5 * 366 * 86_400;
+pub(super) const LIFE_S: u64 = 5 * 366 * 86_400;
 
 /// What an account is begun with.
 #[derive(Clone, Debug)]
@@ -80,12 +81,26 @@ pub enum NotMade {
     Unsigned(#[from] TooMany),
 }
 
-/// Makes a policy folder with all its keys.
+/// Makes a policy folder with all its keys, of Ed25519.
 ///
 /// # Errors
 ///
 /// The folder holds something, or a file cannot be written.
 pub fn init(new: &NewAccount) -> Result<Made, NotMade> {
+    begin(new, &[Algorithm::Ed25519])
+}
+
+/// Makes a policy folder with all its keys, of Ed25519 and ML-DSA-65, where everything must be
+/// signed with both.
+///
+/// # Errors
+///
+/// The folder holds something, or a file cannot be written.
+pub fn init_hybrid(new: &NewAccount) -> Result<Made, NotMade> {
+    begin(new, &Algorithm::ALL)
+}
+
+fn begin(new: &NewAccount, algorithms: &[Algorithm]) -> Result<Made, NotMade> {
     let NewAccount { dir, name, roots, now_ms } = new;
     Name::new(name).map_err(|why| NotMade::BadName { name: name.clone(), why })?;
     let private = dir.join(PRIVATE);
@@ -96,7 +111,7 @@ pub fn init(new: &NewAccount) -> Result<Made, NotMade> {
     // Whatever can fail for want of randomness fails before anything is written.
     let account = draw::uuid(*now_ms)?;
     let policy = policy_text(account, name, draw::uuid(*now_ms)?);
-    let keys = Keys::draw()?;
+    let keys = Keys::draw(algorithms)?;
     let set = keys.first_set(account, UnixSeconds(now_ms / 1000))?;
     let authority = Authority::new(account, UnixSeconds(now_ms / 1000))?;
 
@@ -114,7 +129,7 @@ pub fn init(new: &NewAccount) -> Result<Made, NotMade> {
 }
 
 fn root_file(home: &Path) -> PathBuf {
-    home.join("root.key")
+    home.join(ROOT_FILE)
 }
 
 /// A folder that was put under version control before anything was in it counts as empty.
@@ -143,29 +158,39 @@ fn vacant(dir: &Path, homes: &[PathBuf; ROOTS]) -> Result<(), NotMade> {
     Ok(())
 }
 
+/// Draws a private key.
+pub(super) fn draw_key(algorithm: Algorithm) -> Result<PrivateKey, NoRandomness> {
+    let seed = draw::bytes().map(Zeroizing::new)?;
+
+    Ok(PrivateKey::from_seed(algorithm, &seed))
+}
+
+/// One of each algorithm for every root key and every other role.
 struct Keys {
-    roots: [SigningKey; ROOTS],
-    others: [(Role, SigningKey); 3],
+    roots: [Vec<PrivateKey>; ROOTS],
+    others: [(Role, Vec<PrivateKey>); 3],
 }
 
 impl Keys {
-    fn draw() -> Result<Self, NoRandomness> {
-        let key = || draw::bytes().map(Zeroizing::new).map(|seed| SigningKey::from_bytes(&seed));
+    fn draw(algorithms: &[Algorithm]) -> Result<Self, NoRandomness> {
+        let keys = || algorithms.iter().copied().map(draw_key).collect::<Result<Vec<_>, _>>();
 
         Ok(Self {
-            roots: [key()?, key()?, key()?],
-            others: [(Role::Snapshot, key()?), (Role::Beacon, key()?), (Role::Collector, key()?)],
+            roots: [keys()?, keys()?, keys()?],
+            others: [
+                (Role::Snapshot, keys()?),
+                (Role::Beacon, keys()?),
+                (Role::Collector, keys()?),
+            ],
         })
     }
 
     fn first_set(&self, account: Uuid, now: UnixSeconds) -> Result<Vec<u8>, TooMany> {
-        let roots = self.roots.iter().map(|key| (Role::Root, key));
-        let others = self.others.iter().map(|(role, key)| (*role, key));
-        let draft = |(role, key): (Role, &SigningKey)| KeyDraft {
-            public: key.verifying_key().to_bytes(),
-            roles: role.bit(),
-            audiences: None,
-        };
+        let roots: Vec<_> = self.roots.iter().flatten().collect();
+        let draft = |role: Role, key: &PrivateKey| KeyDraft::of(key, role.bit());
+        let own = roots.iter().map(|key| draft(Role::Root, key));
+        let others =
+            self.others.iter().flat_map(|(role, keys)| keys.iter().map(|key| draft(*role, key)));
 
         KeySetDraft {
             account,
@@ -173,24 +198,29 @@ impl Keys {
             issued_at: now,
             expires: now.plus(LIFE_S),
             thresholds: [THRESHOLD, 1, 1, 1],
-            required: [Algorithm::Ed25519.bit(); 4],
-            keys: roots.chain(others).map(draft).collect(),
+            required: [roots.iter().fold(0, |bits, key| bits | key.algorithm().bit()); 4],
+            keys: own.chain(others).collect(),
             retired: Vec::new(),
             compromised: Vec::new(),
         }
-        .sign(&self.roots.each_ref())
+        .sign(&roots)
     }
 
     fn write(&self, dir: &Path, homes: &[PathBuf; ROOTS]) -> Result<(), whole::Failed> {
-        for (key, home) in self.roots.iter().zip(homes) {
+        for (keys, home) in self.roots.iter().zip(homes) {
             secret::make_folder(home)?;
-            secret::write(&root_file(home), &text(key, Role::Root))?;
+            write_each(&root_file(home), Role::Root, keys)?;
         }
 
         self.others
             .iter()
-            .try_for_each(|(role, key)| secret::write(&secret_path(dir, *role), &text(key, *role)))
+            .try_for_each(|(role, keys)| write_each(&secret_path(dir, *role), *role, keys))
     }
+}
+
+fn write_each(path: &Path, role: Role, keys: &[PrivateKey]) -> Result<(), whole::Failed> {
+    keys.iter()
+        .try_for_each(|key| secret::write(&with_algorithm(path, key.algorithm()), &text(key, role)))
 }
 
 fn policy_text(account: Uuid, name: &str, division: Uuid) -> String {

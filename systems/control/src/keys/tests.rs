@@ -1,7 +1,5 @@
 use std::os::unix::fs::PermissionsExt as _;
 
-use gateward_core::trust::KeyId;
-
 use super::*;
 use crate::policy::Policy;
 use crate::testing::NOW;
@@ -25,7 +23,7 @@ fn a_new_account_has_a_good_policy_and_a_key_set_that_its_roots_signed() {
     assert_eq!((chain.newest().epoch(), chain.envelopes().len()), (1, 1));
     for role in [Role::Snapshot, Role::Beacon, Role::Collector] {
         let key = signing_key(&dir, role).unwrap();
-        let id = KeyId::of(key.verifying_key().as_bytes());
+        let id = key.id();
         for other in Role::ALL {
             assert_eq!(chain.newest().trusts(id, other), other == role, "{role:?} as {other:?}");
         }
@@ -97,4 +95,65 @@ fn h6_a_key_set_that_was_altered_or_is_another_accounts_is_refused() {
     fs::write(&path, bytes).unwrap();
 
     assert!(matches!(Chain::load(dir.path(), made.account), Err(NoChain::Refused { .. })));
+}
+
+#[test]
+fn a_hybrid_account_has_two_keys_for_every_one_and_demands_both_of_each_role() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = init_hybrid(&new(dir.path())).unwrap();
+    let chain = Chain::load(dir.path(), made.account).unwrap();
+    let set = chain.newest();
+
+    assert_eq!(set.keys().len(), 12);
+    assert!(chain.anchor().len() < 24 * 1024, "{}", chain.anchor().len());
+    for role in Role::ALL {
+        for algorithm in Algorithm::ALL {
+            let own = set.keys().iter().filter(|key| key.has(role) && key.algorithm() == algorithm);
+            assert_eq!(own.count(), if role == Role::Root { 3 } else { 1 });
+            assert!(set.requires(role, algorithm));
+        }
+    }
+    for role in [Role::Snapshot, Role::Beacon, Role::Collector] {
+        let signers = signers(dir.path(), &chain, role).unwrap();
+        let algorithms: Vec<_> = signers.iter().map(|key| key.algorithm()).collect();
+        assert_eq!(algorithms, Algorithm::ALL);
+    }
+    for root in &made.roots {
+        let beside = with_algorithm(root, Algorithm::MlDsa65);
+        assert!(beside.ends_with("root-ml-dsa-65.key"), "{}", beside.display());
+        assert_eq!(fs::metadata(&beside).unwrap().permissions().mode() & 0o777, 0o600);
+        let key = read_key(&beside, Role::Root).unwrap();
+        assert!(set.trusts(key.id(), Role::Root));
+    }
+}
+
+#[test]
+fn a_hybrid_account_signs_nothing_without_its_second_key_or_with_the_first_in_its_place() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = init_hybrid(&new(dir.path())).unwrap();
+    let chain = Chain::load(dir.path(), made.account).unwrap();
+    let first = secret_path(dir.path(), Role::Snapshot);
+    let second = with_algorithm(&first, Algorithm::MlDsa65);
+    let error = || signers(dir.path(), &chain, Role::Snapshot).unwrap_err().to_string();
+
+    let foreign = PrivateKey::from_seed(Algorithm::MlDsa65, &[7; 32]);
+    fs::copy(&first, &second).unwrap();
+    assert!(error().contains("snapshot-ml-dsa-65.key"), "{}", error());
+    secret::write(&second, &text(&foreign, Role::Snapshot)).unwrap();
+    assert!(error().contains("may not sign"), "{}", error());
+    fs::remove_file(&second).unwrap();
+    assert!(error().contains("may not sign"), "{}", error());
+}
+
+#[test]
+fn a_key_file_from_before_there_was_a_choice_is_read_and_an_unknown_algorithm_is_not() {
+    let seed = "07".repeat(32);
+    let file = |word: &str| format!("gateward-key 1\nrole beacon\n{word} {seed}\n");
+    for (word, algorithm) in [("key", Algorithm::Ed25519), ("ml-dsa-65", Algorithm::MlDsa65)] {
+        let key = parse(&file(word), Role::Beacon).unwrap();
+        assert_eq!((key.algorithm(), *key.seed()), (algorithm, [7; 32]));
+        assert_eq!(*text(&key, Role::Beacon), file(word));
+    }
+    assert!(parse(&file("ml-dsa-87"), Role::Beacon).is_none());
+    assert!(parse(&file("key"), Role::Snapshot).is_none());
 }

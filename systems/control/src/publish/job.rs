@@ -78,6 +78,7 @@ pub(super) async fn compare(
         let message = found.get(topic).filter(|message| !message.is_empty());
         match message.map(|message| job.meet(message, chain)) {
             None => {}
+            Some(Ok(Met::Void(void))) => job.state.discard(&void.manifest)?,
             Some(Ok(Met::Published)) => job.kept = true,
             Some(Ok(Met::Intent)) => {
                 job.kept = true;
@@ -103,7 +104,8 @@ pub(super) async fn compare(
 
 const REMEDY: &str = "publish from the folder that published it, or restore `state` from there; \
                       where that is lost for good, `publish --adopt` goes on from the broker's \
-                      version";
+                      version; where nobody of yours published it, the snapshot key is stolen: \
+                      `keys rotate DIR --role snapshot --compromised`";
 const FOREIGN: &str = "publish from the folder whose keys signed it";
 
 /// What the broker has.
@@ -115,6 +117,8 @@ enum Met {
     Intent,
     /// What our keys signed, and this folder does not know.
     Other(Box<Signed>),
+    /// What a stolen key signed: no gateway takes it any more.
+    Void(Box<Signed>),
 }
 
 impl Job<'_> {
@@ -136,6 +140,9 @@ impl Job<'_> {
         }
         if is(published) {
             return Ok(Met::Published);
+        }
+        if chain.compromises(&theirs.manifest) {
+            return Ok(Met::Void(Box::new(theirs)));
         }
 
         Ok(Met::Other(Box::new(theirs)))
@@ -160,17 +167,20 @@ impl Job<'_> {
     ) -> Result<Published, NotPublished> {
         let root = chunk::root_of(&self.bytes, CHUNK_LOG2).unwrap_or_default();
         let plan = if self.adopted {
-            Plan::Publish(self.state.next_number())
+            let number = self.state.next_number(chain.newest().epoch());
+            let left = number.ok_or_else(|| NotPublished::NoVersionLeft(self.group.to_owned()));
+            Plan::Publish(left?)
         } else {
-            maker.plan(&self.state, root, self.kept)
+            maker.plan(&self.state, root, self.kept, self.group)?
         };
         let (outcome, sent_bytes) = match plan {
             Plan::Rest => (Outcome::Unchanged, 0),
             Plan::Publish(version) => {
                 let next = maker.sign(&self.state, self.group, &self.bytes, version)?;
                 self.state.intend(next)?;
-                let keys = self.send_keys(broker, chain).await?;
                 let content = self.send_content(broker, root.short()).await?;
+                // As late as can be: a gateway whose key is stolen denies from here to the manifest.
+                let keys = self.send_keys(broker, chain).await?;
                 (Outcome::Published, keys + content + self.send_manifest(broker).await?)
             }
             Plan::Refresh(version) => {

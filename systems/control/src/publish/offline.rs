@@ -10,7 +10,7 @@ use gateward_core::trust::Role;
 use super::job::jobs;
 use super::plan::{CHUNK_LOG2, Maker, Plan};
 use super::{NotPublished, accept, lock, settled};
-use crate::keys::{self, Chain};
+use crate::keys::{Chain, Signers};
 
 /// Returns the bundle of `group`: key sets, manifest, hash list and snapshot.
 ///
@@ -30,12 +30,14 @@ pub fn bundle(
     let (policy, mut known) = settled(dir)?;
     accept(known.widenings(&policy), accept_widening)?;
     let chain = Chain::load(dir, policy.account().id)?;
-    let signer = keys::signer(dir, &chain, Role::Snapshot)?;
-    let maker = Maker { keys: chain.newest(), signer: &signer, staleness: policy.staleness(), now };
+    let signers = Signers::load(dir, &chain, Role::Snapshot)?;
+    let maker =
+        Maker { keys: chain.newest(), signers: &signers, staleness: policy.staleness(), now };
     let mut parts = Vec::new();
     for mut job in jobs(dir, &policy, &chain, &[group.to_owned()])? {
         let root = chunk::root_of(&job.bytes, CHUNK_LOG2).unwrap_or_default();
-        if let Plan::Publish(version) | Plan::Refresh(version) = maker.plan(&job.state, root, true)
+        if let Plan::Publish(version) | Plan::Refresh(version) =
+            maker.plan(&job.state, root, true, group)?
         {
             let next = maker.sign(&job.state, group, &job.bytes, version)?;
             known.merge(&policy);

@@ -3,10 +3,11 @@
 use gateward_core::snapshot::{self, chunk};
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::sign::ManifestDraft;
-use gateward_core::trust::{Audience, KeySet, Manifest, Root, SigningKey};
+use gateward_core::trust::{Audience, KeySet, Manifest, Root};
 
 use super::NotPublished;
 use super::state::{Signed, State};
+use crate::keys::Signers;
 use crate::policy::Staleness;
 
 /// 32 KiB: with a header, below what the strictest hosted broker keeps.
@@ -27,31 +28,41 @@ pub(super) enum Plan {
 #[derive(Debug)]
 pub(super) struct Maker<'a> {
     pub(super) keys: &'a KeySet,
-    pub(super) signer: &'a SigningKey,
+    pub(super) signers: &'a Signers,
     pub(super) staleness: Staleness,
     pub(super) now: UnixSeconds,
 }
 
 impl Maker<'_> {
     /// Decides by what was published; `kept` says whether the broker still has that.
-    pub(super) fn plan(&self, state: &State, root: Root, kept: bool) -> Plan {
+    pub(super) fn plan(
+        &self,
+        state: &State,
+        root: Root,
+        kept: bool,
+        group: &str,
+    ) -> Result<Plan, NotPublished> {
         let ours = |signed: &&Signed| {
             let manifest = &signed.manifest;
             manifest.root() == root && manifest.version().epoch == self.keys.epoch()
         };
-        let next = state.next_number();
+        let next = || {
+            let number = state.next_number(self.keys.epoch());
+            number.map(Plan::Publish).ok_or_else(|| NotPublished::NoVersionLeft(group.to_owned()))
+        };
         // What was intended may be in force somewhere, so what came before it does not count.
         if let Some(intent) = &state.intent {
             let resumed = Some(intent).filter(ours);
-            return Plan::Publish(resumed.map_or(next, |one| one.manifest.version().number));
+            let again = |one: &Signed| Ok(Plan::Publish(one.manifest.version().number));
+            return resumed.map_or_else(next, again);
         }
         match state.published.as_ref().filter(ours) {
-            None => Plan::Publish(next),
-            Some(same) if !kept => Plan::Publish(same.manifest.version().number),
+            None => next(),
+            Some(same) if !kept => Ok(Plan::Publish(same.manifest.version().number)),
             Some(same) if self.is_due(&same.manifest) => {
-                Plan::Refresh(same.manifest.version().number)
+                Ok(Plan::Refresh(same.manifest.version().number))
             }
-            Some(_) => Plan::Rest,
+            Some(_) => Ok(Plan::Rest),
         }
     }
 
@@ -101,7 +112,8 @@ impl Maker<'_> {
             allow_drop: false,
             deltas: Vec::new(),
         };
-        let envelope = draft.sign(&[self.signer]).map_err(|error| unusable(&error))?;
+        let signers = self.signers.reaching(Some(audience))?;
+        let envelope = draft.sign(&signers).map_err(|error| unusable(&error))?;
         let manifest = Manifest::verify(&envelope, self.keys, audience)
             .map_err(|refused| unusable(&refused))?;
         snapshot::open(bytes, manifest.clone()).map_err(|refused| unusable(&refused))?;

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use gateward_core::name::Hex;
 use gateward_core::snapshot::chunk;
-use gateward_core::trust::{Audience, KeySet, Manifest};
+use gateward_core::trust::{Audience, KeySet, Manifest, Version};
 
 use crate::keys::Chain;
 use crate::{secret, whole};
@@ -134,11 +134,28 @@ impl State {
         Ok(())
     }
 
-    /// Returns the first number that was never used.
-    pub(super) fn next_number(&self) -> u64 {
-        let both = self.published.iter().chain(&self.intent);
+    /// Returns the first number that was never used, in any epoch. Where all are used up, which takes
+    /// a thief, it is the first one of `epoch`; none where that is the epoch in which they are.
+    pub(super) fn next_number(&self, epoch: u32) -> Option<u64> {
+        let versions =
+            self.published.iter().chain(&self.intent).map(|signed| signed.manifest.version());
+        let greatest = |number: u64, version: Version| number.max(version.number);
+        let used = versions.clone().fold(0, greatest);
+        let of_epoch = versions.filter(|version| version.epoch == epoch).fold(0, greatest);
 
-        both.map(|signed| signed.manifest.version().number).max().unwrap_or(0) + 1
+        used.checked_add(1).or_else(|| of_epoch.checked_add(1))
+    }
+
+    /// Notes that the chunks of a void manifest are to be removed from the broker.
+    pub(super) fn discard(&mut self, void: &Manifest) -> Result<(), whole::Failed> {
+        let mut ours = self.published.iter().chain(&self.intent);
+        if ours.any(|ours| ours.manifest.root() == void.root()) {
+            return Ok(());
+        }
+        self.garbage.insert(void.root().short(), void.chunk_count());
+        fs::create_dir_all(&self.folder).map_err(whole::Failed::new("made", &self.folder))?;
+
+        whole::write(&self.folder.join("garbage"), self.garbage_text().as_bytes(), 0o644)
     }
 
     /// Returns the snapshots to remove: the first bytes of the root, and how many chunks.

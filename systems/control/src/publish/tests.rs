@@ -16,9 +16,11 @@ use gateward_core::trust::{Audience, manifest};
 
 use super::*;
 use crate::accounts::{Accounts, Kind, NewUser, Where};
-use crate::keys::NewAccount;
+use crate::keys::{self, NewAccount};
 use crate::policy::PrincipalStatus;
 use crate::testing::NOW;
+
+mod rotation;
 
 /// Reads everything, writes nothing but the fence.
 const ONLY_FENCE: &str =
@@ -405,6 +407,6 @@ async fn a_broker_that_refuses_is_named_with_the_topic() {
     world.broker.set_access(Access::parse(ONLY_FENCE).unwrap());
     let error = world.publish().await.unwrap_err().to_string();
 
-    assert!(error.contains("/plant-1/keys") && error.contains("not authorized"), "{error}");
+    assert!(error.contains("/plant-1/chunk/") && error.contains("not authorized"), "{error}");
     assert_eq!(world.broker.retained_topics(), Vec::<String>::new());
 }

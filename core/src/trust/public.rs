@@ -1,0 +1,88 @@
+//! A public key, decoded as far as it helps, and what it says about a signature.
+//!
+//! Both algorithms verify over two parts, the domain and the payload as it arrived, and so without
+//! a copy of the payload.
+
+#[cfg(any(test, feature = "build"))]
+extern crate alloc;
+
+#[cfg(any(test, feature = "build"))]
+use alloc::vec::Vec;
+
+use ed25519_dalek::ed25519::signature::MultipartVerifier;
+use ed25519_dalek::{Signature, VerifyingKey};
+
+use super::Refused;
+#[cfg(feature = "hybrid")]
+use super::ml_dsa_65;
+use super::role::Algorithm;
+
+/// A public key of an algorithm that this build has.
+#[derive(Clone, Debug)]
+pub(super) enum Public {
+    Ed25519([u8; 32]),
+    #[cfg(feature = "hybrid")]
+    MlDsa65(ml_dsa_65::Public),
+}
+
+impl Public {
+    /// Reads a key of a set; nothing where this build lacks its algorithm.
+    pub(super) fn read(algorithm: u8, bytes: &[u8]) -> Option<Result<Self, Refused>> {
+        match Algorithm::ALL.into_iter().find(|one| *one as u8 == algorithm)? {
+            Algorithm::Ed25519 => Some(ed25519(bytes).map(Self::Ed25519)),
+            #[cfg(feature = "hybrid")]
+            Algorithm::MlDsa65 => {
+                Some(ml_dsa_65::Public::read(bytes).map(Self::MlDsa65).ok_or(Refused::KeysUnusable))
+            }
+            #[cfg(not(feature = "hybrid"))]
+            Algorithm::MlDsa65 => None,
+        }
+    }
+
+    pub(super) const fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::Ed25519(_) => Algorithm::Ed25519,
+            #[cfg(feature = "hybrid")]
+            Self::MlDsa65(_) => Algorithm::MlDsa65,
+        }
+    }
+
+    #[cfg(any(test, feature = "build"))]
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Ed25519(bytes) => bytes.to_vec(),
+            #[cfg(feature = "hybrid")]
+            Self::MlDsa65(key) => key.bytes(),
+        }
+    }
+
+    /// Returns whether `signature` is one of this key over `domain` ‖ `payload`.
+    pub(super) fn verifies(&self, domain: &[u8], payload: &[u8], signature: &[u8]) -> bool {
+        match self {
+            Self::Ed25519(bytes) => VerifyingKey::from_bytes(bytes)
+                .is_ok_and(|key| verify_strict(&key, domain, payload, signature).is_some()),
+            #[cfg(feature = "hybrid")]
+            Self::MlDsa65(key) => key.verifies(domain, payload, signature),
+        }
+    }
+}
+
+/// A key of small order would verify what nobody signed.
+fn ed25519(bytes: &[u8]) -> Result<[u8; 32], Refused> {
+    let bytes: [u8; 32] = bytes.try_into().map_err(|_| Refused::KeysUnusable)?;
+    let key = VerifyingKey::from_bytes(&bytes).map_err(|_| Refused::KeysUnusable)?;
+
+    if key.is_weak() { Err(Refused::KeysUnusable) } else { Ok(bytes) }
+}
+
+/// Verifies as `VerifyingKey::verify_strict` does: neither the key nor R is of small order, S is
+/// canonical.
+fn verify_strict(key: &VerifyingKey, domain: &[u8], payload: &[u8], bytes: &[u8]) -> Option<()> {
+    let signature = Signature::from_slice(bytes).ok()?;
+    let r = VerifyingKey::from_bytes(signature.r_bytes()).ok()?;
+    if key.is_weak() || r.is_weak() {
+        return None;
+    }
+
+    key.multipart_verify(&[domain, payload], &signature).ok()
+}
