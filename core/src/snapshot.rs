@@ -6,6 +6,7 @@
 #[cfg(any(test, feature = "build"))]
 pub mod build;
 pub mod chunk;
+pub mod delta;
 pub mod ext;
 mod layout;
 pub mod revocation;

@@ -4,7 +4,10 @@
 //! do. It never waits, and it verifies every chunk itself: what it says to keep is good.
 //!
 //! ```text
-//!          aim (newer manifest)      last piece           begun               last chunk kept
+//!                               by_delta            patched
+//!                             ┌──────────▶ Patching ───────────────────────────────────────────┐
+//!                             │ ┌─────────────┘ altered, late, or not the snapshot that was signed │
+//!          aim (newer manifest) ▼    last piece           begun               last chunk kept       ▼
 //!   Idle ───────────────────▶ Listing ────────▶ Beginning ─────▶ Fetching ──────────────────▶ Checking
 //!    ▲                         ▲   │             ▲   │            ▲   │                        │   │
 //!    │                    timeout: ask again    not now      timeout: ask again                │   │
@@ -24,10 +27,12 @@ use crate::trust::{Manifest, Root};
 
 mod ask;
 mod have;
+mod patch;
 
 use ask::{Control, Patience, Window};
 pub use ask::{Topics, WINDOW};
 use have::Bits;
+use patch::Patch;
 
 /// The most chunks in a snapshot that a gateway fetches: 256 MiB in chunks of 32 KiB.
 pub const MAX_CHUNKS: u32 = 8192;
@@ -49,6 +54,9 @@ pub enum Output {
     /// Every chunk is kept: verify the whole, put it in force, then call [`CatchUp::settled`] or
     /// [`CatchUp::not_now`].
     Check,
+    /// The delta is here and as signed: apply it to the snapshot in force, then call
+    /// [`CatchUp::patched`], [`CatchUp::not_patched`] or [`CatchUp::not_now`].
+    Patch,
     /// Subscribe in one packet, again where that was done before, so that the broker sends what it
     /// retains.
     Subscribe(Topics),
@@ -83,6 +91,8 @@ struct Target<B> {
     manifest: Manifest,
     stage: Stage<B>,
     patience: Patience,
+    /// Whether its delta was wanted before; it is not wanted twice.
+    delta_tried: bool,
 }
 
 #[derive(Debug)]
@@ -105,8 +115,19 @@ enum Stage<B> {
         not_before: Millis,
         told: bool,
     },
+    /// A delta is awaited or being applied; `room` is for the hash list of what comes of it.
+    Patching {
+        room: B,
+        patch: Patch,
+    },
     /// Only while one stage turns into the next.
     Turning,
+}
+
+impl<B> Stage<B> {
+    const fn listing(room: B) -> Self {
+        Self::Listing { bytes: room, have: Bits::new() }
+    }
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Default for CatchUp<B> {
@@ -180,7 +201,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
             Stage::Beginning { list, .. }
             | Stage::Checking { list, .. }
             | Stage::Fetching { list, .. } => Some(list),
-            Stage::Listing { .. } | Stage::Turning => None,
+            Stage::Listing { .. } | Stage::Patching { .. } | Stage::Turning => None,
         }
     }
 
@@ -216,9 +237,10 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
             }
         }
         self.window.leave_all();
-        let stage = Stage::Listing { bytes: room, have: Bits::new() };
+        let stage = Stage::listing(room);
         let patience = Patience::new(now);
-        self.target = Some(Target { manifest: manifest.clone(), stage, patience });
+        let manifest = manifest.clone();
+        self.target = Some(Target { manifest, stage, patience, delta_tried: false });
 
         Ok(())
     }
@@ -326,14 +348,18 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
         target.finish(now);
     }
 
-    /// The store could not do what [`Output::Begin`] or [`Output::Check`] said, and may do so later.
+    /// The store could not do what [`Output::Begin`], [`Output::Check`] or [`Output::Patch`] said,
+    /// and may do so later.
     pub fn not_now(&mut self, now: Millis) {
         let Some(target) = &mut self.target else { return };
-        if let Stage::Beginning { not_before, told, .. }
-        | Stage::Checking { not_before, told, .. } = &mut target.stage
-        {
-            *not_before = now.plus(STORE_PAUSE_MS);
-            *told = false;
+        match &mut target.stage {
+            Stage::Beginning { not_before, told, .. }
+            | Stage::Checking { not_before, told, .. } => {
+                *not_before = now.plus(STORE_PAUSE_MS);
+                *told = false;
+            }
+            Stage::Patching { patch, .. } => patch.not_now(now),
+            Stage::Fetching { .. } | Stage::Listing { .. } | Stage::Turning => {}
         }
     }
 
@@ -393,7 +419,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
     fn turn(&mut self, step: impl FnOnce(Stage<B>) -> Stage<B>) {
-        self.stage = step(core::mem::replace(&mut self.stage, Stage::Turning));
+        self.stage = step(self.take());
+    }
+
+    const fn take(&mut self) -> Stage<B> {
+        core::mem::replace(&mut self.stage, Stage::Turning)
     }
 
     /// Turns to the next stage once every piece is there; a list that the root does not cover is
@@ -409,8 +439,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
             return Err(Dropped::Altered);
         }
         let manifest = &self.manifest;
-        let stage = core::mem::replace(&mut self.stage, Stage::Turning);
-        if let Stage::Listing { bytes, .. } = stage {
+        if let Stage::Listing { bytes, .. } = core::mem::replace(&mut self.stage, Stage::Turning) {
             let list = HashList::check(bytes, manifest).map_err(|_| Dropped::Altered)?;
             self.stage = Stage::Beginning { list, not_before: Millis(0), told: false };
         }
@@ -428,6 +457,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
             | Stage::Checking { .. }
             | Stage::Fetching { .. }
             | Stage::Listing { .. }
+            | Stage::Patching { .. }
             | Stage::Turning => stage,
         });
     }
@@ -436,6 +466,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
         let (output, not_before, told) = match &mut self.stage {
             Stage::Beginning { not_before, told, .. } => (Output::Begin, not_before, told),
             Stage::Checking { not_before, told, .. } => (Output::Check, not_before, told),
+            Stage::Patching { patch, .. } => return patch.poll(now),
             Stage::Fetching { .. } | Stage::Listing { .. } | Stage::Turning => return None,
         };
         if *told || now < *not_before {
@@ -448,6 +479,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
 
     /// Fills the window with what is missing, and renews it where nothing came for too long.
     fn fill(&mut self, window: &mut Window, now: Millis) {
+        if self.give_up_patch(window, now) {
+            return self.fill(window, now);
+        }
         if self.fetch_timeout().is_some() && self.patience.is_over(now) {
             window.ask_again();
             self.patience.ask_again(now);
@@ -465,21 +499,32 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
                     .missing(chunks)
                     .all(|index| window.want(GroupTopic::Chunk { root, index }));
             }
-            Stage::Beginning { .. } | Stage::Checking { .. } | Stage::Turning => {}
+            Stage::Patching { patch, .. } if patch.is_awaited() => {
+                window.want(patch.topic());
+            }
+            Stage::Beginning { .. }
+            | Stage::Checking { .. }
+            | Stage::Patching { .. }
+            | Stage::Turning => {}
         }
     }
 
     const fn fetch_timeout(&self) -> Option<Millis> {
-        match self.stage {
+        match &self.stage {
             Stage::Fetching { .. } | Stage::Listing { .. } => Some(self.patience.until()),
-            Stage::Beginning { .. } | Stage::Checking { .. } | Stage::Turning => None,
+            Stage::Patching { patch, .. } if patch.is_awaited() => Some(self.patience.until()),
+            Stage::Beginning { .. }
+            | Stage::Checking { .. }
+            | Stage::Patching { .. }
+            | Stage::Turning => None,
         }
     }
 
     const fn store_timeout(&self) -> Option<Millis> {
-        match self.stage {
+        match &self.stage {
             Stage::Beginning { not_before, told: false, .. }
-            | Stage::Checking { not_before, told: false, .. } => Some(not_before),
+            | Stage::Checking { not_before, told: false, .. } => Some(*not_before),
+            Stage::Patching { patch, .. } => patch.store_timeout(),
             Stage::Beginning { .. }
             | Stage::Checking { .. }
             | Stage::Fetching { .. }

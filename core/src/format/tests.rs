@@ -20,7 +20,7 @@ use crate::principal::{PrincipalKind, TokenKind};
 use crate::snapshot::build::{
     Contents, PrincipalEntry, Scope, TokenEntry, VerifierLen, principal_keys,
 };
-use crate::snapshot::{chunk, unsigned};
+use crate::snapshot::{chunk, delta, unsigned};
 use crate::time::{End, Millis, TimeQuality, UnixSeconds};
 use crate::token::{self, Context, Lookup, Secret, Token};
 use crate::trust::sign::{BeaconDraft, ManifestDraft, RevokedDraft};
@@ -33,6 +33,7 @@ const ACCOUNT: Uuid = Uuid([
 ]);
 const DIVISION: Uuid = Uuid([0x22; 16]);
 const ANA: Uuid = Uuid([0x33; 16]);
+const BO: Uuid = Uuid([0x44; 16]);
 const ID: u64 = 0x0123_4567_89ab_cdef;
 const CHUNK_LOG2: u8 = 15;
 
@@ -42,6 +43,10 @@ fn secret() -> Secret {
 
 /// An account with one division, one user and one token.
 fn snapshot() -> Vec<u8> {
+    contents().compile(VerifierLen::Full).unwrap()
+}
+
+fn contents() -> Contents {
     let [(_, key)] = principal_keys(&BTreeSet::from([ANA])).into_iter().collect::<Vec<_>>()[..]
     else {
         panic!("one principal has one key");
@@ -58,15 +63,14 @@ fn snapshot() -> Vec<u8> {
     };
     let verifier = Context::new(&ACCOUNT.0).verifier(ID, &secret());
     let token = TokenEntry { principal: key, disabled: false, end: End(1_800_000_000), verifier };
-    let contents = Contents {
+
+    Contents {
         account: ACCOUNT,
         divisions: [(DIVISION, "plant-7".into())].into(),
         principals: [(key, ana)].into(),
         tokens: [(ID, token)].into(),
         ..Contents::default()
-    };
-
-    contents.compile(VerifierLen::Full).unwrap()
+    }
 }
 
 fn manifest() -> (KeyId, Vec<u8>) {
@@ -192,6 +196,34 @@ fn the_examples_of_a_beacon_and_a_revocation_list_are_what_the_code_makes() {
         principals: [0x9a2e].into(),
     };
     stands(&dump(&revoked.sign(&[&SigningKey::from_bytes(&[7; 32])]).unwrap()));
+}
+
+#[test]
+fn the_example_of_a_delta_is_what_the_code_makes() {
+    let mut later = contents();
+    later.tokens.values_mut().for_each(|token| token.disabled = true);
+    let ids = BTreeSet::from([ANA, BO]);
+    let key = principal_keys(&ids)[&BO];
+    let bo = PrincipalEntry {
+        id: BO,
+        name: "bo.lind".into(),
+        kind: PrincipalKind::User,
+        disabled: false,
+        no_iot_access: false,
+        permissions: PermissionSet(0x800),
+        scope: Scope::Only([DIVISION].into()),
+        end: End::NEVER,
+    };
+    later.principals.insert(key, bo);
+    let later = later.compile(VerifierLen::Full).unwrap();
+    let delta = delta::make(&snapshot(), &later, CHUNK_LOG2).unwrap();
+
+    stands(&dump(&delta));
+    stands(&format!(
+        "SHA-256   {}\nresult    {}\n",
+        Hex(&Sha256::digest(&delta)),
+        chunk::root_of(&later, CHUNK_LOG2).unwrap()
+    ));
 }
 
 #[test]

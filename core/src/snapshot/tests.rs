@@ -24,14 +24,14 @@ pub(crate) fn next(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-fn id(n: u64) -> Uuid {
+pub(crate) fn id(n: u64) -> Uuid {
     let mut bytes = [0x11; 16];
     bytes[8..].copy_from_slice(&n.to_be_bytes());
     Uuid(bytes)
 }
 
 /// `tokens` tokens of a third as many principals in up to 130 divisions.
-fn contents(tokens: usize, seed: u64) -> Contents {
+pub(crate) fn contents(tokens: usize, seed: u64) -> Contents {
     let mut state = seed;
     let mut contents = Contents { account: id(7), ..Contents::default() };
     for at in 0..(tokens as u64 % 131) {

@@ -7,12 +7,16 @@ use std::vec::Vec;
 
 use proptest::prelude::*;
 
+use sha2::{Digest as _, Sha256};
+
 use super::*;
 use crate::name::Uuid;
 use crate::snapshot::chunk;
 use crate::time::UnixSeconds;
 use crate::trust::sign::{KeyDraft, KeySetDraft, ManifestDraft};
-use crate::trust::{Audience, KeySet, SigningKey};
+use crate::trust::{Audience, DeltaRef, KeySet, SigningKey};
+
+mod delta;
 
 type Machine = CatchUp<Vec<u8>>;
 
@@ -231,6 +235,8 @@ struct World {
     retained: BTreeMap<std::string::String, (GroupTopic, Vec<u8>)>,
     subscribed: Vec<GroupTopic>,
     on_the_way: Vec<(GroupTopic, Vec<u8>)>,
+    /// The delta that arrived.
+    delta: Vec<u8>,
     /// What the gateway wrote, by root: its disk.
     disk: BTreeMap<[u8; 8], BTreeMap<u32, Vec<u8>>>,
     lists: BTreeSet<[u8; 8]>,
@@ -249,11 +255,16 @@ impl World {
             retained: BTreeMap::new(),
             subscribed: Vec::new(),
             on_the_way: Vec::new(),
+            delta: Vec::new(),
             disk: BTreeMap::new(),
             lists: BTreeSet::new(),
         };
         world.retain();
         world
+    }
+
+    fn snapshot(version: u64, chunks: usize) -> Snapshot {
+        Snapshot::new(version, chunks * CHUNK - usize::try_from(version).unwrap())
     }
 
     fn misbehave(&mut self, kind: u8, pick: u8) {
@@ -278,8 +289,7 @@ impl World {
             }
             6 => {
                 let version = self.newest.version + 1;
-                self.newest =
-                    Snapshot::new(version, self.chunks * CHUNK - usize::try_from(version).unwrap());
+                self.newest = Self::snapshot(version, self.chunks);
                 self.retain();
                 let manifest = self.retained["manifest"].clone();
                 if self.subscribed.contains(&GroupTopic::Manifest) {
@@ -331,7 +341,14 @@ impl World {
             self.retained.insert(std::format!("{what}"), (what, bytes.to_vec()));
         };
         // The machine is handed the manifest itself; only its version travels here.
-        put(GroupTopic::Manifest, &self.newest.version.to_le_bytes());
+        let (version, delta) = (self.newest.version, self.newest.delta());
+        let mut message = version.to_le_bytes().to_vec();
+        if version.is_multiple_of(2) {
+            message.extend(delta);
+        } else {
+            put(GroupTopic::Delta { from: version - 1 }, &delta);
+        }
+        put(GroupTopic::Manifest, &message);
         put(GroupTopic::Keys, b"the key set that is held");
         put(GroupTopic::List { root, piece: 0 }, &self.newest.list);
         for index in 0..u32::try_from(self.chunks).unwrap() {
@@ -374,12 +391,20 @@ impl World {
         match what {
             GroupTopic::Manifest => {
                 // An altered manifest does not verify; an old one is not admitted.
-                let version = u64::from_le_bytes(payload.try_into().unwrap());
+                let (version, along) = payload.split_first_chunk().unwrap();
+                let version = u64::from_le_bytes(*version);
                 if version == self.newest.version && version > self.in_force {
                     let room = self.newest.room();
-                    let _ = self.machine.aim(&self.newest.manifest, room, self.now);
+                    let aimed = self.machine.aim(&self.newest.manifest, room, self.now);
+                    if aimed.is_ok()
+                        && self.machine.by_delta(self.in_force, self.now)
+                        && !along.is_empty()
+                    {
+                        self.hear_delta(self.in_force, along);
+                    }
                 }
             }
+            GroupTopic::Delta { from } => self.hear_delta(from, payload),
             GroupTopic::List { root, piece } => {
                 let _ = self.machine.piece(root, piece, payload, self.now);
             }
@@ -390,11 +415,36 @@ impl World {
                 self.machine.kept(index, self.now);
             }
             GroupTopic::Chunk { .. }
-            | GroupTopic::Delta { .. }
             | GroupTopic::Keys
             | GroupTopic::KeysOf(_)
             | GroupTopic::Revoked
             | GroupTopic::Time => {}
+        }
+    }
+
+    fn hear_delta(&mut self, from: u64, payload: &[u8]) {
+        if self.machine.delta(from, payload, self.now).is_ok() {
+            self.delta = payload.to_vec();
+        }
+    }
+
+    /// Some deltas lead elsewhere, and for some there is no room at first.
+    fn patch(&mut self) {
+        let target = self.machine.target().unwrap();
+        let (version, root) = (target.version().number, target.root().short());
+        assert_eq!(self.delta, delta(version));
+        assert_eq!(self.in_force, version - 1, "a delta on another base");
+        match version % 5 {
+            3 => self.machine.not_patched(self.now),
+            4 => assert!(self.machine.patched(&[7; 32], self.now).is_err()),
+            2 if self.now.0.is_multiple_of(2) => self.machine.not_now(self.now.plus(1)),
+            _ => {
+                // The newest may be newer than the target.
+                let one = Self::snapshot(version, self.chunks);
+                let chunks = (0..).zip(one.file.chunks(CHUNK).map(<[u8]>::to_vec));
+                self.disk.insert(root, chunks.collect());
+                self.machine.patched(&one.list, self.now).unwrap();
+            }
         }
     }
 
@@ -412,6 +462,7 @@ impl World {
                     self.machine.begun(kept.into_iter(), self.now);
                 }
                 Output::Check => self.check(),
+                Output::Patch => self.patch(),
                 Output::Subscribe(topics) => self.subscribe(&topics),
                 Output::Unsubscribe(topics) => {
                     self.subscribed.retain(|what| !topics.contains(what))
@@ -447,7 +498,7 @@ impl World {
 }
 
 fn is_control(what: GroupTopic) -> bool {
-    !matches!(what, GroupTopic::Chunk { .. } | GroupTopic::List { .. })
+    !matches!(what, GroupTopic::Chunk { .. } | GroupTopic::Delta { .. } | GroupTopic::List { .. })
 }
 
 struct Snapshot {
@@ -472,6 +523,11 @@ impl Snapshot {
         self.manifest.root().short()
     }
 
+    /// The delta from the version before.
+    fn delta(&self) -> Vec<u8> {
+        delta(self.version)
+    }
+
     fn room(&self) -> Vec<u8> {
         std::vec![0; self.list.len()]
     }
@@ -481,7 +537,11 @@ impl Snapshot {
     }
 }
 
-/// A manifest that one key of everything signed.
+fn delta(version: u64) -> Vec<u8> {
+    std::format!("the delta to version {version}").into_bytes()
+}
+
+/// A manifest that one key of everything signed, with a delta from the version before.
 fn manifest(version: u64, file: &[u8]) -> Manifest {
     let account = Uuid([1; 16]);
     let audience = Audience::of(account, "plant-7");
@@ -498,6 +558,12 @@ fn manifest(version: u64, file: &[u8]) -> Manifest {
         compromised: Vec::new(),
     };
     let keys = KeySet::anchor(&keys.sign(&[&signer]).unwrap(), account).unwrap();
+    let delta = delta(version);
+    let delta = DeltaRef {
+        from: version - 1,
+        len: u32::try_from(delta.len()).unwrap(),
+        sha256: Sha256::digest(&delta).into(),
+    };
     let draft = ManifestDraft {
         account,
         audience,
@@ -512,7 +578,7 @@ fn manifest(version: u64, file: &[u8]) -> Manifest {
         revoked_counter: 0,
         allow_observe: false,
         allow_drop: false,
-        deltas: Vec::new(),
+        deltas: std::vec![delta],
     };
 
     Manifest::verify(&draft.sign(&[&signer]).unwrap(), &keys, audience).unwrap()
