@@ -423,6 +423,7 @@ impl<A: Ask> Sync<A> {
             match output {
                 Output::Begin => self.begin(now),
                 Output::Check => self.check(now),
+                Output::Patch => self.machine.not_patched(now),
                 Output::Subscribe(topics) => self.named(&topics, |ask, names| ask.subscribe(names)),
                 Output::Unsubscribe(topics) => {
                     self.named(&topics, |ask, names| ask.unsubscribe(names));

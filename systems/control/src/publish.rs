@@ -5,6 +5,7 @@
 //! down only when the broker has it; see `state.rs` for what happens in between.
 
 mod job;
+mod news;
 mod offline;
 mod plan;
 mod state;
@@ -120,6 +121,9 @@ pub enum NotPublished {
     /// A group cannot be compiled.
     #[error(transparent)]
     NotCompiled(#[from] NotCompiled),
+    /// A revocation list or a beacon cannot be made.
+    #[error("revocation list or beacon: {0}")]
+    NewsUnusable(String),
     /// What was published before cannot be compared.
     #[error(transparent)]
     NoSide(#[from] NoSide),
@@ -178,8 +182,14 @@ pub async fn publish(options: &PublishOptions) -> Result<Vec<Published>, NotPubl
     // From here on gateways may come to know every id.
     known.merge(&policy);
     known.save(dir)?;
-    let maker =
-        Maker { keys: chain.newest(), signers: &signers, staleness: policy.staleness(), now: *now };
+    let beacons = Signers::load_if_any(dir, &chain, Role::Beacon)?;
+    let maker = Maker {
+        keys: chain.newest(),
+        signers: &signers,
+        beacons: beacons.as_ref(),
+        staleness: policy.staleness(),
+        now: *now,
+    };
     let mut done = Vec::new();
     for job in &mut jobs {
         done.push(job.run(&broker, &chain, &maker).await?);

@@ -71,7 +71,8 @@ impl From<NotPublished> for Failed {
             NotPublished::NotLocked(failed) => return failed.into(),
             NotPublished::Policy(failed) => return failed.into(),
             NotPublished::Secret(failed) => return failed.into(),
-            NotPublished::NoSide(_)
+            NotPublished::NewsUnusable(_)
+            | NotPublished::NoSide(_)
             | NotPublished::NoVersionLeft(_)
             | NotPublished::OtherVersion(_)
             | NotPublished::TooMany(_)

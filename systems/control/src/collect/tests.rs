@@ -10,7 +10,9 @@ use gateward_core::audit::{
 };
 use gateward_core::decide::Reason;
 use gateward_core::time::UnixSeconds;
-use gateward_core::trust::{Checkpoint, GatewayId, Incarnation, KeySet, Receipt, SEALED_LEN};
+use gateward_core::trust::{
+    Checkpoint, GatewayId, Incarnation, KeySet, Receipt, SEALED_LEN, SigningKey,
+};
 use gateward_loopback_broker::{Access, Broker as Loopback, Options};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;

@@ -157,6 +157,19 @@ impl Signers {
         Ok(Self { path, own, required, threshold: set.threshold(role) })
     }
 
+    /// The same; none where no key of `role` is here at all, because another machine has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Signers::load`].
+    pub fn load_if_any(dir: &Path, chain: &Chain, role: Role) -> Result<Option<Self>, Unusable> {
+        if at_hand(dir, role)?.is_empty() {
+            return Ok(None);
+        }
+
+        Self::load(dir, chain, role).map(Some)
+    }
+
     /// Returns the keys that sign for the gateways of `audience`, or what is for nobody in
     /// particular: of each algorithm required as many as must, those that are limited to few groups
     /// before those that are not, the newest first.

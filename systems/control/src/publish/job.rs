@@ -7,8 +7,9 @@ use gateward_core::snapshot::chunk;
 use gateward_core::sync::HASHES_A_PIECE;
 use gateward_core::topic::{GroupTopic, GroupTopics};
 use gateward_core::trust::sign;
-use gateward_core::trust::{Audience, manifest};
+use gateward_core::trust::{Audience, Root, manifest};
 
+use super::news::News;
 use super::plan::{CHUNK_LOG2, Maker, Plan};
 use super::state::{Signed, State};
 use super::{NotPublished, Outcome, Published};
@@ -24,6 +25,7 @@ pub(super) struct Job<'a> {
     pub(super) gateways: usize,
     pub(super) bytes: Vec<u8>,
     pub(super) state: State,
+    pub(super) news: News,
     /// Whether the broker has what was published.
     kept: bool,
     /// Whether it goes on from what was published from elsewhere.
@@ -54,6 +56,7 @@ pub(super) fn jobs<'a>(
             gateways: group.gateways.len(),
             bytes: compile(policy, &group.id)?,
             state: State::load(dir, &group.id, chain, audience)?,
+            news: News::load(dir, &group.id, chain, audience)?,
             kept: false,
             adopted: false,
         });
@@ -72,7 +75,15 @@ pub(super) async fn compare(
     adopt: bool,
 ) -> Result<(), NotPublished> {
     let topics: Vec<_> = jobs.iter().map(|job| job.topic(GroupTopic::Manifest)).collect();
-    let found = broker.retained(chain.newest().account(), &topics).await?;
+    let news = [GroupTopic::Revoked, GroupTopic::Time];
+    let news = jobs.iter().flat_map(|job| news.map(|what| job.topic(what)));
+    let all: Vec<_> = topics.iter().cloned().chain(news).collect();
+    let found = broker.retained(chain.newest().account(), &all).await?;
+    for job in jobs.iter_mut() {
+        let of = |what| found.get(&job.topic(what)).filter(|message| !message.is_empty());
+        let (revoked, beacon) = (of(GroupTopic::Revoked), of(GroupTopic::Time));
+        job.news.meet(revoked.map(Vec::as_slice), beacon.map(Vec::as_slice), chain);
+    }
     let (mut others, mut adopted) = (Vec::new(), Vec::new());
     for (job, topic) in jobs.iter_mut().zip(&topics) {
         let message = found.get(topic).filter(|message| !message.is_empty());
@@ -166,29 +177,34 @@ impl Job<'_> {
         maker: &Maker<'_>,
     ) -> Result<Published, NotPublished> {
         let root = chunk::root_of(&self.bytes, CHUNK_LOG2).unwrap_or_default();
-        let plan = if self.adopted {
-            let number = self.state.next_number(chain.newest().epoch());
-            let left = number.ok_or_else(|| NotPublished::NoVersionLeft(self.group.to_owned()));
-            Plan::Publish(left?)
-        } else {
-            maker.plan(&self.state, root, self.kept, self.group)?
+        let epoch = chain.newest().epoch();
+        let revoked = self.revoke(maker)?;
+        let plan = self.plan(maker, root, epoch)?;
+        // Before all that is large: what is revoked is denied while the rest is still on its way.
+        let mut sent_bytes = match plan {
+            Plan::Rest if !revoked => 0,
+            Plan::Rest | Plan::Publish(_) | Plan::Refresh(_) => self.send_list(broker).await?,
         };
-        let (outcome, sent_bytes) = match plan {
-            Plan::Rest => (Outcome::Unchanged, 0),
+        let counter = self.news.counter(epoch);
+        let outcome = match plan {
+            Plan::Rest => Outcome::Unchanged,
             Plan::Publish(version) => {
-                let next = maker.sign(&self.state, self.group, &self.bytes, version)?;
+                let next = maker.sign(&self.state, self.group, &self.bytes, version, counter)?;
                 self.state.intend(next)?;
-                let content = self.send_content(broker, root.short()).await?;
+                sent_bytes += self.send_content(broker, root.short()).await?;
                 // As late as can be: a gateway whose key is stolen denies from here to the manifest.
-                let keys = self.send_keys(broker, chain).await?;
-                (Outcome::Published, keys + content + self.send_manifest(broker).await?)
+                sent_bytes += self.send_keys(broker, chain).await?;
+                sent_bytes += self.send_manifest(broker).await?;
+                Outcome::Published
             }
             Plan::Refresh(version) => {
-                let next = maker.sign(&self.state, self.group, &self.bytes, version)?;
+                let next = maker.sign(&self.state, self.group, &self.bytes, version, counter)?;
                 self.state.intend(next)?;
-                (Outcome::Refreshed, self.send_manifest(broker).await?)
+                sent_bytes += self.send_manifest(broker).await?;
+                Outcome::Refreshed
             }
         };
+        sent_bytes += self.send_beacon(broker, maker).await?;
         self.clean(broker).await?;
         let version = self.state.published.as_ref().map(|signed| signed.manifest.version());
 
@@ -200,6 +216,57 @@ impl Job<'_> {
             sent_bytes,
             gateways: self.gateways,
         })
+    }
+
+    fn plan(&self, maker: &Maker<'_>, root: Root, epoch: u32) -> Result<Plan, NotPublished> {
+        if self.adopted {
+            let number = self.state.next_number(epoch);
+            let left = number.ok_or_else(|| NotPublished::NoVersionLeft(self.group.to_owned()));
+            return Ok(Plan::Publish(left?));
+        }
+        let plan = maker.plan(&self.state, root, self.kept, self.group)?;
+        // A manifest that does not speak of the newest list would be taken for older than it.
+        let spoken = |signed: &Signed| signed.manifest.revoked_counter();
+        let published = self.state.published.as_ref();
+        match (plan, published) {
+            (Plan::Rest, Some(signed)) if spoken(signed) != self.news.counter(epoch) => {
+                Ok(Plan::Refresh(signed.manifest.version().number))
+            }
+            (plan, _) => Ok(plan),
+        }
+    }
+
+    /// Makes the next revocation list, where there is anything to revoke or to allow again; returns
+    /// whether there was.
+    pub(super) fn revoke(&mut self, maker: &Maker<'_>) -> Result<bool, NotPublished> {
+        let old = self.state.file();
+        let published = self.state.published.as_ref().map(|signed| &signed.manifest);
+        let Maker { keys, signers, now, .. } = maker;
+
+        self.news.revoke((old.as_deref(), published), &self.bytes, keys, signers, *now)
+    }
+
+    async fn send_list(&self, broker: &Broker) -> Result<usize, NotPublished> {
+        let Some(list) = self.news.list() else { return Ok(0) };
+        broker.publish(&self.topic(GroupTopic::Revoked), list).await?;
+
+        Ok(list.len())
+    }
+
+    /// After everything else, so that what a beacon names is there when it is named.
+    async fn send_beacon(
+        &mut self,
+        broker: &Broker,
+        maker: &Maker<'_>,
+    ) -> Result<usize, NotPublished> {
+        let (Some(signed), Some(beacons)) = (&self.state.published, maker.beacons) else {
+            return Ok(0);
+        };
+        let beacon = self.news.beacon(&signed.manifest, maker.keys, beacons, maker.now)?;
+        let len = beacon.len();
+        broker.publish(&self.topic(GroupTopic::Time), beacon).await?;
+
+        Ok(len)
     }
 
     /// The newest key set last: a gateway that hears of it finds all those before.

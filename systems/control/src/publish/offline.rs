@@ -12,7 +12,7 @@ use super::plan::{CHUNK_LOG2, Maker, Plan};
 use super::{NotPublished, accept, lock, settled};
 use crate::keys::{Chain, Signers};
 
-/// Returns the bundle of `group`: key sets, manifest, hash list and snapshot.
+/// Returns the bundle of `group`: key sets, manifest, hash list, snapshot and revocation list.
 ///
 /// What is carried by hand is in force as much as what a broker brings. So its version is used up
 /// here: the next publish goes on from it.
@@ -31,15 +31,22 @@ pub fn bundle(
     accept(known.widenings(&policy), accept_widening)?;
     let chain = Chain::load(dir, policy.account().id)?;
     let signers = Signers::load(dir, &chain, Role::Snapshot)?;
-    let maker =
-        Maker { keys: chain.newest(), signers: &signers, staleness: policy.staleness(), now };
+    let maker = Maker {
+        keys: chain.newest(),
+        signers: &signers,
+        beacons: None,
+        staleness: policy.staleness(),
+        now,
+    };
     let mut parts = Vec::new();
     for mut job in jobs(dir, &policy, &chain, &[group.to_owned()])? {
         let root = chunk::root_of(&job.bytes, CHUNK_LOG2).unwrap_or_default();
+        job.revoke(&maker)?;
         if let Plan::Publish(version) | Plan::Refresh(version) =
             maker.plan(&job.state, root, true, group)?
         {
-            let next = maker.sign(&job.state, group, &job.bytes, version)?;
+            let counter = job.news.counter(chain.newest().epoch());
+            let next = maker.sign(&job.state, group, &job.bytes, version, counter)?;
             known.merge(&policy);
             known.save(dir)?;
             job.state.intend(next)?;
@@ -47,7 +54,8 @@ pub fn bundle(
         let list: Vec<u8> = chunk::leaves(&job.bytes, CHUNK_LOG2).flatten().collect();
         let envelope = job.state.intent.or(job.state.published).map(|signed| signed.envelope);
         let key_sets: Vec<_> = chain.envelopes().iter().map(Vec::as_slice).collect();
-        let rest = [envelope.as_deref().unwrap_or_default(), &list, &job.bytes, &[]];
+        let revoked = job.news.list().unwrap_or_default();
+        let rest = [envelope.as_deref().unwrap_or_default(), &list, &job.bytes, revoked];
         parts = build::write(&key_sets, rest);
     }
 

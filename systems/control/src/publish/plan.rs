@@ -29,6 +29,8 @@ pub(super) enum Plan {
 pub(super) struct Maker<'a> {
     pub(super) keys: &'a KeySet,
     pub(super) signers: &'a Signers,
+    /// None where this folder has no beacon key: then gateways hear no time from here.
+    pub(super) beacons: Option<&'a Signers>,
     pub(super) staleness: Staleness,
     pub(super) now: UnixSeconds,
 }
@@ -78,13 +80,14 @@ impl Maker<'_> {
             || expires != u64::from(expires_after_s)
     }
 
-    /// Signs a manifest for `bytes`, and reads it again as a gateway would.
+    /// Signs a manifest for `bytes` that speaks of a revocation list, and reads it again as a gateway would.
     pub(super) fn sign(
         &self,
         state: &State,
         group: &str,
         bytes: &[u8],
         version: u64,
+        revoked_counter: u64,
     ) -> Result<Signed, NotPublished> {
         let account = self.keys.account();
         let audience = Audience::of(account, group);
@@ -107,7 +110,7 @@ impl Maker<'_> {
             file_len: u32::try_from(bytes.len()).map_err(|error| unusable(&error))?,
             chunk_log2: CHUNK_LOG2,
             root: chunk::root_of(bytes, CHUNK_LOG2).unwrap_or_default(),
-            revoked_counter: 0,
+            revoked_counter,
             allow_observe: false,
             allow_drop: false,
             deltas: Vec::new(),

@@ -193,7 +193,7 @@ pub(crate) fn published(
     Ok(signed.map(|signed| signed.manifest))
 }
 
-fn folder(dir: &Path, group: &str) -> PathBuf {
+pub(super) fn folder(dir: &Path, group: &str) -> PathBuf {
     dir.join("state").join("published").join(group)
 }
 

@@ -1,0 +1,260 @@
+//! What counts at once: a revocation list before the snapshot that says the same, a beacon after it.
+//!
+//! A list is cumulative since a snapshot (TRUST section 3). An entry is left out again only where its
+//! owner enabled it again, or where the list grows long; the snapshot that was published last, which
+//! denies both, is then the one that the list builds on. Numbers are used up before anything is sent.
+
+mod denied;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use gateward_core::time::UnixSeconds;
+use gateward_core::trust::revoked::MAX_ENTRIES;
+use gateward_core::trust::sign::{BeaconDraft, RevokedDraft};
+use gateward_core::trust::{Audience, Beacon, KeySet, Manifest, Refused, Revoked, Version};
+
+use super::{NotPublished, state};
+use crate::keys::{Chain, Signers};
+use crate::whole;
+use denied::Usable;
+
+/// With more entries a list leaves out what the last snapshot denies.
+const LONG: usize = 1_024;
+
+/// A revocation list with the bytes that were signed.
+#[derive(Clone, Debug)]
+struct List {
+    envelope: Vec<u8>,
+    number: Version,
+    base: Version,
+    tokens: BTreeSet<u64>,
+    principals: BTreeSet<u32>,
+}
+
+impl List {
+    /// Reads the list of a broker; none where our keys did not sign it, or where a key that is stolen
+    /// by now did: the thief may have revoked everybody.
+    fn met(envelope: &[u8], chain: &Chain, audience: Audience) -> Option<Self> {
+        let list = verified(envelope, chain, audience)?;
+        let void = chain.sets().iter().any(|set| set.compromises_list(&list));
+
+        (!void).then(|| Self::of(envelope, &list))
+    }
+
+    fn of(envelope: &[u8], list: &Revoked<'_>) -> Self {
+        Self {
+            envelope: envelope.to_vec(),
+            number: list.number(),
+            base: list.base(),
+            tokens: list.tokens().collect(),
+            principals: list.principals().collect(),
+        }
+    }
+}
+
+/// Verifies with the key set that a list was signed under, which may be an older one.
+fn verified<'a>(envelope: &'a [u8], chain: &Chain, audience: Audience) -> Option<Revoked<'a>> {
+    let verify = |set: &KeySet| Revoked::verify(envelope, set, audience).ok();
+
+    chain.sets().iter().rev().find_map(verify)
+}
+
+/// The list and the beacon of one group.
+#[derive(Debug)]
+pub(super) struct News {
+    folder: PathBuf,
+    audience: Audience,
+    list: Option<List>,
+    /// Number of the beacon that was sent last.
+    beacon: Version,
+}
+
+impl News {
+    pub(super) fn load(
+        dir: &Path,
+        group: &str,
+        chain: &Chain,
+        audience: Audience,
+    ) -> Result<Self, whole::Failed> {
+        let folder = state::folder(dir, group);
+        let path = folder.join("revoked");
+        let list = match fs::read(&path) {
+            // What this folder wrote is its own, whoever had the key too.
+            Ok(envelope) => {
+                verified(&envelope, chain, audience).map(|list| List::of(&envelope, &list))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(whole::Failed::new("read", &path)(error)),
+        };
+        let beacon = whole::read_text(&folder.join("beacon"))?.as_deref().and_then(parse);
+
+        Ok(Self { folder, audience, list, beacon: beacon.unwrap_or_default() })
+    }
+
+    /// Goes on from what the broker has, where our keys signed that and it is further: numbers must
+    /// never be used twice, whatever became of `state`.
+    pub(super) fn meet(&mut self, revoked: Option<&[u8]>, beacon: Option<&[u8]>, chain: &Chain) {
+        let theirs = revoked.and_then(|bytes| List::met(bytes, chain, self.audience));
+        if let Some(theirs) = theirs
+            && theirs.number > self.list.as_ref().map_or(Version::default(), |list| list.number)
+        {
+            self.list = Some(theirs);
+        }
+        let verify = |bytes| {
+            let verify = |set: &KeySet| Beacon::verify(bytes, set, self.audience).ok();
+            chain.sets().iter().rev().find_map(verify)
+        };
+        if let Some(theirs) = beacon.and_then(verify) {
+            self.beacon = self.beacon.max(theirs.number());
+        }
+    }
+
+    /// Returns the number of the list that a manifest of `epoch` must speak of; 0 where nothing was
+    /// ever revoked.
+    pub(super) fn counter(&self, epoch: u32) -> u64 {
+        let list = self.list.as_ref().filter(|list| list.number.epoch == epoch);
+
+        list.map_or(0, |list| list.number.number)
+    }
+
+    /// Returns the list as it is published; none where nothing was ever revoked.
+    pub(super) fn list(&self) -> Option<&[u8]> {
+        self.list.as_ref().map(|list| list.envelope.as_slice())
+    }
+
+    /// Makes the next list where `new` denies what `old` allowed, or allows it again; `published`
+    /// is the manifest of `old`. Returns whether there is another list.
+    pub(super) fn revoke(
+        &mut self,
+        (old, published): (Option<&[u8]>, Option<&Manifest>),
+        new: &[u8],
+        keys: &KeySet,
+        signers: &Signers,
+        now: UnixSeconds,
+    ) -> Result<bool, NotPublished> {
+        let after = Usable::of(new)?;
+        let before = old.map(Usable::of).transpose()?.unwrap_or_default();
+        let Some(draft) = self.draft(&before, &after, published, keys, now)? else {
+            return Ok(false);
+        };
+        let envelope = draft.sign(&signers.reaching(Some(self.audience))?)?;
+        Revoked::verify(&envelope, keys, self.audience).map_err(|refused| unusable(&refused))?;
+        fs::create_dir_all(&self.folder).map_err(whole::Failed::new("made", &self.folder))?;
+        whole::write(&self.folder.join("revoked"), &envelope, 0o644)?;
+        let version = |number| Version { epoch: draft.keyset, number };
+        self.list = Some(List {
+            envelope,
+            number: version(draft.counter),
+            base: version(draft.base_version),
+            tokens: draft.tokens,
+            principals: draft.principals,
+        });
+
+        Ok(true)
+    }
+
+    fn draft(
+        &self,
+        before: &Usable,
+        after: &Usable,
+        published: Option<&Manifest>,
+        keys: &KeySet,
+        now: UnixSeconds,
+    ) -> Result<Option<RevokedDraft>, NotPublished> {
+        let epoch = keys.epoch();
+        let of_epoch = |version: Version| if version.epoch == epoch { version.number } else { 0 };
+        let last = published.map_or(0, |manifest| of_epoch(manifest.version()));
+        let (mut tokens, mut principals) = before.lost_in(after);
+        let mut base = last;
+        if let Some(list) = &self.list {
+            let still = after.denied(&list.tokens, &list.principals);
+            let whole =
+                still.0.len() == list.tokens.len() && still.1.len() == list.principals.len();
+            let short = still.0.len() + still.1.len() + tokens.len() + principals.len() <= LONG;
+            if short {
+                tokens.extend(still.0);
+                principals.extend(still.1);
+            }
+            if short && whole {
+                base = of_epoch(list.base);
+            }
+        }
+        // What does not fit is said by the snapshot alone (TRUST section 2).
+        principals = principals.into_iter().take(MAX_ENTRIES).collect();
+        tokens = tokens.into_iter().take(MAX_ENTRIES - principals.len()).collect();
+        let unchanged = match &self.list {
+            None => tokens.is_empty() && principals.is_empty(),
+            Some(list) => {
+                list.number.epoch == epoch
+                    && (&list.tokens, &list.principals) == (&tokens, &principals)
+            }
+        };
+        if unchanged {
+            return Ok(None);
+        }
+        let number = self.list.as_ref().map_or(0, |list| list.number.number);
+        let counter = number.checked_add(1).ok_or_else(|| unusable(&NO_NUMBER))?;
+
+        Ok(Some(RevokedDraft {
+            account: keys.account(),
+            audience: self.audience,
+            keyset: epoch,
+            counter,
+            base_version: base,
+            issued_at: now,
+            tokens,
+            principals,
+        }))
+    }
+
+    /// Signs the next beacon: the time, and what is the newest.
+    pub(super) fn beacon(
+        &mut self,
+        manifest: &Manifest,
+        keys: &KeySet,
+        signers: &Signers,
+        now: UnixSeconds,
+    ) -> Result<Vec<u8>, NotPublished> {
+        let epoch = keys.epoch();
+        let last = if self.beacon.epoch == epoch { self.beacon.number } else { 0 };
+        let number = last.checked_add(1).ok_or_else(|| unusable(&NO_NUMBER))?;
+        let draft = BeaconDraft {
+            account: keys.account(),
+            audience: self.audience,
+            keyset: epoch,
+            number,
+            time: now,
+            version: manifest.version().number,
+            revoked_counter: self.counter(epoch),
+        };
+        let envelope = draft.sign(&signers.reaching(Some(self.audience))?)?;
+        fs::create_dir_all(&self.folder).map_err(whole::Failed::new("made", &self.folder))?;
+        let line = format!("{epoch} {number}\n");
+        whole::write(&self.folder.join("beacon"), line.as_bytes(), 0o644)?;
+        self.beacon = Version { epoch, number };
+
+        Ok(envelope)
+    }
+}
+
+const NO_NUMBER: &str = "the greatest number there is is used up; if it was not you, a key is stolen: \
+                         run `keys rotate DIR --compromised`";
+
+fn unusable(why: &impl std::fmt::Display) -> NotPublished {
+    NotPublished::NewsUnusable(why.to_string())
+}
+
+fn parse(text: &str) -> Option<Version> {
+    let (epoch, number) = text.trim_end().split_once(' ')?;
+
+    Some(Version { epoch: epoch.parse().ok()?, number: number.parse().ok()? })
+}
+
+impl From<Refused> for NotPublished {
+    fn from(refused: Refused) -> Self {
+        unusable(&refused)
+    }
+}
