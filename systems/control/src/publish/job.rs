@@ -26,6 +26,8 @@ pub(super) struct Job<'a> {
     pub(super) state: State,
     /// Whether the broker has what was published.
     kept: bool,
+    /// Whether the broker has the newest key set.
+    keys_kept: bool,
     /// Whether it goes on from what was published from elsewhere.
     adopted: bool,
 }
@@ -55,6 +57,7 @@ pub(super) fn jobs<'a>(
             bytes: compile(policy, &group.id)?,
             state: State::load(dir, &group.id, chain, audience)?,
             kept: false,
+            keys_kept: false,
             adopted: false,
         });
     }
@@ -72,7 +75,12 @@ pub(super) async fn compare(
     adopt: bool,
 ) -> Result<(), NotPublished> {
     let topics: Vec<_> = jobs.iter().map(|job| job.topic(GroupTopic::Manifest)).collect();
-    let found = broker.retained(chain.newest().account(), &topics).await?;
+    let keys: Vec<_> = jobs.iter().map(|job| job.topic(GroupTopic::Keys)).collect();
+    let all = [&topics[..], &keys].concat();
+    let found = broker.retained(chain.newest().account(), &all).await?;
+    for (job, topic) in jobs.iter_mut().zip(&keys) {
+        job.keys_kept = found.get(topic).is_some_and(|message| message == chain.anchor());
+    }
     let (mut others, mut adopted) = (Vec::new(), Vec::new());
     for (job, topic) in jobs.iter_mut().zip(&topics) {
         let message = found.get(topic).filter(|message| !message.is_empty());
@@ -174,7 +182,7 @@ impl Job<'_> {
             maker.plan(&self.state, root, self.kept, self.group)?
         };
         let (outcome, sent_bytes) = match plan {
-            Plan::Rest => (Outcome::Unchanged, 0),
+            Plan::Rest => (Outcome::Unchanged, self.mend_keys(broker, chain).await?),
             Plan::Publish(version) => {
                 let next = maker.sign(&self.state, self.group, &self.bytes, version)?;
                 self.state.intend(next)?;
@@ -186,7 +194,8 @@ impl Job<'_> {
             Plan::Refresh(version) => {
                 let next = maker.sign(&self.state, self.group, &self.bytes, version)?;
                 self.state.intend(next)?;
-                (Outcome::Refreshed, self.send_manifest(broker).await?)
+                let keys = self.mend_keys(broker, chain).await?;
+                (Outcome::Refreshed, keys + self.send_manifest(broker).await?)
             }
         };
         self.clean(broker).await?;
@@ -200,6 +209,11 @@ impl Job<'_> {
             sent_bytes,
             gateways: self.gateways,
         })
+    }
+
+    /// Whoever lost the newest key set, or had it written over, may have lost others.
+    async fn mend_keys(&self, broker: &Broker, chain: &Chain) -> Result<usize, NotPublished> {
+        if self.keys_kept { Ok(0) } else { self.send_keys(broker, chain).await }
     }
 
     /// The newest key set last: a gateway that hears of it finds all those before.
