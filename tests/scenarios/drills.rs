@@ -13,7 +13,7 @@ use gateward_core::name::unhex;
 use gateward_core::snapshot::chunk;
 use gateward_core::time::UnixSeconds;
 use gateward_core::topic::{GatewayTopic, GatewayTopics, GroupTopic, GroupTopics};
-use gateward_core::trust::sign::{self, ManifestDraft, PrivateKey, ReceiptDraft};
+use gateward_core::trust::sign::{self, BeaconDraft, ManifestDraft, PrivateKey, ReceiptDraft};
 use gateward_core::trust::{Audience, KeyId, Role};
 use gateward_tests::{Deck, Gateway, built, run, until};
 use serde_json::{Value, json};
@@ -180,6 +180,34 @@ impl Drill {
         admin.plant(&self.topic(GroupTopic::Manifest), &message);
     }
 
+    /// Sends the greatest beacon there is: it says that there is a version which nobody has.
+    fn thief_beacons(&self, key: &PrivateKey, epoch: u32) {
+        let draft = BeaconDraft {
+            account: self.deck.account(),
+            audience: Audience::of(self.deck.account(), "plant-7"),
+            keyset: epoch,
+            number: u64::MAX,
+            time: gateward_control::clock::now(),
+            version: u64::MAX,
+            revoked_counter: 0,
+        };
+        let beacon = draft.sign(&[key]).expect("one signer");
+        self.deck.admin().plant(&self.topic(GroupTopic::Time), &beacon);
+    }
+
+    fn until_readiness(&self, word: &str) {
+        until(word, || (self.gateway.get("/readyz").text().trim() == word).then_some(()));
+    }
+
+    /// Does something that the gateway refuses, and waits for that. The audit tells of the first of a
+    /// kind, the log of each.
+    fn until_another_refused(&self, attack: impl FnOnce()) {
+        let refusals = || self.gateway.log().matches(" refused").count();
+        let before = refusals();
+        attack();
+        until("the refusal in the log", || (refusals() > before).then_some(()));
+    }
+
     /// Acknowledges the newest record of a gateway, which is on its chain; returns its number.
     fn thief_acknowledges(&self, key: &PrivateKey, gateway: &Gateway) -> u64 {
         let audit = gateway.status()["audit"].clone();
@@ -249,9 +277,13 @@ fn the_snapshot_key_is_stolen() {
 fn the_beacon_key_is_stolen() {
     let mut drill = Drill::new();
     let thief = drill.key(Role::Beacon);
-    // It grants nothing: what it signs is no manifest.
+    // It grants nothing: what it signs is no manifest. It can make a gateway think that it is stale.
     drill.thief_publishes(&thief, 1, 7);
     drill.until_refused("bad_signature");
+    drill.is_well();
+    drill.until_readiness("fresh");
+    drill.thief_beacons(&thief, 1);
+    drill.until_readiness("stale");
     drill.is_well();
     drop(drill.rotate(&["--role", "beacon", "--compromised"]));
 
@@ -267,8 +299,12 @@ fn the_beacon_key_is_stolen() {
     drill.deck.admin().plant(&topic, b"");
     let version = drill.deck.publish();
     drill.gateway.reaches(version);
+    drill.until_readiness("fresh");
+    drill.until_another_refused(|| drill.thief_beacons(&thief, 2));
     drill.is_well();
+    drill.until_readiness("fresh");
     drill.survives_alone();
+    drill.until_readiness("fresh");
 }
 
 #[test]

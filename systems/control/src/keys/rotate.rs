@@ -4,6 +4,7 @@
 //! that is: wherever this breaks off, the folder signs with what its newest key set says.
 
 mod draft;
+mod error;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -13,19 +14,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use gateward_core::time::UnixSeconds;
-use gateward_core::trust::sign::TooMany;
 use gateward_core::trust::sign::{PrivateKey, Signer as _};
-use gateward_core::trust::{Algorithm, KeyId, KeySet, Refused, Role};
+use gateward_core::trust::{Algorithm, KeyId, KeySet, Role};
 
 use super::halves::{self, Half, ROOT_FILE, moves, named_path};
 use super::make::draw_key;
-use super::{Chain, NoChain, PRIVATE, role_name, set_path, text, with_algorithm};
+use super::{Chain, PRIVATE, set_path, text, with_algorithm};
 use crate::day::Day;
-use crate::draw::NoRandomness;
-use crate::lock::{Lock, NotLocked};
-use crate::policy::{self, Policy};
-use crate::{secret, whole};
+use crate::lock::Lock;
+use crate::policy::Policy;
+use crate::whole;
 use draft::Draft;
+pub use error::NotRotated;
 use step::Step;
 
 /// What becomes of a key that leaves.
@@ -108,119 +108,6 @@ pub struct Rotated {
     pub roots: (usize, usize),
 }
 
-/// Why the key set stays as it is.
-#[derive(Debug, thiserror::Error)]
-pub enum NotRotated {
-    /// A key that leaves has left already.
-    #[error("key {0} signs nothing any more; `keys list` shows which keys still do")]
-    Barred(KeyId),
-    /// The key sets cannot be read.
-    #[error(transparent)]
-    Chain(#[from] NoChain),
-    /// The last day is over.
-    #[error("{0} is over; name a later day with --expires")]
-    Expired(Day),
-    /// A file cannot be read or written.
-    #[error(transparent)]
-    Failed(#[from] whole::Failed),
-    /// A root key is there already.
-    #[error("`{}` exists; root keys are never overwritten, name another folder", .0.display())]
-    KeyExists(PathBuf),
-    /// A limit to groups makes no sense for the role.
-    #[error(
-        "a {} key is for the whole account; leave out --group, or rotate the snapshot or beacon key",
-        role_name(*.0)
-    )]
-    NoLimits(Role),
-    /// Some gateways would have no key left.
-    #[error(
-        "no {0} key would be left for {of}; add --role {0}, for those groups or for all of them",
-        role_name(*role)
-    )]
-    NoneLeft {
-        /// The role.
-        role: Role,
-        /// For whom.
-        of: String,
-    },
-    /// Somebody else rotates.
-    #[error(transparent)]
-    NotLocked(#[from] NotLocked),
-    /// The system gives no random bytes.
-    #[error(transparent)]
-    NoRandomness(#[from] NoRandomness),
-    /// A group is not in the policy.
-    #[error("`{name}` is no group of the policy; there are: {groups}")]
-    NoSuchGroup {
-        /// The name.
-        name: String,
-        /// The groups.
-        groups: String,
-    },
-    /// A key is in no key set.
-    #[error("no key set has a key {0}; `keys list` shows them")]
-    NoSuchKey(KeyId),
-    /// A key to be replaced signs something else.
-    #[error("key {id} is no {} key; `keys list` shows what each one signs", role_name(*role))]
-    OtherRole {
-        /// The key.
-        id: KeyId,
-        /// What it should sign.
-        role: Role,
-    },
-    /// The policy cannot be read.
-    #[error(transparent)]
-    Policy(#[from] policy::Unusable),
-    /// A gateway would refuse what was made.
-    #[error("a gateway would refuse this key set: {0}")]
-    Refused(Refused),
-    /// A private key cannot be used.
-    #[error(transparent)]
-    Secret(#[from] secret::Unusable),
-    /// Too few root keys are here.
-    #[error(
-        "{here} root keys are here and {needed} must sign; name the files of others with \
-         --root-key: {missing}. Where they are lost for good, no key set can follow this one: \
-         begin an account anew with `init`, and enrol its gateways again"
-    )]
-    TooFewRoots {
-        /// How many are here.
-        here: usize,
-        /// How many must sign.
-        needed: usize,
-        /// The ids of the others.
-        missing: String,
-    },
-    /// Too few root keys would be left.
-    #[error(
-        "{left} root keys would be left, and {needed} must sign the next key set; replace one with \
-         --role root"
-    )]
-    TooFewRootsLeft {
-        /// How many would be left.
-        left: usize,
-        /// How many must sign.
-        needed: usize,
-    },
-    /// A list is full.
-    #[error(transparent)]
-    TooMany(#[from] TooMany),
-    /// It is not clear which key is replaced.
-    #[error("{}; name the one that is replaced with --replace: {ids}", which(*role, *count))]
-    Which {
-        /// The role.
-        role: Role,
-        /// How many keys may sign.
-        count: usize,
-        /// Their ids.
-        ids: String,
-    },
-}
-
-fn which(role: Role, count: usize) -> String {
-    format!("there are {count} {} keys", role_name(role))
-}
-
 /// Makes the key set of the next epoch.
 ///
 /// # Errors
@@ -247,10 +134,6 @@ fn plan(rotation: &Rotation) -> Result<(Lock, Plan), NotRotated> {
     let chain = Chain::load(dir, policy.account().id)?;
     let draft = Draft::make(rotation, &chain, &policy)?;
     let roots = halves::roots(dir, &rotation.root_keys)?;
-    let mut halves = Vec::new();
-    for role in Role::ALL {
-        halves.extend(halves::at_hand(dir, role)?);
-    }
     let mut steps = Vec::new();
     let drawn = match (draft.new.as_ref(), &rotation.new) {
         (Some(key), Some(new)) => Some(drawn(key, new, dir, &mut steps)?),
@@ -258,27 +141,47 @@ fn plan(rotation: &Rotation) -> Result<(Lock, Plan), NotRotated> {
     };
     let envelope = draft.sign(chain.newest(), &roots, drawn.as_ref())?;
     let next = chain.newest().follow(&envelope).map_err(NotRotated::Refused)?;
-    let path = set_path(dir, next.epoch());
-    steps.push(Step::Write { path: path.clone(), bytes: envelope });
+    steps.push(Step::Write { path: set_path(dir, next.epoch()), bytes: envelope });
 
-    let new = drawn.as_ref().map(|half| (half.id, half.role, half.path.clone()));
-    halves.extend(drawn);
+    let new = drawn.as_ref().map(|half| half.id);
+    let mut halves: Vec<_> = drawn.into_iter().collect();
+    for role in Role::ALL {
+        halves.extend(halves::at_hand(dir, role)?);
+    }
     let moves = moves(dir, &next, &halves);
-    let after = |path: &PathBuf| {
-        let moved = moves.iter().find(|(from, _)| from == path);
-        moved.map_or_else(|| path.clone(), |(_, to)| to.clone())
-    };
-    let new = new.map(|(id, role, path)| (id, role, after(&path)));
-    let left = draft.leaving.iter().map(|&(id, fate)| {
-        let half = halves.iter().find(|half| half.id == id);
-        Left { id, fate, path: half.map(|half| after(&half.path)) }
-    });
-    let roots = (count(&next, Role::Root), next.threshold(Role::Root));
-    let (epoch, expires, left) = (next.epoch(), next.expires(), left.collect());
-    let rotated = Rotated { epoch, expires, path, new, left, roots };
+    let rotated = told(dir, &next, &draft, new, &halves, &moves);
     steps.extend(moves.into_iter().map(|(from, to)| Step::Move { from, to }));
 
     Ok((lock, Plan { steps, rotated }))
+}
+
+/// Says what the folder will be like.
+fn told(
+    dir: &Path,
+    next: &KeySet,
+    draft: &Draft,
+    new: Option<KeyId>,
+    halves: &[Half],
+    moves: &[(PathBuf, PathBuf)],
+) -> Rotated {
+    let find = |id| {
+        let half = halves.iter().find(|half| half.id == id)?;
+        let moved = moves.iter().find(|(from, _)| *from == half.path);
+        Some((half.role, moved.map_or(&half.path, |(_, to)| to).clone()))
+    };
+    let left = draft.leaving.iter().map(|&(id, fate)| {
+        let path = find(id).map(|(_, path)| path);
+        Left { id, fate, path }
+    });
+
+    Rotated {
+        epoch: next.epoch(),
+        expires: next.expires(),
+        path: set_path(dir, next.epoch()),
+        new: new.and_then(|id| find(id).map(|(role, path)| (id, role, path))),
+        left: left.collect(),
+        roots: (count(next, Role::Root), next.threshold(Role::Root)),
+    }
 }
 
 /// Returns how many keys may sign as `role`, of the algorithm that has the fewest.

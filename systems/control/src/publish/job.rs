@@ -28,6 +28,8 @@ pub(super) struct Job<'a> {
     pub(super) news: News,
     /// Whether the broker has what was published.
     kept: bool,
+    /// Whether the broker has the newest key set.
+    keys_kept: bool,
     /// Whether it goes on from what was published from elsewhere.
     adopted: bool,
 }
@@ -58,6 +60,7 @@ pub(super) fn jobs<'a>(
             state: State::load(dir, &group.id, chain, audience)?,
             news: News::load(dir, &group.id, chain, audience)?,
             kept: false,
+            keys_kept: false,
             adopted: false,
         });
     }
@@ -75,12 +78,13 @@ pub(super) async fn compare(
     adopt: bool,
 ) -> Result<(), NotPublished> {
     let topics: Vec<_> = jobs.iter().map(|job| job.topic(GroupTopic::Manifest)).collect();
-    let news = [GroupTopic::Revoked, GroupTopic::Time];
-    let news = jobs.iter().flat_map(|job| news.map(|what| job.topic(what)));
-    let all: Vec<_> = topics.iter().cloned().chain(news).collect();
+    let others = [GroupTopic::Keys, GroupTopic::Revoked, GroupTopic::Time];
+    let others = jobs.iter().flat_map(|job| others.map(|what| job.topic(what)));
+    let all: Vec<_> = topics.iter().cloned().chain(others).collect();
     let found = broker.retained(chain.newest().account(), &all).await?;
     for job in jobs.iter_mut() {
         let of = |what| found.get(&job.topic(what)).filter(|message| !message.is_empty());
+        job.keys_kept = of(GroupTopic::Keys).is_some_and(|message| message == chain.anchor());
         let (revoked, beacon) = (of(GroupTopic::Revoked), of(GroupTopic::Time));
         job.news.meet(revoked.map(Vec::as_slice), beacon.map(Vec::as_slice), chain);
     }
@@ -187,7 +191,10 @@ impl Job<'_> {
         };
         let counter = self.news.counter(epoch);
         let outcome = match plan {
-            Plan::Rest => Outcome::Unchanged,
+            Plan::Rest => {
+                sent_bytes += self.mend_keys(broker, chain).await?;
+                Outcome::Unchanged
+            }
             Plan::Publish(version) => {
                 let next = maker.sign(&self.state, self.group, &self.bytes, version, counter)?;
                 self.state.intend(next)?;
@@ -200,6 +207,7 @@ impl Job<'_> {
             Plan::Refresh(version) => {
                 let next = maker.sign(&self.state, self.group, &self.bytes, version, counter)?;
                 self.state.intend(next)?;
+                sent_bytes += self.mend_keys(broker, chain).await?;
                 sent_bytes += self.send_manifest(broker).await?;
                 Outcome::Refreshed
             }
@@ -267,6 +275,11 @@ impl Job<'_> {
         broker.publish(&self.topic(GroupTopic::Time), beacon).await?;
 
         Ok(len)
+    }
+
+    /// Whoever lost the newest key set, or had it written over, may have lost others.
+    async fn mend_keys(&self, broker: &Broker, chain: &Chain) -> Result<usize, NotPublished> {
+        if self.keys_kept { Ok(0) } else { self.send_keys(broker, chain).await }
     }
 
     /// The newest key set last: a gateway that hears of it finds all those before.

@@ -1,6 +1,7 @@
 //! What the next key set says, before it is signed.
 
 use gateward_core::name::Uuid;
+use gateward_core::time::UnixSeconds;
 use gateward_core::trust::sign::{KeyDraft, KeySetDraft, PrivateKey, Signer as _};
 use gateward_core::trust::{
     Algorithm, Audience, KeyId, KeySet, MAX_REVOKED_KEYS, MAX_SIGNATURES, Role,
@@ -8,6 +9,7 @@ use gateward_core::trust::{
 
 use super::super::make::LIFE_S;
 use super::{Chain, Fate, Half, NewKey, NotRotated, Policy, Rotation, draw_key};
+use crate::day::Day;
 
 /// The next key set, and what it changes.
 pub(super) struct Draft {
@@ -27,36 +29,16 @@ impl Draft {
         let mut set = KeySetDraft::after(old);
         // A clock that is behind must not make a set older than the one before it.
         set.issued_at = rotation.now.max(old.issued_at());
-        set.expires = match rotation.expires {
-            None => set.issued_at.plus(LIFE_S),
-            Some(day) if day.end().0 > 0 && u64::from(day.end().0) > set.issued_at.0 => {
-                gateward_core::time::UnixSeconds(day.end().0.into())
-            }
-            Some(day) => return Err(NotRotated::Expired(day)),
-        };
-        let new = match &rotation.new {
-            Some(new) => {
-                let key = draw_key(algorithm(new, &leaving, old))?;
-                let audiences = audiences(new, &leaving, old, policy)?;
-                set.keys.push(KeyDraft { audiences, ..KeyDraft::of(&key, new.role.bit()) });
-                Some(key)
-            }
-            None => None,
-        };
-        let stays = |key: &KeyDraft| leaving.iter().all(|(id, _)| *id != KeyId::of(&key.public));
-        set.keys.retain(stays);
-        for &(id, fate) in &leaving {
-            set.retired.retain(|other| *other != id);
-            match fate {
-                Fate::Compromised => set.compromised.push(id),
-                Fate::Retired => set.retired.push(id),
-            }
+        set.expires = expires(rotation.expires, set.issued_at)?;
+        let mut drawn = None;
+        if let Some(new) = &rotation.new {
+            let key = draw_key(algorithm(new, &leaving, old))?;
+            let audiences = audiences(new, &leaving, old, policy)?;
+            set.keys.push(KeyDraft { audiences, ..KeyDraft::of(&key, new.role.bit()) });
+            drawn = Some(key);
         }
-        // What is in no list and in no set signs nothing either: the oldest ids can go.
-        for list in [&mut set.retired, &mut set.compromised] {
-            list.drain(..list.len().saturating_sub(MAX_REVOKED_KEYS));
-        }
-        let draft = Self { set, new, leaving };
+        bar(&mut set, &leaving);
+        let draft = Self { set, new: drawn, leaving };
         draft.leaves_nobody_out(old, policy)?;
 
         Ok(draft)
@@ -158,6 +140,30 @@ fn algorithm(new: &NewKey, leaving: &[(KeyId, Fate)], old: &KeySet) -> Algorithm
     let replaced = old.keys().iter().find(|key| key.has(new.role) && goes(key.id()));
 
     replaced.map_or(Algorithm::Ed25519, gateward_core::trust::Key::algorithm)
+}
+
+fn expires(day: Option<Day>, issued_at: UnixSeconds) -> Result<UnixSeconds, NotRotated> {
+    match day {
+        None => Ok(issued_at.plus(LIFE_S)),
+        Some(day) if day.is_over(issued_at) => Err(NotRotated::Expired(day)),
+        Some(day) => Ok(UnixSeconds(day.end().0.into())),
+    }
+}
+
+/// Takes keys out of the set and into its lists.
+fn bar(set: &mut KeySetDraft, leaving: &[(KeyId, Fate)]) {
+    set.keys.retain(|key| leaving.iter().all(|(id, _)| *id != KeyId::of(&key.public)));
+    for &(id, fate) in leaving {
+        set.retired.retain(|other| *other != id);
+        match fate {
+            Fate::Compromised => set.compromised.push(id),
+            Fate::Retired => set.retired.push(id),
+        }
+    }
+    // What is in no list and in no set signs nothing either: the oldest ids can go.
+    for list in [&mut set.retired, &mut set.compromised] {
+        list.drain(..list.len().saturating_sub(MAX_REVOKED_KEYS));
+    }
 }
 
 /// Returns the keys that leave, with the one that the new key replaces.

@@ -160,6 +160,27 @@ async fn a_group_that_no_key_here_signs_for_is_told_of_before_anything_is_sent()
 }
 
 #[tokio::test]
+async fn key_sets_that_the_broker_lost_or_somebody_wrote_over_are_sent_again() {
+    let world = World::new().await;
+    world.publish().await.unwrap();
+    let topics = GroupTopics::new(world.account, "plant-1").unwrap();
+    let (keys, first) = (topics.topic(GroupTopic::Keys), topics.topic(GroupTopic::KeysOf(1)));
+    let good = world.retained(GroupTopic::Keys).unwrap();
+    for damage in [None, Some(b"rubbish".to_vec())] {
+        world.broker.forget(&first);
+        match damage {
+            None => world.broker.forget(&keys),
+            Some(rubbish) => world.broker.plant(&keys, rubbish),
+        }
+        let done = world.publish().await.unwrap();
+        assert_eq!((done.outcome, done.sent_bytes), (Outcome::Unchanged, 2 * good.len()));
+        assert_eq!(world.retained(GroupTopic::Keys).as_ref(), Some(&good));
+        assert_eq!(world.retained(GroupTopic::KeysOf(1)).as_ref(), Some(&good));
+    }
+    assert_eq!(world.publish().await.unwrap().sent_bytes, 0);
+}
+
+#[tokio::test]
 async fn wherever_the_broker_dies_after_a_rotation_the_next_publish_finishes_it() {
     for packets in 4..40 {
         let world = World::new().await;
