@@ -1,0 +1,288 @@
+"""Signed objects: section 6 of format.md."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ed25519
+from framing import Reader, require, sha256
+
+MANIFEST, KEY_SET, BEACON, REVOKED, CHECKPOINT, RECEIPT, STATUS = range(1, 8)
+DOMAINS = {
+    MANIFEST: b"gwd-manifest-v1\0",
+    KEY_SET: b"gwd-keyset-v1\0",
+    BEACON: b"gwd-beacon-v1\0",
+    REVOKED: b"gwd-revoked-v1\0",
+    CHECKPOINT: b"gwd-checkpoint-v1\0",
+    RECEIPT: b"gwd-receipt-v1\0",
+    STATUS: b"gwd-status-v1\0",
+}
+ROOT, SNAPSHOT, BEACONS, COLLECTOR = range(4)
+TIME_QUALITIES = ("synced", "holdover", "floor", "unknown")
+
+
+def key_id(public: bytes) -> bytes:
+    return sha256(public)[:8]
+
+
+class Envelope:
+    """What carries every signed object; nothing in it is verified yet."""
+
+    def __init__(self, data: bytes, expected: int) -> None:
+        require(len(data) <= 65_536, "too_long")
+        reader = Reader(data)
+        typ = reader.u8()
+        self.payload = reader.bytes()
+        self.signatures = reader.list(8, lambda: (reader.take(8), reader.u8(), reader.bytes()))
+        reader.end()
+        require(typ == expected, "other_type")
+        self.message = DOMAINS[expected] + self.payload
+
+    def body(self) -> tuple[bytes, Reader]:
+        """Returns the account and what follows it."""
+        reader = Reader(self.payload)
+        require(reader.u8() == 1, "unknown_format")
+        return reader.take(16), reader
+
+    def signed_by(self, public: bytes) -> bool:
+        own = (s for name, alg, s in self.signatures if name == key_id(public) and alg == 1)
+        return any(ed25519.verifies(public, signature, self.message) for signature in own)
+
+
+@dataclass
+class Key:
+    public: bytes
+    alg: int
+    roles: int
+    audiences: list[bytes] | None
+
+    @property
+    def id(self) -> bytes:
+        return key_id(self.public)
+
+
+class KeySet:
+    """Section 6.2. Made by `anchor` and by `follow` only."""
+
+    def __init__(self, envelope: Envelope) -> None:
+        self.account, reader = envelope.body()
+        self.epoch = reader.v(32)
+        self.issued_at, self.expires = reader.v(), reader.v()
+        self.thresholds, self.required = reader.take(4), reader.take(4)
+        ids = lambda: reader.list(32, lambda: reader.take(8))  # noqa: E731
+        groups = lambda: reader.list(8, lambda: reader.take(16))  # noqa: E731
+        keys = reader.list(
+            16, lambda: Key(reader.bytes(), reader.u8(), reader.u8(), reader.option(groups))
+        )
+        self.retired, self.compromised = ids(), ids()
+        reader.end()
+        require(self.epoch >= 1 and self.issued_at < self.expires < 1 << 32, "absurd")
+        self.keys = [key for key in keys if key.alg == 1]
+        self.check_usable()
+
+    def check_usable(self) -> None:
+        unusable = "keys_unusable"
+        require(all(ed25519.is_sound(key.public) for key in self.keys), unusable)
+        require(len({key.public for key in self.keys}) == len(self.keys), unusable)
+        require(all(bits & 1 for bits in self.required), unusable)
+        require(all(1 <= count <= 8 for count in self.thresholds), unusable)
+        roots = self.candidates(ROOT, None)
+        require(len(roots) >= self.thresholds[ROOT], unusable)
+
+    def candidates(self, role: int, audience: bytes | None) -> list[Key]:
+        """Returns the keys that may sign as `role` for `audience`, or for what has none."""
+        return [
+            key
+            for key in self.keys
+            if key.roles >> role & 1
+            and key.id not in self.retired + self.compromised
+            and (key.audiences is None or audience in key.audiences)
+        ]
+
+    def check(self, envelope: Envelope, role: int, audience: bytes | None = None) -> None:
+        require(self.required[role] == 1, "algorithm_missing")
+        signers = [key for key in self.candidates(role, audience) if envelope.signed_by(key.public)]
+        require(len(signers) >= self.thresholds[role], "bad_signature")
+
+    @staticmethod
+    def anchor(data: bytes, account: bytes) -> KeySet:
+        envelope = Envelope(data, KEY_SET)
+        own = KeySet(envelope)
+        require(own.account == account, "other_account")
+        own.check(envelope, ROOT)
+        return own
+
+    def follow(self, data: bytes) -> KeySet:
+        envelope = Envelope(data, KEY_SET)
+        other = KeySet(envelope)
+        require(other.account == self.account, "other_account")
+        require(other.epoch > self.epoch, "old_keys")
+        require(other.epoch == self.epoch + 1, "newer_keys")
+        self.check(envelope, ROOT)
+        other.check(envelope, ROOT)
+        return other
+
+    def fields(self) -> dict[str, object]:
+        return {
+            "account": self.account.hex(),
+            "epoch": self.epoch,
+            "expires": self.expires,
+            "issued_at": self.issued_at,
+            "trusted": [
+                [key.id.hex(), 0 if key.id in self.retired + self.compromised else key.roles & 15]
+                for key in self.keys
+            ],
+        }
+
+
+def walk(sets: list[bytes], account: bytes) -> KeySet:
+    """Goes from the anchor through every set that follows."""
+    held = KeySet.anchor(sets[0], account)
+    for data in sets[1:]:
+        held = held.follow(data)
+    return held
+
+
+class Manifest:
+    """Section 6.1."""
+
+    def __init__(self, data: bytes, keys: KeySet, audience: bytes) -> None:
+        envelope = Envelope(data, MANIFEST)
+        self.account, reader = envelope.body()
+        self.audience = reader.take(16)
+        self.keyset, self.version = reader.v(32), reader.v()
+        self.issued_at = reader.v()
+        self.stale_after, self.expires_after = reader.v(32), reader.v(32)
+        self.file_len, self.chunk_log2 = reader.v(32), reader.u8()
+        self.root, self.revoked_counter = reader.take(32), reader.v()
+        self.allow = reader.u8()
+        self.deltas = reader.list(4, lambda: (reader.v(), reader.v(32), reader.take(32)))
+        reader.end()
+        require(self.account == keys.account, "other_account")
+        require(self.audience == audience, "other_audience")
+        require(self.keyset >= keys.epoch, "old_keys")
+        require(self.keyset <= keys.epoch, "newer_keys")
+        keys.check(envelope, SNAPSHOT, audience)
+        sane = (
+            self.issued_at < 1 << 32
+            and self.stale_after <= self.expires_after
+            and 1 <= self.expires_after <= 7_776_000
+            and 80 <= self.file_len <= 268_435_456
+            and 12 <= self.chunk_log2 <= 20
+        )
+        require(sane, "absurd")
+        require(self.issued_at < keys.expires, "keys_expired")
+        self.keys_expire = keys.expires
+        self.expires_at = self.issued_at + self.expires_after
+        self.stale_at = self.issued_at + self.stale_after
+
+    def fields(self) -> dict[str, object]:
+        return {
+            "allow": self.allow,
+            "chunk_log2": self.chunk_log2,
+            "deltas": [
+                {"from": first, "len": length, "sha256": digest.hex()}
+                for first, length, digest in self.deltas
+            ],
+            "expires_at": self.expires_at,
+            "file_len": self.file_len,
+            "issued_at": self.issued_at,
+            "keyset": self.keyset,
+            "revoked_counter": self.revoked_counter,
+            "root": self.root.hex(),
+            "stale_at": self.stale_at,
+            "version": self.version,
+        }
+
+
+@dataclass
+class Floor:
+    """What was accepted so far: section 7."""
+
+    keys: int
+    epoch: int
+    version: int
+    root: bytes
+    issued_at: int
+    revoked_epoch: int
+    revoked: int
+    signed: int
+    lived: int
+    boots: int
+
+    @staticmethod
+    def read(data: bytes) -> Floor:
+        require(len(data) == 104 and data[:8] == b"GWDFLOR1", "damaged")
+        require(sha256(data[:96])[:8] == data[96:], "damaged")
+        reader = Reader(data[8:96], "damaged")
+        return Floor(
+            reader.fixed(4), reader.fixed(4), reader.fixed(8), reader.take(32), reader.fixed(8),
+            reader.fixed(4), reader.fixed(8), reader.fixed(8), reader.fixed(8), reader.fixed(4),
+        )  # fmt: skip
+
+    def fields(self) -> dict[str, object]:
+        return {**vars(self), "root": self.root.hex()}
+
+    def admit(self, manifest: Manifest, now: int, quality: str) -> str:
+        """Says how a manifest stands to what is in force: `newer`, `refresh` or `same`."""
+        held, offered = (self.epoch, self.version), (manifest.keyset, manifest.version)
+        require(manifest.keyset >= self.keys, "old_keys")
+        if held == offered:
+            require(manifest.root == self.root, "fork")
+            require(manifest.issued_at >= self.issued_at, "rollback")
+            if manifest.issued_at == self.issued_at:
+                return "same"
+        require(offered >= held, "rollback")
+        require(manifest.expires_at > now, "expired")
+        require(manifest.keys_expire > now, "keys_expired")
+        if quality in ("synced", "holdover"):
+            require(manifest.issued_at <= now + 600, "issued_ahead")
+        return "refresh" if held == offered else "newer"
+
+
+def receipt(data: bytes, keys: KeySet, gateway: bytes, incarnation: bytes) -> dict[str, object]:
+    envelope = Envelope(data, RECEIPT)
+    account, reader = envelope.body()
+    of, enrolment = reader.take(16), reader.take(8)
+    through, head, time = reader.v(), reader.take(32), reader.v()
+    reader.end()
+    require(account == keys.account, "other_account")
+    require((of, enrolment) == (gateway, incarnation), "other_gateway")
+    keys.check(envelope, COLLECTOR)
+    return {"head": head.hex(), "through": through, "time": time}
+
+
+def of_gateway(data: bytes, typ: int, key: bytes, account: bytes, gateway: bytes) -> dict[str, object]:
+    """Reads a checkpoint or a status, which the gateway signed itself."""
+    envelope = Envelope(data, typ)
+    require(envelope.signed_by(key), "bad_signature")
+    of, reader = envelope.body()
+    whose, incarnation = reader.take(16), reader.take(8)
+    fields: dict[str, object] = {"incarnation": incarnation.hex()}
+    if typ == CHECKPOINT:
+        fields |= {"number": reader.v(), "head": reader.take(32).hex()}
+        fields |= {"time": reader.v(), "boot": reader.v(32)}
+    else:
+        fields |= {"boot": reader.v(32), "keyset": reader.v(32), "version": reader.v()}
+        fields |= {"root8": reader.take(8).hex(), "revoked_counter": reader.v()}
+        fields |= {"floor_time": reader.v(), "audit_number": reader.v()}
+        fields |= {"audit_head": reader.take(32).hex(), "backlog": reader.v()}
+        quality = reader.u8()
+        require(quality < len(TIME_QUALITIES), "malformed")
+        fields |= {"time_quality": TIME_QUALITIES[quality], "gone": reader.bool()}
+    reader.end()
+    require(of == account, "other_account")
+    require(whose == gateway, "other_gateway")
+    return fields
+
+
+def message(data: bytes) -> tuple[bytes, list[tuple[int, bytes]]]:
+    """Takes apart what arrives on the topic `manifest`: section 6.4."""
+    require(len(data) <= 1 << 20, "too_long")
+    reader = Reader(data)
+    envelope = reader.bytes()
+    deltas = reader.list(4, lambda: (reader.v(), reader.bytes()))
+    reader.end()
+    require(len(envelope) <= 65_536, "too_long")
+    return envelope, deltas
+
