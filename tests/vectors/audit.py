@@ -7,14 +7,13 @@ import re
 from pathlib import Path
 
 from framing import Reader, Refused, require, sha256
-from snapshot import OPERATIONS
+from model import OPERATIONS
 
 FORMAT = Path(__file__).resolve().parents[2] / "core" / "docs" / "format.md"
 AUTHENTICATIONS = ("none", "api_token", "service_user", "client_cert", "device")
 OUTCOMES = ("allow", "deny", "passthrough", "event")
 QUALITIES = ("synced", "holdover", "floor", "unknown")
-METHODS = dict(enumerate("GET HEAD POST PUT PATCH DELETE OPTIONS CONNECT TRACE".split(), 1))
-METHODS[31] = "OTHER"
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE")
 
 
 def codes(head: str) -> list[str]:
@@ -43,8 +42,7 @@ def read(data: bytes) -> dict[str, object]:
     if verb & 7:
         fields["operation"] = pick(OPERATIONS, (verb & 7) - 1)
     if verb >> 3:
-        require(verb >> 3 in METHODS, "bad_record")
-        fields["method"] = METHODS[verb >> 3]
+        fields["method"] = "OTHER" if verb >> 3 == 31 else pick(METHODS, (verb >> 3) - 1)
     fields["snapshot_version"] = reader.v()
     read_present(reader, present, authentication, fields)
     reader.end()
@@ -56,16 +54,21 @@ def pick(words: list[str] | tuple[str, ...], code: int) -> str:
     return words[code]
 
 
-def read_present(reader: Reader, present: int, authentication: str, fields: dict[str, object]) -> None:
-    text = lambda most: reader.text(most, "record_too_long")  # noqa: E731
+def read_present(
+    reader: Reader, present: int, authentication: str, fields: dict[str, object]
+) -> None:
+    def text(most: int) -> str:
+        return reader.text(most, "record_too_long")
+
     if present & 1:
         fields["who"] = [reader.take(16).hex(), text(128)]
     read_credential(reader, present >> 1 & 3, authentication, fields)
     if present >> 3 & 1:
         fields["action"] = text(32)
     if present >> 4 & 1:
-        fields["permission"] = reader.u8()
-        require(fields["permission"] < 64, "bad_record")  # type: ignore[operator]
+        bit = reader.u8()
+        require(bit < 64, "bad_record")
+        fields["permission"] = bit
     if present >> 5 & 1:
         fields["division"] = reader.take(16).hex()
     if present >> 6 & 1:
@@ -93,14 +96,16 @@ def read_present(reader: Reader, present: int, authentication: str, fields: dict
         fields["span"] = [reader.v(), reader.v()]
 
 
-def read_credential(reader: Reader, tag: int, authentication: str, fields: dict[str, object]) -> None:
+def read_credential(
+    reader: Reader, tag: int, authentication: str, fields: dict[str, object]
+) -> None:
     implied = {"api_token": 1, "service_user": 2}.get(authentication)
     if tag == 1:
         require(implied is not None, "bad_record")
         fields["credential"] = ["verified", implied, reader.take(8)[::-1].hex()]
     elif tag == 2:
         fields["credential"] = ["unverified", reader.u8(), reader.take(8)[::-1].hex()]
-    elif tag == 3 and reader.bool():
+    elif tag == 3 and reader.flag():
         kind = reader.u8()
         require(kind != implied, "bad_record")
         fields["credential"] = ["verified", kind, reader.take(8)[::-1].hex()]

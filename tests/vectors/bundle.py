@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import snapshot
 from framing import Reader, require
+from model import Snapshot
 from signed import KeySet, Manifest
 
 
@@ -31,7 +32,7 @@ def verify(data: bytes, anchor: bytes, account: bytes, audience: bytes) -> dict[
     return {"epoch": keys.epoch, "tokens": len(found.tokens), "version": manifest.version}
 
 
-def open_snapshot(file: bytes, manifest: Manifest) -> snapshot.Snapshot:
+def open_snapshot(file: bytes, manifest: Manifest) -> Snapshot:
     """Section 3.7: a file and the manifest that vouches for it."""
     require(len(file) == manifest.file_len, "bad_length")
     hashes = b"".join(snapshot.hash_list(file, manifest.chunk_log2))

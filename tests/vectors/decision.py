@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import routes
 from framing import Refused, crc32, require, sha256
-from snapshot import CATALOGUE, NEVER, Permission, Principal, Snapshot
+from model import CATALOGUE, NEVER, Permission, Principal, Snapshot
 
 ALPHABET = set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 BARRED = {"approve", "issue", "issue_ca"}
@@ -232,7 +232,9 @@ def outside(target: str | int, reach: set[int] | None, when: Circumstances) -> s
     return None if target in reach else "division_denied"
 
 
-def answer(snapshot: Snapshot, request: dict[str, object], when: Circumstances) -> tuple[str, str | None]:
+def answer(
+    snapshot: Snapshot, request: dict[str, object], when: Circumstances
+) -> tuple[str, str | None]:
     """Decides one request, described as section 11 does; returns the reason and the name told."""
     try:
         reason, who = judge(snapshot, request, when)

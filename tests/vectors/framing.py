@@ -61,30 +61,30 @@ class Reader:
                 return value
         raise Refused(self.code)
 
-    def bytes(self, most: int | None = None, code: str | None = None) -> bytes:
+    def blob(self, most: int | None = None, code: str | None = None) -> bytes:
         count = self.v(32)
         require(most is None or count <= most, code or self.code)
         return self.take(count)
 
     def text(self, most: int | None = None, code: str | None = None) -> str:
-        raw = self.bytes(most, code)
+        raw = self.blob(most, code)
         try:
             return raw.decode("utf-8")
         except UnicodeDecodeError:
             raise Refused(self.code) from None
 
-    def bool(self) -> bool:
+    def flag(self) -> bool:
         byte = self.u8()
         require(byte in (0, 1), self.code)
         return byte == 1
 
-    def list(self, most: int, item: Callable[[], T]) -> list[T]:
+    def many(self, most: int, item: Callable[[], T]) -> list[T]:
         count = self.v(32)
         require(count <= most, self.code)
         return [item() for _ in range(count)]
 
     def option(self, item: Callable[[], T]) -> T | None:
-        return item() if self.bool() else None
+        return item() if self.flag() else None
 
     def rest(self) -> bytes:
         return self.data[self.at :]

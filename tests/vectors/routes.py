@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 from uuid import UUID
 
 from framing import Refused, require
-from snapshot import METHODS, Rule, table
+from model import METHODS, Rule, table
 
 OFF = ("scep", "acme")
 RESOURCE_KINDS = {"ep": 1, "policy": 2}
@@ -156,7 +156,9 @@ def query_division(query: str) -> bytes | str | None:
         name, _, value = parameter.partition("=")
         raw_name = name.encode().replace(b"+", b" ")
         # A stray percent sign ends what can be read; only an index before it still tells.
-        readable = raw_name if (stray := STRAY.search(raw_name)) is None else raw_name[: stray.start()]
+        readable = (
+            raw_name if (stray := STRAY.search(raw_name)) is None else raw_name[: stray.start()]
+        )
         decoded = unquote_to_bytes(readable)
         pattern = LIKE if stray is None else LIKE_INDEXED
         if not pattern.fullmatch(decoded):

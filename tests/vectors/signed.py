@@ -32,8 +32,8 @@ class Envelope:
         require(len(data) <= 65_536, "too_long")
         reader = Reader(data)
         typ = reader.u8()
-        self.payload = reader.bytes()
-        self.signatures = reader.list(8, lambda: (reader.take(8), reader.u8(), reader.bytes()))
+        self.payload = reader.blob()
+        self.signatures = reader.many(8, lambda: (reader.take(8), reader.u8(), reader.blob()))
         reader.end()
         require(typ == expected, "other_type")
         self.message = DOMAINS[expected] + self.payload
@@ -56,6 +56,13 @@ class Key:
     roles: int
     audiences: list[bytes] | None
 
+    @staticmethod
+    def read(reader: Reader) -> Key:
+        def groups() -> list[bytes]:
+            return reader.many(8, lambda: reader.take(16))
+
+        return Key(reader.blob(), reader.u8(), reader.u8(), reader.option(groups))
+
     @property
     def id(self) -> bytes:
         return key_id(self.public)
@@ -69,12 +76,9 @@ class KeySet:
         self.epoch = reader.v(32)
         self.issued_at, self.expires = reader.v(), reader.v()
         self.thresholds, self.required = reader.take(4), reader.take(4)
-        ids = lambda: reader.list(32, lambda: reader.take(8))  # noqa: E731
-        groups = lambda: reader.list(8, lambda: reader.take(16))  # noqa: E731
-        keys = reader.list(
-            16, lambda: Key(reader.bytes(), reader.u8(), reader.u8(), reader.option(groups))
-        )
-        self.retired, self.compromised = ids(), ids()
+        keys = reader.many(16, lambda: Key.read(reader))
+        self.retired = reader.many(32, lambda: reader.take(8))
+        self.compromised = reader.many(32, lambda: reader.take(8))
         reader.end()
         require(self.epoch >= 1 and self.issued_at < self.expires < 1 << 32, "absurd")
         self.keys = [key for key in keys if key.alg == 1]
@@ -156,7 +160,7 @@ class Manifest:
         self.file_len, self.chunk_log2 = reader.v(32), reader.u8()
         self.root, self.revoked_counter = reader.take(32), reader.v()
         self.allow = reader.u8()
-        self.deltas = reader.list(4, lambda: (reader.v(), reader.v(32), reader.take(32)))
+        self.deltas = reader.many(4, lambda: (reader.v(), reader.v(32), reader.take(32)))
         reader.end()
         require(self.account == keys.account, "other_account")
         require(self.audience == audience, "other_audience")
@@ -252,7 +256,9 @@ def receipt(data: bytes, keys: KeySet, gateway: bytes, incarnation: bytes) -> di
     return {"head": head.hex(), "through": through, "time": time}
 
 
-def of_gateway(data: bytes, typ: int, key: bytes, account: bytes, gateway: bytes) -> dict[str, object]:
+def of_gateway(
+    data: bytes, typ: int, key: bytes, account: bytes, gateway: bytes
+) -> dict[str, object]:
     """Reads a checkpoint or a status, which the gateway signed itself."""
     envelope = Envelope(data, typ)
     require(envelope.signed_by(key), "bad_signature")
@@ -269,7 +275,7 @@ def of_gateway(data: bytes, typ: int, key: bytes, account: bytes, gateway: bytes
         fields |= {"audit_head": reader.take(32).hex(), "backlog": reader.v()}
         quality = reader.u8()
         require(quality < len(TIME_QUALITIES), "malformed")
-        fields |= {"time_quality": TIME_QUALITIES[quality], "gone": reader.bool()}
+        fields |= {"time_quality": TIME_QUALITIES[quality], "gone": reader.flag()}
     reader.end()
     require(of == account, "other_account")
     require(whose == gateway, "other_gateway")
@@ -280,9 +286,8 @@ def message(data: bytes) -> tuple[bytes, list[tuple[int, bytes]]]:
     """Takes apart what arrives on the topic `manifest`: section 6.4."""
     require(len(data) <= 1 << 20, "too_long")
     reader = Reader(data)
-    envelope = reader.bytes()
-    deltas = reader.list(4, lambda: (reader.v(), reader.bytes()))
+    envelope = reader.blob()
+    deltas = reader.many(4, lambda: (reader.v(), reader.blob()))
     reader.end()
     require(len(envelope) <= 65_536, "too_long")
     return envelope, deltas
-

@@ -1,111 +1,39 @@
-"""Snapshots, their chunks and their extensions: sections 3 and 5 of format.md."""
+"""Snapshots and their chunks: sections 3 and 5 of format.md."""
 
 from __future__ import annotations
 
-import csv
 import unicodedata
-from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import pairwise
+from typing import Any
 
+import extensions
 from framing import Reader, require, sha256
+from model import Principal, Snapshot, Token
 
-DATA = Path(__file__).resolve().parents[2] / "core" / "data"
-OPERATIONS = ("approve", "delete", "issue", "issue_ca", "read", "revoke", "write")
-METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-NEVER = 0xFFFFFFFF
-DIRECTIONS = {0x61C, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+DIRECTIONS = {
+    0x61C,
+    0x200E,
+    0x200F,
+    0x2028,
+    0x2029,
+    0xFEFF,
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+}
 # The property White_Space of Unicode.
-SPACES = {*range(9, 14), 0x20, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000}
-
-
-@dataclass
-class Permission:
-    bit: int
-    id: str
-    ops: set[str]
-    fresh_ops: set[str]
-    division_scoped: bool
-
-
-@dataclass
-class Rule:
-    id: str
-    methods: set[str]
-    pattern: str
-    permissions: list[str]
-    operation: str
-    accepts: set[str]
-    division: str
-    fresh: bool
-    enabled: bool
-
-
-@dataclass
-class Principal:
-    key: int
-    id: bytes
-    name: str
-    kind: int
-    disabled: bool
-    no_iot_access: bool
-    permissions: int
-    divisions: set[int] | None
-    end: int
-
-
-@dataclass
-class Token:
-    owner: int
-    disabled: bool
-    end: int
-    verifier: bytes
-
-
-@dataclass
-class Snapshot:
-    account: bytes
-    suspended: bool
-    verifier_len: int
-    divisions: list[tuple[bytes, str]] = field(default_factory=list)
-    principals: list[Principal] = field(default_factory=list)
-    tokens: dict[int, Token] = field(default_factory=dict)
-    resources: dict[tuple[int, bytes], int | None] = field(default_factory=dict)
-    permissions: list[Permission] = field(default_factory=list)
-    routes: list[Rule] = field(default_factory=list)
-
-    def fields(self) -> dict[str, object]:
-        return {
-            "account": self.account.hex(),
-            "divisions": [name for _, name in self.divisions],
-            "permissions": [one.id for one in self.permissions],
-            "principals": [one.name for one in self.principals],
-            "resources": len(self.resources),
-            "routes": [rule.id for rule in self.routes],
-            "suspended": self.suspended,
-            "tokens": [f"{number:016x}" for number in self.tokens],
-            "verifier_len": self.verifier_len,
-        }
-
-
-def table(name: str) -> list[dict[str, str]]:
-    with (DATA / name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file, delimiter="\t"))
-
-
-def catalogue() -> list[Permission]:
-    return [
-        Permission(
-            int(row["bit"]),
-            row["id"],
-            set(row["ops"].split()),
-            set(row["fresh_ops"].split()),
-            row["division_scoped"] == "yes",
-        )
-        for row in table("permissions.tsv")
-    ]
-
-
-CATALOGUE = catalogue()
+SPACES = {
+    *range(9, 14),
+    0x20,
+    0x85,
+    0xA0,
+    0x1680,
+    *range(0x2000, 0x200B),
+    0x2028,
+    0x2029,
+    0x202F,
+    0x205F,
+    0x3000,
+}
 
 
 def hash_list(file: bytes, chunk_log2: int) -> list[bytes]:
@@ -127,8 +55,8 @@ def check_list(hashes: bytes, file_len: int, chunk_log2: int, expected: bytes) -
     require(root(file_len, chunk_log2, hashes) == expected, "bad_hash_list")
 
 
-def ascending(keys: list[object]) -> None:
-    require(all(one < other for one, other in zip(keys, keys[1:])), "bad_order")  # type: ignore[operator]
+def ascending(keys: list[Any]) -> None:
+    require(all(one < other for one, other in pairwise(keys)), "bad_order")
 
 
 def check_name(raw: bytes) -> str:
@@ -187,14 +115,16 @@ def read(file: bytes) -> Snapshot:
     ascending([principal.key for principal in snapshot.principals])
     require(heap.rest() == b"", "bad_name")
     numbers = [ids.fixed(8) for _ in range(n_tokens)]
-    ascending(list(numbers))
+    ascending(numbers)
     for number in numbers:
         owner, end, verifier = rows.fixed(4), rows.fixed(4), rows.take(verifier_len)
         require(owner & 0x7FFFFFFF < n_principals, "bad_reference")
         snapshot.tokens[number] = Token(owner & 0x7FFFFFFF, owner >> 31 == 1, end, verifier)
-    check_directory([directory.fixed(4) for _ in range((1 << dir_bits) + 1)], numbers, dir_bits, window)
+    check_directory(
+        [directory.fixed(4) for _ in range((1 << dir_bits) + 1)], numbers, dir_bits, window
+    )
     read_resources(resources, n_resources, n_divisions, snapshot)
-    read_extensions(ext, snapshot)
+    extensions.read(ext, snapshot)
     return snapshot
 
 
@@ -205,7 +135,9 @@ def next_name(heap: Reader, offset: int, length: int) -> str:
 
 
 def read_divisions(section: Reader, count: int, heap: Reader) -> list[tuple[bytes, str]]:
-    records = [(section.take(16), section.fixed(4), section.u8(), section.u8()) for _ in range(count)]
+    records = [
+        (section.take(16), section.fixed(4), section.u8(), section.u8()) for _ in range(count)
+    ]
     ascending([key for key, *_ in records])
     require(all(zero == 0 for *_, zero in records), "bad_reserved")
     found = [(key, next_name(heap, offset, length)) for key, offset, length, _ in records]
@@ -223,7 +155,12 @@ def read_grants(section: Reader, count: int) -> list[int]:
 def read_principal(
     section: Reader, scope_words: int, n_divisions: int, sets: list[int], heap: Reader
 ) -> Principal:
-    key, uuid, offset, grant = section.fixed(4), section.take(16), section.fixed(4), section.fixed(2)
+    key, uuid, offset, grant = (
+        section.fixed(4),
+        section.take(16),
+        section.fixed(4),
+        section.fixed(2),
+    )
     length, kind, flags, zero = section.u8(), section.u8(), section.u8(), section.fixed(3)
     end, zeros, scope = section.fixed(4), section.fixed(4), section.fixed(8 * scope_words)
     require(kind <= 2, "unknown_status")
@@ -252,7 +189,7 @@ def check_directory(entries: list[int], numbers: list[int], dir_bits: int, windo
 
 
 def read_resources(section: Reader, count: int, n_divisions: int, snapshot: Snapshot) -> None:
-    keys: list[object] = []
+    keys: list[tuple[int, bytes]] = []
     for _ in range(count):
         kind, zero, division, zeros = section.u8(), section.u8(), section.fixed(2), section.fixed(4)
         uuid = section.take(16)
@@ -261,56 +198,3 @@ def read_resources(section: Reader, count: int, n_divisions: int, snapshot: Snap
         keys.append((kind, uuid))
         snapshot.resources[kind, uuid] = None if division == 0xFFFF else division
     ascending(keys)
-
-
-def read_extensions(section: Reader, snapshot: Snapshot) -> None:
-    section.code = "bad_extension"
-    if section.rest():
-        snapshot.permissions = section.list(1024, lambda: read_permission(section))
-    if section.rest():
-        snapshot.routes = section.list(1024, lambda: read_rule(section))
-    section.end()
-    bits = [one.bit for one in snapshot.permissions]
-    require(len(set(bits)) == len(bits), "bad_extension")
-
-
-def names(bits: int, known: tuple[str, ...]) -> set[str]:
-    require(bits >> len(known) == 0, "bad_extension")
-    return {name for place, name in enumerate(known) if bits >> place & 1}
-
-
-def read_permission(section: Reader) -> Permission:
-    bit, name, ops, fresh = section.u8(), section.text(), section.u8(), section.u8()
-    require(len(CATALOGUE) <= bit <= 63, "bad_extension")
-    return Permission(bit, name, names(ops, OPERATIONS), names(fresh, OPERATIONS), section.bool())
-
-
-def read_rule(section: Reader) -> Rule:
-    name, methods, pattern, ids = section.text(), section.u8(), section.text(), section.text()
-    operation, accepts, division, fresh = section.u8(), section.u8(), section.u8(), section.bool()
-    _resource, _action, enabled = section.text(), section.text(), section.bool()
-    words = dict(enumerate(OPERATIONS)) | {0x80: "public", 0x81: "enroll"}
-    sources = {0: "none", 1: "upstream", 2: "query", 3: "division", 0x81: "ep", 0x82: "policy"}
-    known = methods != 0 and operation in words and division in sources and is_pattern(pattern)
-    require(known, "bad_extension")
-    return Rule(
-        name, names(methods, METHODS), pattern, [one for one in ids.split("|") if one],
-        words[operation], names(accepts, ("key", "passcode", "mtls", "device")),
-        sources[division], fresh, enabled,
-    )  # fmt: skip
-
-
-def is_pattern(pattern: str) -> bool:
-    segments = pattern.split("/")[1:]
-    fits = pattern.startswith("/") and len(pattern.encode()) <= 256 and len(segments) <= 64
-    return fits and "**" not in segments[:-1] and all(is_segment(one) for one in segments)
-
-
-def is_segment(text: str) -> bool:
-    if text == "**":
-        return True
-    if text.startswith("{"):
-        name = text[1:-1].removesuffix(":ver")
-        return text.endswith("}") and name != "" and all(c in "abcdefghijklmnopqrstuvwxyz_" for c in name)
-    plain = all(c.isascii() and (c.isalnum() or c in "-_.~@:+") for c in text)
-    return text not in ("", ".", "..") and plain

@@ -92,6 +92,15 @@ fn every_refusal_that_bytes_can_cause_has_a_vector() {
     assert!(missing.is_empty(), "no vector ends with {missing:?}");
 }
 
+#[test]
+fn every_word_for_a_refusal_stands_in_the_document() {
+    let text = include_str!("../../docs/format.md");
+    let words: Vec<_> =
+        replay::codes().into_iter().filter(|code| !text.contains(&format!("`{code}`"))).collect();
+
+    assert!(words.is_empty(), "docs/format.md does not say {words:?}");
+}
+
 /// The file is read by `tests/vectors/verify.py`, which decides on its own.
 #[test]
 fn ten_thousand_random_decisions_meet_every_reason() {
