@@ -1,10 +1,12 @@
 //! Who signs the vectors: keys from fixed seeds, and objects made wrong on purpose.
 
+use ed25519_dalek::{Signer as _, Verifier as _};
 use gateward_core::name::Uuid;
 use gateward_core::snapshot::chunk;
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::sign::{KeyDraft, KeySetDraft, ManifestDraft};
 use gateward_core::trust::{Audience, GatewayId, Incarnation, KeyId, Kind, SigningKey};
+use sha2::{Digest as _, Sha512};
 
 /// The account, group and gateway of `core/docs/format.md`.
 pub(crate) const ACCOUNT: Uuid = Uuid([
@@ -126,9 +128,25 @@ pub(crate) struct Signature {
 }
 
 pub(crate) fn signature(seed: u8, domain: &[u8], payload: &[u8]) -> Signature {
-    use gateward_core::trust::SigningKey as Key;
+    let bytes = key(seed).sign(&[domain, payload].concat()).to_bytes().to_vec();
+
+    Signature { key: key_id(seed).0, algorithm: 1, bytes }
+}
+
+/// A signature whose R is the neutral point: the equation holds for it, and only strictness refuses
+/// it. S is the hash times the secret scalar.
+pub(crate) fn of_small_order(seed: u8, domain: &[u8], payload: &[u8]) -> Signature {
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    let hash = Sha512::new_with_prefix(neutral).chain_update(public(seed));
+    let hash = hash.chain_update(domain).chain_update(payload).finalize();
+    let secret = key(seed).to_scalar();
+    let bits = hash.iter().rev().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
+    let s = bits.fold(secret - secret, |s, bit| if bit == 1 { s + s + secret } else { s + s });
+    let bytes = [neutral, s.to_bytes()].concat();
+    let lax: ed25519_dalek::Signature = bytes.as_slice().try_into().unwrap();
     let message = [domain, payload].concat();
-    let bytes = ed25519_dalek::Signer::sign(&key(seed) as &Key, &message).to_bytes().to_vec();
+    assert!(key(seed).verifying_key().verify(&message, &lax).is_ok(), "strictness has no work");
 
     Signature { key: key_id(seed).0, algorithm: 1, bytes }
 }

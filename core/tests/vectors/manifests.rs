@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use crate::authority::{
     ACCOUNT, BEACON, Bytes, COLLECTOR, DAY, LIMITED, SNAPSHOT, SPARE, STRANGER, Signature, T0,
-    audience, by_roots, envelope, key, key_id, key_set, manifest, payload, seal, signature,
+    audience, by_roots, envelope, key, key_id, key_set, manifest, of_small_order, payload, seal,
+    signature,
 };
 use crate::snapshots::{file, id};
 use crate::tokens::Case;
@@ -162,10 +163,8 @@ fn signatures() -> Vec<Case<Vec<u8>>> {
         (
             "r-of-small-order",
             BAD,
-            "R is the neutral point, S is 0",
-            with(|one| {
-                one.bytes = [[1].as_slice(), &[0; 63]].concat();
-            }),
+            "R is the neutral point, and the equation holds",
+            envelope(1, &body, &[of_small_order(SNAPSHOT, Typ::Manifest.domain(), &body)]),
         ),
         ("under-another-key-id", BAD, "the id decides which key", {
             with(|one| one.key = key_id(SPARE).0)

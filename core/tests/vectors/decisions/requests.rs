@@ -4,7 +4,7 @@ use gateward_core::decide::Mode;
 use gateward_core::division::DivisionRules;
 use gateward_core::permission::{CATALOGUE, Operation};
 use gateward_core::principal::TokenKind;
-use gateward_core::route::{RULES, RuleRecord, Sent};
+use gateward_core::route::{DivisionSource, RULES, Rule, RuleRecord, Sent};
 use gateward_core::token::{self, Lookup, Secret, Token};
 use serde_json::{Value, json};
 
@@ -148,7 +148,12 @@ fn route(dice: &mut Dice, world: &World) -> Subject {
     let (method, pattern) = if !world.routes.is_empty() && dice.one_in(3) {
         dice.pick(&world.routes).clone()
     } else {
-        let rule = dice.pick(&RULES);
+        // What a path or a query says is worth more requests than its share of the table.
+        let telling = |rule: &&Rule<'_>| {
+            !matches!(rule.division, DivisionSource::None | DivisionSource::Upstream)
+        };
+        let some: Vec<_> = RULES.iter().filter(telling).collect();
+        let rule = if dice.one_in(2) { *dice.pick(&some) } else { dice.pick(&RULES) };
         // In a record, the methods stand behind the id and its length.
         let record = postcard::to_allocvec(&RuleRecord::of(rule)).unwrap();
         let first = record[1 + rule.id.len()].trailing_zeros();

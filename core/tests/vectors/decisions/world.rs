@@ -9,7 +9,7 @@ use gateward_core::snapshot::build::{Contents, PrincipalEntry, Scope, TokenEntry
 use gateward_core::snapshot::{self, Verified};
 use gateward_core::time::{End, UnixSeconds};
 use gateward_core::token::{self, Context, Secret, Token};
-use gateward_core::trust::sign::ManifestDraft;
+use gateward_core::trust::sign::{KeySetDraft, ManifestDraft};
 use gateward_core::trust::{KeySet, Manifest};
 
 use super::Dice;
@@ -21,6 +21,8 @@ use crate::authority::{
 pub(super) struct World {
     pub(super) file: Vec<u8>,
     manifest: Manifest,
+    /// When most requests come.
+    base: u64,
     pub(super) stale_at: u64,
     pub(super) expires_at: u64,
     pub(super) contents: Contents,
@@ -48,6 +50,8 @@ impl World {
     }
 
     fn draw(dice: &mut Dice, divisions: usize, tokens: usize) -> Self {
+        // Now and then in the last hours of 32 bits, which no end may be mistaken for.
+        let base = if dice.one_in(16) { u64::from(u32::MAX) - 4_000 } else { T0 };
         let mut contents =
             Contents { account: ACCOUNT, suspended: dice.one_in(24), ..Contents::default() };
         for at in 0..divisions {
@@ -55,28 +59,29 @@ impl World {
         }
         let (ext, permissions, routes) = extensions(dice);
         contents.ext = ext;
-        principals(dice, &mut contents);
+        principals(dice, &mut contents, base);
         for kind in [1, 2, 3] {
             for _ in 0..dice.below(3) {
                 let place = place(dice, &contents);
                 contents.resources.insert((kind, uuid(dice)), place);
             }
         }
-        let tokens = (0..tokens).map(|_| add_token(dice, &mut contents)).collect();
+        let tokens = (0..tokens).map(|_| add_token(dice, &mut contents, base)).collect();
         let verifier = if dice.one_in(3) { VerifierLen::Half } else { VerifierLen::Full };
         let file = contents.compile(verifier).unwrap();
         let draft = ManifestDraft {
-            issued_at: UnixSeconds(T0 - DAY),
+            issued_at: UnixSeconds(base - DAY),
             stale_after: 86_400 + 3_600,
             expires_after: 86_400 + 7_200,
             ..manifest(&file)
         };
-        let keys = KeySet::anchor(&by_roots(&key_set(1)), ACCOUNT).unwrap();
+        let lasting = KeySetDraft { expires: UnixSeconds(u32::MAX.into()), ..key_set(1) };
+        let keys = KeySet::anchor(&by_roots(&lasting), ACCOUNT).unwrap();
         let signed = draft.sign(&[&key(SNAPSHOT)]).unwrap();
         let manifest = Manifest::verify(&signed, &keys, audience()).unwrap();
         let (stale_at, expires_at) = (manifest.stale_at().0, manifest.expires_at().0);
 
-        Self { file, manifest, stale_at, expires_at, contents, tokens, permissions, routes }
+        Self { file, manifest, base, stale_at, expires_at, contents, tokens, permissions, routes }
     }
 
     pub(super) fn open(&self) -> Verified<&[u8]> {
@@ -91,7 +96,9 @@ impl World {
             3 => self.expires_at - 1,
             4 => self.expires_at + dice.next() % 2,
             5 if dice.one_in(4) => u64::MAX,
-            _ => T0,
+            6 => self.base + 4_000,
+            7 => self.base + 4_001,
+            _ => self.base,
         })
     }
 }
@@ -106,24 +113,25 @@ fn place(dice: &mut Dice, contents: &Contents) -> Option<Uuid> {
     if all.is_empty() || dice.one_in(3) { None } else { Some(*dice.pick(&all)) }
 }
 
-fn end(dice: &mut Dice) -> End {
-    let at = |seconds: u64| End(u32::try_from(seconds).unwrap());
+fn end(dice: &mut Dice, base: u64) -> End {
+    let at = |seconds: u64| End(u32::try_from(base + seconds).unwrap());
     match dice.below(24) {
-        0 => at(T0),
-        1 => at(T0 + 1),
-        2 => at(T0 + 3_600),
+        0 => at(0),
+        1 => at(1),
+        2 => at(3_600),
         3 => End(0),
         4 => End(u32::MAX - 1),
         _ => End::NEVER,
     }
 }
 
-fn principals(dice: &mut Dice, contents: &mut Contents) {
+fn principals(dice: &mut Dice, contents: &mut Contents, base: u64) {
     let kinds = [PrincipalKind::User, PrincipalKind::SystemUser, PrincipalKind::ServiceUser];
     let all: Vec<_> = contents.divisions.keys().copied().collect();
     for at in 0..=dice.below(6) {
         let mask = [0x3f7ef, 0x3fbbf, 0x7ffff, u64::MAX, dice.next(), dice.next() & dice.next(), 0];
-        let some: BTreeSet<_> = all.iter().copied().filter(|_| dice.one_in(3)).collect();
+        let often = if dice.one_in(4) { usize::MAX } else { 3 };
+        let some: BTreeSet<_> = all.iter().copied().filter(|_| dice.one_in(often)).collect();
         let entry = PrincipalEntry {
             id: uuid(dice),
             name: format!("principal {at}"),
@@ -132,14 +140,14 @@ fn principals(dice: &mut Dice, contents: &mut Contents) {
             no_iot_access: dice.one_in(24),
             permissions: PermissionSet(*dice.pick(&mask)),
             scope: if dice.one_in(2) { Scope::All } else { Scope::Only(some) },
-            end: end(dice),
+            end: end(dice, base),
         };
         contents.principals.insert(dice.next().to_le_bytes()[0].into(), entry);
     }
 }
 
 /// Adds a token to the snapshot; returns its text.
-fn add_token(dice: &mut Dice, contents: &mut Contents) -> Vec<u8> {
+fn add_token(dice: &mut Dice, contents: &mut Contents, base: u64) -> Vec<u8> {
     let keys: Vec<_> = contents.principals.keys().copied().collect();
     let principal = *dice.pick(&keys);
     let secret = Secret(core::array::from_fn(|_| dice.byte()));
@@ -153,7 +161,7 @@ fn add_token(dice: &mut Dice, contents: &mut Contents) -> Vec<u8> {
     };
     let read = Token::read(&text).unwrap();
     let verifier = Context::new(&contents.account.0).verifier(read.lookup.id, read.secret());
-    let entry = TokenEntry { principal, disabled: dice.one_in(24), end: end(dice), verifier };
+    let entry = TokenEntry { principal, disabled: dice.one_in(24), end: end(dice, base), verifier };
     contents.tokens.insert(read.lookup.id, entry);
 
     text
@@ -210,6 +218,7 @@ impl Route {
         let patterns = [
             "/line/{division}",
             "/line/{x}",
+            "/line/{x}/**",
             "/line/{v:ver}/**",
             "/line/**",
             "/line/{ep}/batch/{policy}",
