@@ -1,4 +1,4 @@
-"""Tokens and decisions: sections 2 and 11 of format.md."""
+"""Tokens and decisions: sections 2 and 12 of format.md."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def outside(target: str | int, reach: set[int] | None, when: Circumstances) -> s
 def answer(
     snapshot: Snapshot, request: dict[str, object], when: Circumstances
 ) -> tuple[str, str | None]:
-    """Decides one request, described as section 11 does; returns the reason and the name told."""
+    """Decides one request, described as section 12 does; returns the reason and the name told."""
     try:
         reason, who = judge(snapshot, request, when)
     except Refused as refused:

@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Refused(Exception):
-    """Something is not believed; `code` is the word of section 12."""
+    """Something is not believed; `code` is the word of section 13."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)

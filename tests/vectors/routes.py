@@ -1,4 +1,4 @@
-"""Method and request target to a rule: section 11.2 of format.md."""
+"""Method and request target to a rule: section 12.2 of format.md."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ impl Dice {
 
 /// A few small snapshots with requests, to be committed.
 pub(crate) fn sample() -> String {
-    let about = "Section 11. A snapshot, then requests about it; `who` is told with the reason.";
+    let about = "Section 12. A snapshot, then requests about it; `who` is told with the reason.";
     let vectors = lines(&mut Dice(41), 60, 15, World::small);
 
     serde_json::to_string_pretty(&json!({ "about": about, "vectors": vectors })).unwrap() + "\n"

@@ -4,7 +4,7 @@ use gateward_core::decide::Mode;
 use gateward_core::division::DivisionRules;
 use gateward_core::permission::{CATALOGUE, Operation};
 use gateward_core::principal::TokenKind;
-use gateward_core::route::{DivisionSource, RULES, Rule, RuleRecord, Sent};
+use gateward_core::route::{DivisionSource, RULES, RouteOperation, Rule, RuleRecord, Sent};
 use gateward_core::token::{self, Lookup, Secret, Token};
 use serde_json::{Value, json};
 
@@ -36,7 +36,9 @@ impl Request {
             _ => "token",
         };
         let subject = if dice.one_in(2) { permissions(dice, world) } else { route(dice, world) };
-        let division = (!dice.one_in(3)).then(|| division(dice, world));
+        let often = if matches!(subject, Subject::Permissions { .. }) { 1 } else { 4 };
+        let stated = dice.one_in(often) && !dice.one_in(4);
+        let division = stated.then(|| division(dice, world));
 
         Self { token: token_text(dice, world), sent, subject, division, proxy: dice.one_in(2) }
     }
@@ -90,7 +92,7 @@ fn token_text(dice: &mut Dice, world: &World) -> Vec<u8> {
     let of_kind = if kind == 2 { TokenKind::Service } else { TokenKind::Api };
     let other = if kind == 2 { TokenKind::Api } else { TokenKind::Service };
     let secret = Token::read(&text).unwrap().secret().clone();
-    match dice.below(32) {
+    match dice.below(64) {
         0 => token::write(of_kind, id, &strange).to_vec(),
         1 => token::write(other, id, &secret).to_vec(),
         2 => token::write(of_kind, id.wrapping_add(1), &secret).to_vec(),
@@ -120,8 +122,15 @@ fn permissions(dice: &mut Dice, world: &World) -> Subject {
         all.push("of_the_future".to_owned());
     }
     let count = if dice.one_in(2) { 1 } else { dice.below(4) };
-    let ids = (0..count).map(|_| dice.pick(&all).clone()).collect();
-    let operation = (!dice.one_in(3)).then(|| dice.pick(&Operation::ALL).name());
+    let ids: Vec<String> = (0..count).map(|_| dice.pick(&all).clone()).collect();
+    let first = CATALOGUE.iter().find(|entry| ids.first().is_some_and(|id| entry.id == id));
+    let able = first.map(|entry| Operation::ALL.into_iter().filter(|one| entry.ops.contains(*one)));
+    let able: Vec<_> = able.map(Iterator::collect).unwrap_or_default();
+    let operation = match dice.below(4) {
+        0 => Some(dice.pick(&Operation::ALL).name()),
+        1 | 2 if !able.is_empty() => Some(dice.pick(&able).name()),
+        _ => None,
+    };
 
     Subject::Permissions { ids, operation }
 }
@@ -150,7 +159,8 @@ fn route(dice: &mut Dice, world: &World) -> Subject {
     } else {
         // What a path or a query says is worth more requests than its share of the table.
         let telling = |rule: &&Rule<'_>| {
-            !matches!(rule.division, DivisionSource::None | DivisionSource::Upstream)
+            matches!(rule.operation, RouteOperation::Needs(_))
+                && !matches!(rule.division, DivisionSource::None | DivisionSource::Upstream)
         };
         let some: Vec<_> = RULES.iter().filter(telling).collect();
         let rule = if dice.one_in(2) { *dice.pick(&some) } else { dice.pick(&RULES) };
@@ -188,7 +198,10 @@ fn route(dice: &mut Dice, world: &World) -> Subject {
 /// Something for a slot: a version, an id that the snapshot may know, or anything.
 fn segment(dice: &mut Dice, world: &World, slot: &str) -> String {
     if slot.ends_with(":ver}") {
-        return (*dice.pick(&["v1", "v1", "v2", "v10", "v", "vX", "v123", "V1"])).to_owned();
+        let odd = ["v", "vX", "v123", "V1", "1", "v1."];
+        let version =
+            if dice.one_in(8) { dice.pick(&odd) } else { dice.pick(&["v1", "v2", "v10"]) };
+        return (*version).to_owned();
     }
     let resources: Vec<_> = world.contents.resources.keys().collect();
     let divisions: Vec<_> = world.contents.divisions.keys().collect();
@@ -220,7 +233,7 @@ fn decorated(dice: &mut Dice, world: &World, mut target: String) -> String {
         "#x",
         "/%ff",
     ];
-    match dice.below(12) {
+    match dice.below(20) {
         0 => target += SPOILT[dice.below(SPOILT.len())],
         1 => {
             // An escape of a plain character is read as that character.
@@ -231,7 +244,13 @@ fn decorated(dice: &mut Dice, world: &World, mut target: String) -> String {
         2 => target.insert(0, 'x'),
         _ => {}
     }
-    if dice.one_in(2) {
+    let all: Vec<_> = world.contents.divisions.keys().collect();
+    if !all.is_empty() && dice.one_in(3) {
+        // One good parameter, and what a lenient reader may make of the rest.
+        const MORE: [&str; 6] =
+            ["", "", "&limit=7", ";limit=7", "&Division_ID=", "&division_id[]="];
+        target += &format!("?division_id={}{}", dice.pick(&all), MORE[dice.below(MORE.len())]);
+    } else if dice.one_in(2) {
         target.push('?');
         let parameters: Vec<_> = (0..=dice.below(2)).map(|_| parameter(dice, world)).collect();
         target += &parameters.join(if dice.one_in(6) { ";" } else { "&" });
@@ -241,7 +260,9 @@ fn decorated(dice: &mut Dice, world: &World, mut target: String) -> String {
 }
 
 fn parameter(dice: &mut Dice, world: &World) -> String {
-    const NAMES: [&str; 16] = [
+    const NAMES: [&str; 18] = [
+        "division_id",
+        "division_id",
         "division_id",
         "division_id",
         "division_id",

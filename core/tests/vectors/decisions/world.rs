@@ -60,7 +60,7 @@ impl World {
         let (ext, permissions, routes) = extensions(dice);
         contents.ext = ext;
         principals(dice, &mut contents, base);
-        for kind in [1, 2, 3] {
+        for kind in [1, 1, 2, 3] {
             for _ in 0..dice.below(3) {
                 let place = place(dice, &contents);
                 contents.resources.insert((kind, uuid(dice)), place);
@@ -115,7 +115,7 @@ fn place(dice: &mut Dice, contents: &Contents) -> Option<Uuid> {
 
 fn end(dice: &mut Dice, base: u64) -> End {
     let at = |seconds: u64| End(u32::try_from(base + seconds).unwrap());
-    match dice.below(24) {
+    match dice.below(48) {
         0 => at(0),
         1 => at(1),
         2 => at(3_600),
@@ -129,7 +129,7 @@ fn principals(dice: &mut Dice, contents: &mut Contents, base: u64) {
     let kinds = [PrincipalKind::User, PrincipalKind::SystemUser, PrincipalKind::ServiceUser];
     let all: Vec<_> = contents.divisions.keys().copied().collect();
     for at in 0..=dice.below(6) {
-        let mask = [0x3f7ef, 0x3fbbf, 0x7ffff, u64::MAX, dice.next(), dice.next() & dice.next(), 0];
+        let mask = [0x3f7ef, 0x3fbbf, 0x7ffff, u64::MAX, u64::MAX, u64::MAX, dice.next(), 0];
         let often = if dice.one_in(4) { usize::MAX } else { 3 };
         let some: BTreeSet<_> = all.iter().copied().filter(|_| dice.one_in(often)).collect();
         let entry = PrincipalEntry {
