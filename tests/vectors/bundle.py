@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import snapshot
 from framing import Reader, require
+from group import Manifest
 from model import Snapshot
-from signed import KeySet, Manifest
+from signed import KeySet
 
 
 def read(data: bytes) -> tuple[list[bytes], list[bytes]]:

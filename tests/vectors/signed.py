@@ -108,6 +108,13 @@ class KeySet:
         signers = [key for key in self.candidates(role, audience) if envelope.signed_by(key.public)]
         require(len(signers) >= self.thresholds[role], "bad_signature")
 
+    def expects(self, account: bytes, audience: bytes, own: bytes, epoch: int) -> None:
+        """Checks whose and for whom something is that was signed for one group."""
+        require(account == self.account, "other_account")
+        require(audience == own, "other_audience")
+        require(epoch >= self.epoch, "old_keys")
+        require(epoch <= self.epoch, "newer_keys")
+
     @staticmethod
     def anchor(data: bytes, account: bytes) -> KeySet:
         envelope = Envelope(data, KEY_SET)
@@ -145,103 +152,6 @@ def walk(sets: list[bytes], account: bytes) -> KeySet:
     for data in sets[1:]:
         held = held.follow(data)
     return held
-
-
-class Manifest:
-    """Section 6.1."""
-
-    def __init__(self, data: bytes, keys: KeySet, audience: bytes) -> None:
-        envelope = Envelope(data, MANIFEST)
-        self.account, reader = envelope.body()
-        self.audience = reader.take(16)
-        self.keyset, self.version = reader.v(32), reader.v()
-        self.issued_at = reader.v()
-        self.stale_after, self.expires_after = reader.v(32), reader.v(32)
-        self.file_len, self.chunk_log2 = reader.v(32), reader.u8()
-        self.root, self.revoked_counter = reader.take(32), reader.v()
-        self.allow = reader.u8()
-        self.deltas = reader.many(4, lambda: (reader.v(), reader.v(32), reader.take(32)))
-        reader.end()
-        require(self.account == keys.account, "other_account")
-        require(self.audience == audience, "other_audience")
-        require(self.keyset >= keys.epoch, "old_keys")
-        require(self.keyset <= keys.epoch, "newer_keys")
-        keys.check(envelope, SNAPSHOT, audience)
-        sane = (
-            self.issued_at < 1 << 32
-            and self.stale_after <= self.expires_after
-            and 1 <= self.expires_after <= 7_776_000
-            and 80 <= self.file_len <= 268_435_456
-            and 12 <= self.chunk_log2 <= 20
-        )
-        require(sane, "absurd")
-        require(self.issued_at < keys.expires, "keys_expired")
-        self.keys_expire = keys.expires
-        self.expires_at = self.issued_at + self.expires_after
-        self.stale_at = self.issued_at + self.stale_after
-
-    def fields(self) -> dict[str, object]:
-        return {
-            "allow": self.allow,
-            "chunk_log2": self.chunk_log2,
-            "deltas": [
-                {"from": first, "len": length, "sha256": digest.hex()}
-                for first, length, digest in self.deltas
-            ],
-            "expires_at": self.expires_at,
-            "file_len": self.file_len,
-            "issued_at": self.issued_at,
-            "keyset": self.keyset,
-            "revoked_counter": self.revoked_counter,
-            "root": self.root.hex(),
-            "stale_at": self.stale_at,
-            "version": self.version,
-        }
-
-
-@dataclass
-class Floor:
-    """What was accepted so far: section 7."""
-
-    keys: int
-    epoch: int
-    version: int
-    root: bytes
-    issued_at: int
-    revoked_epoch: int
-    revoked: int
-    signed: int
-    lived: int
-    boots: int
-
-    @staticmethod
-    def read(data: bytes) -> Floor:
-        require(len(data) == 104 and data[:8] == b"GWDFLOR1", "damaged")
-        require(sha256(data[:96])[:8] == data[96:], "damaged")
-        reader = Reader(data[8:96], "damaged")
-        return Floor(
-            reader.fixed(4), reader.fixed(4), reader.fixed(8), reader.take(32), reader.fixed(8),
-            reader.fixed(4), reader.fixed(8), reader.fixed(8), reader.fixed(8), reader.fixed(4),
-        )  # fmt: skip
-
-    def fields(self) -> dict[str, object]:
-        return {**vars(self), "root": self.root.hex()}
-
-    def admit(self, manifest: Manifest, now: int, quality: str) -> str:
-        """Says how a manifest stands to what is in force: `newer`, `refresh` or `same`."""
-        held, offered = (self.epoch, self.version), (manifest.keyset, manifest.version)
-        require(manifest.keyset >= self.keys, "old_keys")
-        if held == offered:
-            require(manifest.root == self.root, "fork")
-            require(manifest.issued_at >= self.issued_at, "rollback")
-            if manifest.issued_at == self.issued_at:
-                return "same"
-        require(offered >= held, "rollback")
-        require(manifest.expires_at > now, "expired")
-        require(manifest.keys_expire > now, "keys_expired")
-        if quality in ("synced", "holdover"):
-            require(manifest.issued_at <= now + 600, "issued_ahead")
-        return "refresh" if held == offered else "newer"
 
 
 def receipt(data: bytes, keys: KeySet, gateway: bytes, incarnation: bytes) -> dict[str, object]:

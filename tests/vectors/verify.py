@@ -16,8 +16,10 @@ from typing import Any
 import audit
 import bundle
 import decision
+import group
 import signed
 import snapshot
+from floor import Floor, Now
 from framing import Refused, require
 
 VECTORS = Path(__file__).resolve().parents[2] / "core" / "docs" / "vectors"
@@ -33,9 +35,9 @@ def keys_of(given: Given) -> signed.KeySet:
     return signed.walk([unhex(one) for one in given["key_sets"]], unhex(given["account"]))
 
 
-def manifest_of(given: Given, data: bytes | None = None) -> signed.Manifest:
+def manifest_of(given: Given, data: bytes | None = None) -> group.Manifest:
     envelope = unhex(given["manifest"]) if data is None else data
-    return signed.Manifest(envelope, keys_of(given), unhex(given["audience"]))
+    return group.Manifest(envelope, keys_of(given), unhex(given["audience"]))
 
 
 def token(data: bytes, given: Given) -> Fields:
@@ -65,10 +67,34 @@ def list_of_hashes(data: bytes, given: Given) -> Fields:
 def manifest(data: bytes, given: Given) -> Fields:
     read = manifest_of(given, data)
     fields = read.fields()
+    return fields | admission(read, given)
+
+
+def admission(read: group.Manifest | group.Beacon, given: Given) -> Fields:
+    if "floor" not in given:
+        return {}
+    now = Now(given["now"], given["time_quality"], given["backed"])
+    word, after = read.admit(Floor.read(unhex(given["floor"])), now)
+    return {"admission": word, "floor_after": after.write().hex()}
+
+
+def beacon(data: bytes, given: Given) -> Fields:
+    read = group.Beacon(data, keys_of(given), unhex(given["audience"]))
+    return read.fields() | admission(read, given)
+
+
+def revocation_list(data: bytes, given: Given) -> Fields:
+    keys, audience = keys_of(given), unhex(given["audience"])
+    lists = [group.Revoked(unhex(one), keys, audience) for one in given.get("lists", [])]
+    read = group.Revoked(data, keys, audience)
+    word = None
     if "floor" in given:
-        floor = signed.Floor.read(unhex(given["floor"]))
-        fields["admission"] = floor.admit(read, given["now"], given["time_quality"])
-    return fields
+        word = read.admit(Floor.read(unhex(given["floor"])), lists[-1] if lists else None)
+    denied = group.Denied((read.keyset, given.get("version", 0)))
+    for one in [*lists, read] if "version" in given else []:
+        denied.accept(one)
+    counting = [[f"{one:016x}" for one in sorted(denied.tokens)], sorted(denied.principals)]
+    return read.fields() | {"admission": word, "denied": counting, "stale": denied.stale}
 
 
 def message(data: bytes, _given: Given) -> Fields:
@@ -98,7 +124,7 @@ def of_gateway(typ: int) -> Callable[[bytes, Given], Fields]:
 
 
 def floor(data: bytes, _given: Given) -> Fields:
-    return signed.Floor.read(data).fields()
+    return Floor.read(data).fields()
 
 
 def record(data: bytes, _given: Given) -> Fields:
@@ -118,6 +144,7 @@ def whole_bundle(data: bytes, given: Given) -> Fields:
 KINDS: dict[str, Callable[[bytes, Given], Fields]] = {
     "audit-chains": chain,
     "audit-records": record,
+    "beacons": beacon,
     "bundles": whole_bundle,
     "checkpoints": of_gateway(signed.CHECKPOINT),
     "floors": floor,
@@ -126,6 +153,7 @@ KINDS: dict[str, Callable[[bytes, Given], Fields]] = {
     "manifests": manifest,
     "messages": message,
     "receipts": receipt,
+    "revocation-lists": revocation_list,
     "snapshots": snapshot_file,
     "statuses": of_gateway(signed.STATUS),
     "tokens": token,

@@ -142,9 +142,10 @@ pub(crate) fn of_small_order(seed: u8, domain: &[u8], payload: &[u8]) -> Signatu
     let hash = hash.chain_update(domain).chain_update(payload).finalize();
     let secret = key(seed).to_scalar();
     let bits = hash.iter().rev().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1));
-    let s = bits.skip_while(|bit| *bit == 0).skip(1).fold(secret, |s, bit| {
-        if bit == 1 { s + s + secret } else { s + s }
-    });
+    let s = bits
+        .skip_while(|bit| *bit == 0)
+        .skip(1)
+        .fold(secret, |s, bit| if bit == 1 { s + s + secret } else { s + s });
     let bytes = [neutral, s.to_bytes()].concat();
     let lax: ed25519_dalek::Signature = bytes.as_slice().try_into().unwrap();
     let message = [domain, payload].concat();

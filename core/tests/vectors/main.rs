@@ -17,6 +17,7 @@ mod hash_lists;
 mod key_sets;
 mod manifests;
 mod messages;
+mod news;
 mod others;
 mod replay;
 mod snapshots;
@@ -37,6 +38,7 @@ const WRITE: &str = "GATEWARD_WRITE_VECTORS";
 fn kinds() -> Vec<Kind> {
     let mut kinds = vec![tokens::kind(), snapshots::kind(), hash_lists::kind()];
     kinds.extend([manifests::kind(), messages::kind(), key_sets::kind()]);
+    kinds.extend([news::beacons(), news::revocation_lists()]);
     kinds.extend([others::receipts(), others::checkpoints(), others::statuses()]);
     kinds.extend([others::floors(), others::bundles(), chains::records(), chains::chains()]);
 

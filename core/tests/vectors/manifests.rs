@@ -1,6 +1,6 @@
 //! Manifests: which snapshot is in force.
 
-mod held;
+pub(crate) mod held;
 
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::sign::{KeySetDraft, ManifestDraft};

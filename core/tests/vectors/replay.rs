@@ -2,6 +2,7 @@
 
 mod files;
 mod gateways;
+mod news;
 
 use gateward_core::bundle::Bundle;
 use gateward_core::decide::{Ask, Mode, Reason, decide};
@@ -38,6 +39,7 @@ pub(crate) fn verdict(kind: &str, vector: &Value, shared: &Value) -> Told {
     let said = match kind {
         "audit-chains" => audits::chain(&bytes, &given),
         "audit-records" => audits::record(&bytes),
+        "beacons" => news::beacon(&bytes, &given),
         "bundles" => bundle(&bytes, &given),
         "checkpoints" => gateways::checkpoint(&bytes, &given),
         "floors" => Floor::decode(&bytes).map(|floor| floor_fields(&floor)).map_err(Refused::code),
@@ -45,6 +47,7 @@ pub(crate) fn verdict(kind: &str, vector: &Value, shared: &Value) -> Told {
         "key-sets" => key_set(&bytes, &given),
         "manifests" => signed_manifest(&bytes, &given),
         "messages" => message(&bytes),
+        "revocation-lists" => news::revocation_list(&bytes, &given),
         "receipts" => gateways::receipt(&bytes, &given),
         "snapshots" => files::snapshot_file(&bytes, &given),
         "statuses" => gateways::status(&bytes, &given),
@@ -100,6 +103,20 @@ impl Given<'_> {
         sets.try_fold(anchor, |keys, set| keys.follow(&self.resolve(set)))
     }
 
+    fn floor(&self) -> Result<Floor, &'static str> {
+        Floor::decode(&self.bytes("floor")).map_err(Refused::code)
+    }
+
+    fn now(&self) -> Now {
+        let quality =
+            [TimeQuality::Synced, TimeQuality::Holdover, TimeQuality::Floor, TimeQuality::Unknown];
+        let named = |one: &TimeQuality| one.name() == text(&self.given["time_quality"]);
+        let quality = quality.into_iter().find(named).unwrap();
+        let (at, backed) = (UnixSeconds(self.number("now")), UnixSeconds(self.number("backed")));
+
+        Now { at, quality, backed }
+    }
+
     fn manifest(&self, envelope: &[u8]) -> Result<Manifest, Refused> {
         Manifest::verify(envelope, &self.keys()?, Audience(self.array("audience")))
     }
@@ -120,21 +137,22 @@ fn signed_manifest(bytes: &[u8], given: &Given<'_>) -> Said {
     let manifest = given.manifest(bytes).map_err(Refused::code)?;
     let mut fields = manifest_fields(&manifest);
     if given.has("floor") {
-        let floor = Floor::decode(&given.bytes("floor")).map_err(Refused::code)?;
-        let quality =
-            [TimeQuality::Synced, TimeQuality::Holdover, TimeQuality::Floor, TimeQuality::Unknown];
-        let named = |one: &TimeQuality| one.name() == text(&given.given["time_quality"]);
-        let quality = quality.into_iter().find(named).unwrap();
-        let now = Now { at: UnixSeconds(given.number("now")), quality };
-        let admission = match floor.admit(&manifest, &now).map_err(Refused::code)? {
-            Admission::Newer => "newer",
-            Admission::Refresh => "refresh",
-            Admission::Same => "same",
-        };
-        fields["admission"] = json!(admission);
+        let floor = given.floor()?;
+        let admission = floor.admit(&manifest, &given.now()).map_err(Refused::code)?;
+        fields["admission"] = json!(word(admission));
+        let after = if admission == Admission::Same { floor } else { floor.with(&manifest) };
+        fields["floor_after"] = json!(hex(&after.encode()));
     }
 
     Ok(fields)
+}
+
+const fn word(admission: Admission) -> &'static str {
+    match admission {
+        Admission::Newer => "newer",
+        Admission::Refresh => "refresh",
+        Admission::Same => "same",
+    }
 }
 
 fn manifest_fields(manifest: &Manifest) -> Value {
@@ -189,16 +207,22 @@ fn key_set(bytes: &[u8], given: &Given<'_>) -> Said {
 
 fn floor_fields(floor: &Floor) -> Value {
     json!({
+        "agreed": floor.agreed.0,
+        "beacon": floor.beacon.number,
+        "beacon_epoch": floor.beacon.epoch,
+        "beacon_time": floor.beacon_time.0,
         "boots": floor.boots,
-        "epoch": floor.version.epoch,
         "issued_at": floor.issued_at.0,
         "keys": floor.keys,
         "lived": floor.lived.0,
+        "newest": floor.newest.number,
+        "newest_epoch": floor.newest.epoch,
         "revoked": floor.revoked.number,
         "revoked_epoch": floor.revoked.epoch,
         "root": Hex(&floor.root.0).to_string(),
         "signed": floor.signed.0,
         "version": floor.version.number,
+        "version_epoch": floor.version.epoch,
     })
 }
 
@@ -240,6 +264,7 @@ pub(crate) fn codes() -> Vec<&'static str> {
         Refused::OtherAudience,
         Refused::OtherGateway,
         Refused::OtherType,
+        Refused::Unconfirmed,
         Refused::Rollback { held, offered: held },
         Refused::TooLong,
         Refused::Unsigned,

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-type Given = BTreeMap<&'static str, Value>;
+pub(crate) type Given = BTreeMap<&'static str, Value>;
 
 /// What a gateway of `plant-7` holds that has walked these key sets.
-pub(super) fn by(key_sets: &[&str]) -> Given {
+pub(crate) fn by(key_sets: &[&str]) -> Given {
     given([
         ("account", json!(hex(&ACCOUNT.0))),
         ("audience", json!(hex(&audience().0))),
@@ -15,7 +15,9 @@ pub(super) fn by(key_sets: &[&str]) -> Given {
     ])
 }
 
-fn with_floor(mut given: Given, floor: &Floor, now: u64, quality: &str) -> Given {
+/// Adds a floor, and the time: all that is known of it says the same.
+pub(crate) fn with_floor(mut given: Given, floor: &Floor, now: u64, quality: &str) -> Given {
+    given.insert("backed", json!(now));
     given.insert("floor", json!(hex(&floor.encode())));
     given.insert("now", json!(now));
     given.insert("time_quality", json!(quality));
@@ -80,6 +82,7 @@ pub(super) fn floors(kind: &mut Kind, first: &str) {
     let nothing = Floor { keys: 1, ..Floor::default() };
     let next_keys = Floor { keys: 2, ..nothing };
     let older_epoch = Floor { version: Version { epoch: 0, number: u64::MAX }, ..nothing };
+    let confirmed = Floor { beacon_time: UnixSeconds(T0 + 60), ..nothing };
     let year = T0 + 366 * DAY;
     let late = changed(|draft| {
         (draft.issued_at, draft.expires_after) = (UnixSeconds(year - 2 * DAY), 7 * 86_400);
@@ -110,7 +113,10 @@ pub(super) fn floors(kind: &mut Kind, first: &str) {
         ("its-keys-have-expired-since", "keys_expired", "", late, nothing, year - DAY, "synced"),
         ("ten-minutes-ahead", ACCEPTED, "", good(), nothing, T0 - 600, "synced"),
         ("further-ahead", "issued_ahead", "", good(), nothing, T0 - 601, "synced"),
-        ("further-ahead-of-no-clock", ACCEPTED, "", good(), nothing, T0 - 601, "floor"),
+        ("ten-minutes-ahead-of-no-clock", ACCEPTED, "", good(), nothing, T0 - 600, "floor"),
+        ("further-ahead-of-no-clock", "unconfirmed", "", good(), nothing, T0 - 601, "floor"),
+        ("further-ahead-of-a-mere-clock", "unconfirmed", "", good(), nothing, T0 - 601, "holdover"),
+        ("confirmed-by-a-beacon", ACCEPTED, "", good(), confirmed, T0 - 9_999, "unknown"),
     ] {
         let given = with_floor(by(&[first]), &floor, now, quality);
         kind.add((name, verdict, about), &bytes, &given);
