@@ -1,4 +1,4 @@
-"""Bundles: section 6.6 of format.md."""
+"""Bundles: section 6.8 of format.md."""
 
 from __future__ import annotations
 

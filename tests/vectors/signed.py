@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import ed25519
+import mldsa65
 from framing import Reader, require, sha256
 
 MANIFEST, KEY_SET, BEACON, REVOKED, CHECKPOINT, RECEIPT, STATUS = range(1, 8)
@@ -17,6 +18,7 @@ DOMAINS = {
     RECEIPT: b"gwd-receipt-v1\0",
     STATUS: b"gwd-status-v1\0",
 }
+ALGORITHMS = {1: ed25519, 2: mldsa65}
 ROOT, SNAPSHOT, BEACONS, COLLECTOR = range(4)
 TIME_QUALITIES = ("synced", "holdover", "floor", "unknown")
 
@@ -44,9 +46,9 @@ class Envelope:
         require(reader.u8() == 1, "unknown_format")
         return reader.take(16), reader
 
-    def signed_by(self, public: bytes) -> bool:
-        own = (s for name, alg, s in self.signatures if name == key_id(public) and alg == 1)
-        return any(ed25519.verifies(public, signature, self.message) for signature in own)
+    def signed_by(self, public: bytes, alg: int = 1) -> bool:
+        own = (s for name, of, s in self.signatures if name == key_id(public) and of == alg)
+        return any(ALGORITHMS[alg].verifies(public, one, self.message) for one in own)
 
 
 @dataclass
@@ -69,7 +71,7 @@ class Key:
 
 
 class KeySet:
-    """Section 6.2. Made by `anchor` and by `follow` only."""
+    """Section 6.2. Made by `anchor` and by `follow` only, and usable once `settle` has looked."""
 
     def __init__(self, envelope: Envelope) -> None:
         self.account, reader = envelope.body()
@@ -80,18 +82,30 @@ class KeySet:
         self.retired = reader.many(32, lambda: reader.take(8))
         self.compromised = reader.many(32, lambda: reader.take(8))
         reader.end()
+        self.keys = [key for key in keys if key.alg in ALGORITHMS]
+
+    def settle(self, envelope: Envelope) -> KeySet:
+        """Looks at its numbers, its keys and its own signatures."""
         require(self.epoch >= 1 and self.issued_at < self.expires < 1 << 32, "absurd")
-        self.keys = [key for key in keys if key.alg == 1]
         self.check_usable()
+        self.check(envelope, ROOT)
+        return self
 
     def check_usable(self) -> None:
         unusable = "keys_unusable"
-        require(all(ed25519.is_sound(key.public) for key in self.keys), unusable)
+        require(all(ALGORITHMS[key.alg].is_sound(key.public) for key in self.keys), unusable)
         require(len({key.public for key in self.keys}) == len(self.keys), unusable)
         require(all(bits & 1 for bits in self.required), unusable)
         require(all(1 <= count <= 8 for count in self.thresholds), unusable)
-        roots = self.candidates(ROOT, None)
-        require(len(roots) >= self.thresholds[ROOT], unusable)
+        signatures = zip(self.thresholds, self.required, strict=True)
+        require(all(count * bits.bit_count() <= 8 for count, bits in signatures), unusable)
+        for alg in self.algorithms(ROOT):
+            roots = [key for key in self.candidates(ROOT, None) if key.alg == alg]
+            require(len(roots) >= self.thresholds[ROOT], unusable)
+
+    def algorithms(self, role: int) -> list[int]:
+        """Returns those that must have signed, as far as this reader has them."""
+        return [alg for alg in ALGORITHMS if self.required[role] >> alg - 1 & 1]
 
     def candidates(self, role: int, audience: bytes | None) -> list[Key]:
         """Returns the keys that may sign as `role` for `audience`, or for what has none."""
@@ -104,9 +118,13 @@ class KeySet:
         ]
 
     def check(self, envelope: Envelope, role: int, audience: bytes | None = None) -> None:
-        require(self.required[role] == 1, "algorithm_missing")
-        signers = [key for key in self.candidates(role, audience) if envelope.signed_by(key.public)]
-        require(len(signers) >= self.thresholds[role], "bad_signature")
+        require(self.required[role] >> len(ALGORITHMS) == 0, "algorithm_missing")
+        keys = self.candidates(role, audience)
+        for alg in self.algorithms(role):
+            signers = [
+                key for key in keys if key.alg == alg and envelope.signed_by(key.public, alg)
+            ]
+            require(len(signers) >= self.thresholds[role], "bad_signature")
 
     def expects(self, account: bytes, audience: bytes, own: bytes, epoch: int) -> None:
         """Checks whose and for whom something is that was signed for one group."""
@@ -120,8 +138,7 @@ class KeySet:
         envelope = Envelope(data, KEY_SET)
         own = KeySet(envelope)
         require(own.account == account, "other_account")
-        own.check(envelope, ROOT)
-        return own
+        return own.settle(envelope)
 
     def follow(self, data: bytes) -> KeySet:
         envelope = Envelope(data, KEY_SET)
@@ -130,8 +147,7 @@ class KeySet:
         require(other.epoch > self.epoch, "old_keys")
         require(other.epoch == self.epoch + 1, "newer_keys")
         self.check(envelope, ROOT)
-        other.check(envelope, ROOT)
-        return other
+        return other.settle(envelope)
 
     def fields(self) -> dict[str, object]:
         return {
@@ -193,7 +209,7 @@ def of_gateway(
 
 
 def message(data: bytes) -> tuple[bytes, list[tuple[int, bytes]]]:
-    """Takes apart what arrives on the topic `manifest`: section 6.4."""
+    """Takes apart what arrives on the topic `manifest`: section 6.6."""
     require(len(data) <= 1 << 20, "too_long")
     reader = Reader(data)
     envelope = reader.blob()

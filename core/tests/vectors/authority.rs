@@ -49,7 +49,7 @@ pub(crate) fn gateway() -> GatewayId {
 /// Three root keys of which two must sign, two snapshot keys and one limited to another group, a
 /// beacon key and a collector key.
 pub(crate) fn key_set(epoch: u32) -> KeySetDraft {
-    let all = |seed: u8, roles: u8| KeyDraft { public: public(seed), roles, audiences: None };
+    let all = |seed: u8, roles: u8| KeyDraft::of(&key(seed), roles);
     let mut keys: Vec<_> = ROOTS.into_iter().map(|seed| all(seed, 1)).collect();
     keys.extend([all(SNAPSHOT, 2), all(SPARE, 2), all(BEACON, 4), all(COLLECTOR, 8)]);
     let other = Audience::of(ACCOUNT, "plant-8");

@@ -30,7 +30,7 @@ fn signed(epoch: u32, seeds: &[u8], change: impl FnOnce(&mut KeySetDraft)) -> Ve
 
 fn new_roots(draft: &mut KeySetDraft) {
     for (key, seed) in draft.keys.iter_mut().zip(NEW_ROOTS) {
-        key.public = public(seed);
+        key.public = public(seed).into();
     }
 }
 
@@ -139,7 +139,9 @@ fn signatures() -> Vec<Case<Vec<u8>>> {
 fn unusable() -> Vec<Case<Vec<u8>>> {
     const UNUSABLE: &str = "keys_unusable";
     let with_key = |public: [u8; 32]| {
-        changed(1, |draft| draft.keys.push(KeyDraft { public, roles: 2, audiences: None }))
+        changed(1, |draft| {
+            draft.keys.push(KeyDraft { public: public.into(), ..KeyDraft::of(&key(STRANGER), 2) })
+        })
     };
     let point = |low: &[u8], high: u8| {
         let mut point = [0xff; 32];

@@ -6,7 +6,7 @@ use crate::authority::Bytes;
 use crate::vector::{ACCEPTED, Kind, given};
 
 pub(crate) fn kind() -> Kind {
-    let mut kind = Kind::new("messages", "Section 6.4. Nothing in a message is verified yet.");
+    let mut kind = Kind::new("messages", "Section 6.6. Nothing in a message is verified yet.");
     let deltas: Vec<(u64, &[u8])> = vec![(5, &[1, 2, 3]), (6, &[])];
     let whole = message(b"envelope", &deltas).unwrap();
     let five: Vec<_> = (0..5).map(|from| (from, &[][..])).collect();

@@ -219,7 +219,7 @@ pub(crate) fn floors() -> Kind {
 }
 
 pub(crate) fn bundles() -> Kind {
-    let mut kind = Kind::new("bundles", "Section 6.6. `anchor` is the key set of enrolment.");
+    let mut kind = Kind::new("bundles", "Section 6.8. `anchor` is the key set of enrolment.");
     let (first, second) = (by_roots(&key_set(1)), by_roots(&key_set(2)));
     let file = file();
     let envelope = |keyset: u32| {
