@@ -40,7 +40,7 @@ pub mod revoked;
 mod role;
 #[cfg(any(test, feature = "build"))]
 pub mod sign;
-mod wire;
+pub(crate) mod wire;
 
 pub use beacon::Beacon;
 pub use clock::{Now, Shown, TrustedTime};

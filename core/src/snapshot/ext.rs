@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::permission::{Entry, Operations, Permission, PermissionSet};
 use crate::route::{Rule, RuleRecord};
+use crate::trust::wire;
 
 /// The most entries of either list.
 pub const MAX_ADDED: u16 = 1_024;
@@ -92,7 +93,7 @@ impl<'a> Ext<'a> {
         }
         let mut seen = PermissionSet::EMPTY;
         let mut permissions = List::<PermissionRecord<'a>>::new(self.0);
-        for record in permissions.by_ref() {
+        while let Some(record) = permissions.next_in_one_spelling() {
             let entry = record?.entry().ok_or(BadExt)?;
             if seen.contains(entry.permission) {
                 return Err(BadExt);
@@ -103,7 +104,7 @@ impl<'a> Ext<'a> {
             return Err(BadExt);
         }
         let mut routes = List::<RuleRecord<'a>>::new(permissions.rest);
-        for record in routes.by_ref() {
+        while let Some(record) = routes.next_in_one_spelling() {
             record?.rule().ok_or(BadExt)?;
         }
 
@@ -134,10 +135,20 @@ impl<T> Clone for List<'_, T> {
 impl<'a, T> List<'a, T> {
     fn new(bytes: &'a [u8]) -> Self {
         let kind = core::marker::PhantomData;
-        match postcard::take_from_bytes::<u16>(bytes) {
+        match wire::take::<u16>(bytes) {
             Ok((left, rest)) if left <= MAX_ADDED => Self { rest, left, bad: false, kind },
             Ok(_) | Err(_) => Self { rest: bytes, left: 0, bad: !bytes.is_empty(), kind },
         }
+    }
+}
+
+impl<'a, T: Deserialize<'a> + Serialize> List<'a, T> {
+    /// Like `next`, for the one time when everything is checked: one content has one file.
+    fn next_in_one_spelling(&mut self) -> Option<Result<T, BadExt>> {
+        let before = self.rest;
+        let record = self.next()?;
+
+        Some(record.and_then(|_| wire::take(before).map(|(record, _)| record).map_err(|_| BadExt)))
     }
 }
 

@@ -72,7 +72,15 @@ fn ed25519(bytes: &[u8]) -> Result<[u8; 32], Refused> {
     let bytes: [u8; 32] = bytes.try_into().map_err(|_| Refused::KeysUnusable)?;
     let key = VerifyingKey::from_bytes(&bytes).map_err(|_| Refused::KeysUnusable)?;
 
-    if key.is_weak() { Err(Refused::KeysUnusable) } else { Ok(bytes) }
+    if key.is_weak() || !is_reduced(&bytes) { Err(Refused::KeysUnusable) } else { Ok(bytes) }
+}
+
+/// Whether y is below the prime 2^255 - 19, as RFC 8032 section 5.1.3 asks: the few points whose y
+/// is not would have a second spelling, and so a second key id.
+fn is_reduced(public: &[u8; 32]) -> bool {
+    let [low, middle @ .., high] = public;
+
+    *low < 0xed || high & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff)
 }
 
 /// Verifies as `VerifyingKey::verify_strict` does: neither the key nor R is of small order, S is

@@ -21,7 +21,7 @@ pub(super) fn read<'a, T: Deserialize<'a> + Serialize>(bytes: &'a [u8]) -> Resul
 }
 
 /// Reads a value off the front of `bytes`, in the one spelling that is written.
-pub(super) fn take<'a, T>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), Refused>
+pub(crate) fn take<'a, T>(bytes: &'a [u8]) -> Result<(T, &'a [u8]), Refused>
 where
     T: Deserialize<'a> + Serialize,
 {
