@@ -148,8 +148,8 @@ impl World {
     /// Returns what `class` sends; always as many bytes.
     pub(crate) fn request(&self, class: Class) -> Vec<u8> {
         let token = match class {
-            Class::Unknown | Class::Delayed => written(1, &Secret([1; 32])),
-            Class::UnknownAgain => written(u64::MAX, &Secret([2; 32])),
+            Class::Unknown | Class::Delayed => text_of(1, &Secret([1; 32])),
+            Class::UnknownAgain => text_of(u64::MAX, &Secret([2; 32])),
             Class::SecretFirst => self.with_a_wrong_byte(0),
             Class::SecretLast => self.with_a_wrong_byte(31),
             Class::TokenDisabled => self.disabled.clone(),
@@ -174,10 +174,10 @@ impl World {
         let mut secret = token.secret().clone();
         secret.0[at] ^= 1;
 
-        written(id, &secret)
+        text_of(id, &secret)
     }
 }
 
-fn written(id: u64, secret: &Secret) -> String {
+fn text_of(id: u64, secret: &Secret) -> String {
     String::from_utf8_lossy(&token::write(TokenKind::Api, id, secret)).into_owned()
 }
