@@ -107,24 +107,44 @@ pub fn decide<'a>(
     now: UnixSeconds,
     rules: DivisionRules,
 ) -> Decision<'a> {
-    let weighed = weigh(view, ask, token, now, rules);
-    let failed = Failed(weighed.failed);
-    // The only branches on the outcome begin here.
-    let held = (weighed.failed & POSSESSION == 0).then(|| view.principal(weighed.owner)).flatten();
-    // Expiry depends on nothing of the token, so it is said of every token alike (DOMAIN B11).
-    let reason =
-        if now >= view.limits().expires_at { Reason::SnapshotExpired } else { failed.reason() };
-    let told = if reason == Reason::Ok { PermissionSet(weighed.usable) } else { ask.any_of() };
-    let permission = told.first();
-
-    Decision { reason, failed, lookup: token.lookup, principal: held, permission }
+    weigh(view, ask, token, now, rules).decision()
 }
 
-/// What [`weigh`] found; nothing of it has been looked at yet.
-struct Weighed {
+/// Every check of one token and one request, none of which has been looked at yet.
+///
+/// A stage of its own so that the proofs of constant time (`core/docs/timing.md`) hold what is
+/// before the one branch to account, and nothing after it.
+pub struct Weighed<'v, 'a> {
+    view: &'v View<'a>,
+    ask: &'v Ask,
+    lookup: Lookup,
+    now: UnixSeconds,
     failed: u32,
     owner: usize,
     usable: u64,
+}
+
+impl<'a> Weighed<'_, 'a> {
+    /// Takes the branch: looks at what was weighed, and says what comes of it.
+    #[must_use]
+    pub fn decision(self) -> Decision<'a> {
+        let failed = Failed(self.failed);
+        let held = (self.failed & POSSESSION == 0).then(|| self.view.principal(self.owner));
+        // Expiry depends on nothing of the token, so it is said of every token alike (DOMAIN B11).
+        let expired = self.now >= self.view.limits().expires_at;
+        let reason = if expired { Reason::SnapshotExpired } else { failed.reason() };
+        let told =
+            if reason == Reason::Ok { PermissionSet(self.usable) } else { self.ask.any_of() };
+        let (lookup, permission) = (self.lookup, told.first());
+
+        Decision { reason, failed, lookup, principal: held.flatten(), permission }
+    }
+}
+
+impl fmt::Debug for Weighed<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Weighed").field("lookup", &self.lookup).finish_non_exhaustive()
+    }
 }
 
 /// What stands in for the row and the owner where a snapshot has no token: fails everything.
@@ -135,15 +155,16 @@ static NO_OWNER: [u8; PrincipalRecord::LEN] = {
     owner
 };
 
-/// Evaluates every check, whatever the others say.
+/// Evaluates every check, whatever the others say, in the same time whatever they say.
 #[inline(never)]
-fn weigh(
-    view: &View<'_>,
-    ask: &Ask,
+#[must_use]
+pub fn weigh<'v, 'a>(
+    view: &'v View<'a>,
+    ask: &'v Ask,
     token: &Token,
     now: UnixSeconds,
     rules: DivisionRules,
-) -> Weighed {
+) -> Weighed<'v, 'a> {
     let verifier = view.context.verifier(token.lookup.id, &token.secret);
     let rank = view.rank(token.lookup.id);
     // Empty tables are the only case without a row; that depends on the snapshot alone.
@@ -194,7 +215,7 @@ fn weigh(
         failures.iter().zip(0..).fold(0, |all, (failure, bit)| all | (failure & (1 << bit)));
 
     // Keeps the compiler from finding that a failure early in the list settles the outcome.
-    Weighed { failed: black_box(failed), owner, usable }
+    Weighed { view, ask, lookup: token.lookup, now, failed: black_box(failed), owner, usable }
 }
 
 /// The fields of a principal that are weighed, read at their places in its record.
@@ -261,7 +282,8 @@ const fn mask(condition: bool) -> u32 {
 /// All ones for 1, zero for 0.
 fn ones(bit: u64) -> u32 {
     let [low, ..] = bit.to_le_bytes();
-    u32::from(low).wrapping_neg()
+    // A compiler that knows that this is 0 or 1 may make a branch of it again.
+    u32::from(black_box(low)).wrapping_neg()
 }
 
 /// All ones where `flag` is set in `flags`.

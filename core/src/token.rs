@@ -5,6 +5,7 @@
 //! not make is taken whole: its digests stand in for id and secret (FORMAT section 2).
 
 use core::fmt;
+use core::hint::black_box;
 
 use sha2::{Digest, Sha256};
 use zeroize::Zeroize;
@@ -266,7 +267,8 @@ impl fmt::Debug for Context {
 /// All ones where `a` and `b` differ, else zero; no branch.
 pub(crate) const fn differs(a: u32, b: u32) -> u32 {
     let difference = a ^ b;
-    ((difference | difference.wrapping_neg()) >> 31).wrapping_neg()
+    // A compiler that knows that this is 0 or 1 may make a branch of it again.
+    black_box((difference | difference.wrapping_neg()) >> 31).wrapping_neg()
 }
 
 /// CRC-32 (IEEE 802.3) bit by bit, so that no secret becomes an address.

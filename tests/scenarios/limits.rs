@@ -108,9 +108,8 @@ fn i6_a_flood_without_rights_fills_no_more_than_its_part_of_the_audit() {
     assert!(gateway.cli(&["audit", "verify"]).code == 0);
 }
 
-#[test]
-fn n10_j5_every_bad_credential_gets_the_same_401() {
-    let deck = Deck::new();
+/// A gateway, and a key for every reason for a 401 but that there is none.
+fn bad_credentials(deck: &Deck) -> (Gateway, Vec<String>) {
     let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
     let off = deck.user_token("ana.ruiz", "off");
     deck.disable(&off);
@@ -121,27 +120,74 @@ fn n10_j5_every_bad_credential_gets_the_same_401() {
     gateway.start_ready();
     let mut flipped = ana.clone();
     flipped.replace_range(65..66, if ana.ends_with('A') { "B" } else { "A" });
-    let other_kind = {
-        let public = Lookup::parse(lookup(&ana)).expect("ana has a token");
-        let text = token::write(TokenKind::Service, public.id, &Secret([1; 32]));
+    let written = |kind, id| {
+        let text = token::write(kind, id, &Secret([1; 32]));
         String::from_utf8(text.to_vec()).expect("a token is ASCII")
     };
-    let absent = String::from_utf8(token::write(TokenKind::Api, 1, &Secret([1; 32])).to_vec());
-    let absent = absent.expect("a token is ASCII");
-    let opaque = "x".repeat(91);
+    let public = Lookup::parse(lookup(&ana)).expect("ana has a token");
+    let (other_kind, absent) = (written(TokenKind::Service, public.id), written(TokenKind::Api, 1));
+    let (opaque, short) = ("x".repeat(91), "short".to_owned());
 
-    let raw = [&*off, &gone, &forged(&ana), &flipped, &other_kind, &absent, &opaque, "short", ""]
-        .map(|key| {
-            let method = ("x-original-method", "GET");
-            let target = ("x-original-uri", "/iot/api/v1/device");
-            let answer = gateway.nginx(&[method, target, ("x-api-key", key)]);
-            assert_eq!(answer.status, 401, "{key}");
-            let text = String::from_utf8_lossy(&answer.raw).into_owned();
-            text.lines().filter(|line| !line.starts_with("date:")).collect::<Vec<_>>().join("\n")
-        });
+    let forged = forged(&ana);
+
+    (gateway, vec![off, gone, forged, flipped, other_kind, absent, opaque, short, String::new()])
+}
+
+/// Asks with `key`, and returns the whole answer but its date.
+fn refusal(gateway: &Gateway, key: &str) -> String {
+    let (method, target) = (("x-original-method", "GET"), ("x-original-uri", "/iot/api/v1/device"));
+    let answer = gateway.nginx(&[method, target, ("x-api-key", key)]);
+    assert_eq!(answer.status, 401, "{key}");
+    let text = String::from_utf8_lossy(&answer.raw).into_owned();
+
+    text.lines().filter(|line| !line.starts_with("date:")).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn n10_j5_every_bad_credential_gets_the_same_401() {
+    let deck = Deck::new();
+    let (gateway, keys) = bad_credentials(&deck);
+
+    let raw: Vec<_> = keys.iter().map(|key| refusal(&gateway, key)).collect();
 
     assert!(raw.iter().all(|answer| answer == &raw[0]), "{raw:#?}");
     assert!(raw[0].contains("invalid_api_key"), "{}", raw[0]);
+}
+
+#[test]
+fn j1_j3_every_401_leaves_when_one_record_more_is_durable() {
+    let deck = Deck::new();
+    let (gateway, keys) = bad_credentials(&deck);
+    let durable = || gateway.status()["audit"]["seq"].as_u64().expect("a number");
+
+    for key in &keys {
+        let before = durable();
+        let _the_same_as_all = refusal(&gateway, key);
+        assert_eq!(durable(), before + 1, "{key}");
+    }
+}
+
+#[test]
+fn j3_a_disabled_token_meets_the_limit_that_an_unknown_one_meets() {
+    let deck = Deck::new();
+    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    let off = deck.user_token("ana.ruiz", "off");
+    deck.disable(&off);
+    deck.publish();
+    let mut gateway = deck.gateway("edge-7a");
+    gateway.set("LIMITS__FAILED_PER_S", "1");
+    gateway.start_ready();
+    let unknown = String::from_utf8(token::write(TokenKind::Api, 1, &Secret([1; 32])).to_vec());
+    let unknown = unknown.expect("a token is ASCII");
+    let question = |token: &str| json!({ "token": token, "permission": "manage_device" });
+
+    let limited = (0..200).find(|_| gateway.authorize(&question(&unknown)).status == 429);
+
+    assert!(limited.is_some(), "one a second and a burst of ten are fewer than 200");
+    // Nobody fails for a while, but time passes: the next refusal may come one answer later.
+    let refused = (0..20).find(|_| gateway.authorize(&question(&off)).status == 429);
+    assert!(refused.is_some(), "a token that was good once has an allowance of its own");
+    assert_eq!(gateway.allows(&ana, "manage_device"), Some(true));
 }
 
 #[test]

@@ -115,7 +115,7 @@ impl Judge {
 
     /// Decides about one request, and answers once its record is kept.
     pub(super) async fn answer(&self, question: &Question<'_>) -> Answer {
-        let judgement = self.weigh(question);
+        let judgement = self.weigh(question, false);
         let now = judgement.draft.stamp.mono;
         let within = match judgement.allowance(question) {
             Allowance::Credential(id) => take(&self.0.known, id, now),
@@ -154,15 +154,20 @@ impl Judge {
 
     /// Says what every check comes to; nothing is written, since nothing is let through.
     pub(super) fn explain(&self, question: &Question<'_>) -> Explained {
-        let judgement = self.weigh(question);
+        let judgement = self.weigh(question, true);
 
         Explained { reason: judgement.reason, checks: judgement.checks, known: judgement.known }
     }
 
-    fn weigh(&self, question: &Question<'_>) -> Judgement {
+    /// Weighs everything; an operator is told all that is found out, whatever comes of it.
+    fn weigh(&self, question: &Question<'_>, for_an_operator: bool) -> Judgement {
         let in_force = self.in_force();
         let now = self.0.clock.now();
         let mut judgement = Judgement::new(question, self.stamp());
+        let may_observe =
+            in_force.as_deref().is_some_and(|held| held.verified.manifest().allow_observe());
+        judgement.observed = self.0.policy.observe && may_observe;
+        judgement.tells_all = for_an_operator || judgement.observed;
         judgement.rest_on(in_force.as_deref(), now.at);
         let view = in_force.as_deref().map(|in_force| in_force.view());
         let decided = judgement.route(question, view.as_ref()).and_then(|found| {
@@ -171,9 +176,6 @@ impl Judge {
         if let Err(reason) = decided {
             judgement.reason = reason;
         }
-        let may_observe =
-            in_force.is_some_and(|in_force| in_force.verified.manifest().allow_observe());
-        judgement.observed = self.0.policy.observe && may_observe;
 
         judgement
     }
@@ -200,6 +202,8 @@ pub(super) struct Explained {
 struct Judgement {
     reason: Reason,
     observed: bool,
+    /// Who holds the token is told even where it is not good any more.
+    tells_all: bool,
     known: Option<Known>,
     checks: Vec<(Reason, bool)>,
     basis: Option<Basis>,
@@ -209,9 +213,10 @@ struct Judgement {
 /// Whose allowance a request uses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Allowance {
-    /// That of the credential: its holder asked.
+    /// That of the credential: its holder asked, and is told so.
     Credential(u64),
-    /// That of the source: the public part of a token proves nothing.
+    /// That of the source: the public part of a token proves nothing, and whoever is told nothing
+    /// must not learn from another limit that the token was good once (DOMAIN J3).
     Source(Source),
 }
 
@@ -246,6 +251,7 @@ impl Judgement {
         Self {
             reason: Reason::Internal,
             observed: false,
+            tells_all: false,
             known: None,
             checks: Vec::new(),
             basis: None,
@@ -329,7 +335,8 @@ impl Judgement {
         Ok(())
     }
 
-    /// Writes down who acts; known only where the secret matched.
+    /// Writes down who acts; known only where the secret matched, and put into words only for whoever
+    /// may be told: every 401 does the same work (DOMAIN J3).
     fn identify(&mut self, decision: &Decision<'_>) {
         let Some(principal) = &decision.principal else { return };
         let kind = principal.kind().token_kind();
@@ -339,6 +346,9 @@ impl Judgement {
         };
         self.draft.credential = Credential::Verified(decision.lookup);
         self.draft.principal = Some((principal.id(), Text::untrusted(principal.name())));
+        if decision.reason.class() == Class::Authn && !self.tells_all {
+            return;
+        }
         self.known = Some(Known {
             kind: kind.name(),
             name: principal.name().to_owned(),

@@ -1,5 +1,7 @@
 //! Reads a snapshot in place: no copy, no decoding, no index but the one in the file.
 
+use core::hint::black_box;
+
 use zerocopy::FromBytes;
 use zerocopy::little_endian::{U32, U64};
 
@@ -316,12 +318,12 @@ impl<'a> View<'a> {
         let first = self
             .directory
             .get(bucket(id, self.header.dir_bits))
-            .map_or(0, |first| usize::try_from(first.get()).unwrap_or(0))
-            .min(tokens - width);
+            .map_or(0, |first| usize::try_from(first.get()).unwrap_or(0));
+        let first = lesser(first, tokens - width);
         let window = self.ids.get(first..first + width).unwrap_or_default();
         let below: u64 = window.iter().map(|other| below(other.get(), id)).sum();
 
-        (first + usize::try_from(below).unwrap_or(0)).min(tokens.saturating_sub(1))
+        lesser(first + usize::try_from(below).unwrap_or(0), tokens.saturating_sub(1))
     }
 }
 
@@ -329,6 +331,14 @@ impl<'a> View<'a> {
 #[inline]
 pub(crate) const fn below(a: u64, b: u64) -> u64 {
     ((!a & b) | (!(a ^ b) & a.wrapping_sub(b))) >> 63
+}
+
+/// The lesser of two; `min` becomes a branch, which tells ids past the end of the table.
+#[inline]
+fn lesser(a: usize, b: usize) -> usize {
+    let a_is_less = usize::try_from(below(a as u64, b as u64)).unwrap_or(0);
+
+    b ^ ((a ^ b) & black_box(a_is_less).wrapping_neg())
 }
 
 /// A principal of one snapshot.
