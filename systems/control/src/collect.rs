@@ -24,6 +24,7 @@ use tracing::{debug, info, warn};
 use crate::broker::{self, BrokerFailed, Reach};
 use crate::clock;
 use crate::enroll::Enrolled;
+use crate::fleet::alarm::{fell_back, two_roots};
 use crate::keys::{self, Chain, NoChain};
 use crate::lock::NotLocked;
 use crate::policy::{Policy, Unusable};
@@ -307,15 +308,33 @@ impl Work {
         }
     }
 
-    fn status(&self, name: &str, payload: &[u8]) -> Result<(), CollectFailed> {
+    /// Keeps the status of a gateway, unless it says less than the one that is kept; compares it with
+    /// those of its group, which no gateway sees.
+    fn status(&mut self, name: &str, payload: &[u8]) -> Result<(), CollectFailed> {
         let Some(enrolled) = self.gateways.get(name) else { return Ok(()) };
-        let id = enrolled.id(self.account);
-        if Status::verify(payload, &enrolled.key, self.account, id).is_err() {
+        let read = |enrolled: &Enrolled, bytes: &[u8]| {
+            Status::verify(bytes, &enrolled.key, self.account, enrolled.id(self.account)).ok()
+        };
+        let Some(status) = read(enrolled, payload) else {
             debug!(gateway = name, "a status is not the gateway's");
             return Ok(());
+        };
+        let kept = |one: &Enrolled| {
+            let bytes = self.store.status(&one.gateway)?;
+            Some((one.gateway.clone(), read(one, &bytes)?))
+        };
+        let before = kept(enrolled).and_then(|(_, before)| fell_back(&before, &status));
+        let group = |one: &&Enrolled| one.group == enrolled.group && one.gateway != name;
+        let neighbours: Vec<_> = self.gateways.values().filter(group).filter_map(kept).collect();
+        let two = two_roots(&status, neighbours.iter().map(|(name, one)| (name.as_str(), one)));
+        if before.is_none() {
+            self.store.keep_status(name, payload)?;
+        }
+        for alarm in [before, two].into_iter().flatten() {
+            self.note(name, &Trouble::Alarm(alarm))?;
         }
 
-        Ok(self.store.keep_status(name, payload)?)
+        Ok(())
     }
 
     fn note(&mut self, name: &str, trouble: &Trouble) -> Result<(), CollectFailed> {

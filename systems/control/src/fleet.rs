@@ -3,9 +3,13 @@
 //! A status is signed by its gateway and retained by the broker, who can hold back a newer one: a
 //! gateway may be further than it seems, never less far than it once was.
 
+pub(crate) mod alarm;
+mod seen;
+
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use gateward_core::name::Hex;
+use gateward_core::name::{Hex, Uuid};
 use gateward_core::time::UnixSeconds;
 use gateward_core::topic::{GatewayTopic, GatewayTopics};
 use gateward_core::trust::{Manifest, Refused, Status};
@@ -48,6 +52,9 @@ pub struct Row {
     /// Why it said nothing that may be believed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
+    /// What it says and must not say: less than it had said, or another root than its neighbours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alarm: Option<String>,
 }
 
 /// What a gateway says of itself.
@@ -59,6 +66,8 @@ pub struct Said {
     pub root: String,
     /// Epoch of the key set that it holds.
     pub keyset: u32,
+    /// Number of the revocation list that it holds; 0 for none.
+    pub revoked: u64,
     /// How often its agent has started.
     pub boot: u32,
     /// Seconds since the signed time that it has reached.
@@ -118,20 +127,41 @@ pub async fn fleet(options: &FleetOptions) -> Result<Vec<Row>, NoFleet> {
     let mut rows = Vec::new();
     for group in policy.groups() {
         let published = published(dir, &group.id, &chain)?;
+        let mut heard = BTreeMap::new();
+        let first = rows.len();
         for gateway in &group.gateways {
-            let status = match enrolled.iter().find(|one| one.gateway == *gateway) {
-                None => Err("not enrolled".to_owned()),
-                Some(one) => match found.get(&topic(gateway)).filter(|bytes| !bytes.is_empty()) {
-                    None => Err("never heard of".to_owned()),
-                    Some(bytes) => Status::verify(bytes, &one.key, account, one.id(account))
-                        .map_err(|refused: Refused| refused.to_string()),
-                },
-            };
-            rows.push(row(gateway, &group.id, published.as_ref(), status, *now));
+            let enrolled = enrolled.iter().find(|one| one.gateway == *gateway);
+            let bytes = found.get(&topic(gateway)).filter(|bytes| !bytes.is_empty());
+            let status = hear(enrolled, bytes.map(Vec::as_slice), account);
+            let mut alarm = None;
+            if let (Some(enrolled), Some(bytes), Ok(status)) = (enrolled, bytes, &status) {
+                alarm = seen::compare(dir, enrolled, account, (bytes, status))?;
+                heard.insert(gateway.as_str(), *status);
+            }
+            let alarm = alarm.map(|alarm| alarm.to_string());
+            rows.push(Row { alarm, ..row(gateway, &group.id, published.as_ref(), status, *now) });
+        }
+        for row in rows.iter_mut().skip(first) {
+            let Some(own) = heard.get(row.gateway.as_str()) else { continue };
+            let others = heard.iter().map(|(gateway, status)| (*gateway, status));
+            let two = alarm::two_roots(own, others).map(|alarm| alarm.to_string());
+            row.alarm = row.alarm.take().or(two);
         }
     }
 
     Ok(rows)
+}
+
+fn hear(
+    enrolled: Option<&Enrolled>,
+    bytes: Option<&[u8]>,
+    account: Uuid,
+) -> Result<Status, String> {
+    let one = enrolled.ok_or("not enrolled")?;
+    let bytes = bytes.ok_or("never heard of")?;
+
+    Status::verify(bytes, &one.key, account, one.id(account))
+        .map_err(|refused: Refused| refused.to_string())
 }
 
 fn row(
@@ -159,6 +189,7 @@ fn row(
         behind,
         said,
         problem,
+        alarm: None,
     }
 }
 
@@ -168,6 +199,7 @@ impl Said {
             version: status.version,
             root: Hex(&status.root8).to_string(),
             keyset: status.keyset,
+            revoked: status.revoked_counter,
             boot: status.boot,
             age_s: now.since(status.floor_time),
             floor: status.floor_time.0,

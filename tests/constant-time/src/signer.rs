@@ -12,12 +12,7 @@ const YEAR: u64 = 31_536_000;
 /// Vouches for `file`, from `now` on.
 pub(crate) fn vouch(account: Uuid, file: &[u8], now: UnixSeconds) -> Manifest {
     let key = SigningKey::from_bytes(&[1; 32]);
-    let of = |role: Role| KeyDraft {
-        public: key.verifying_key().to_bytes(),
-        roles: role.bit(),
-        audiences: None,
-    };
-    let roles = KeyDraft { roles: Role::Root.bit() | Role::Snapshot.bit(), ..of(Role::Root) };
+    let roles = KeyDraft::of(&key, Role::Root.bit() | Role::Snapshot.bit());
     let keys = KeySetDraft {
         account,
         epoch: 1,

@@ -20,7 +20,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// Ends with 1 where a gateway does not run on what was published.
+    /// Ends with 1 where a gateway does not run on what was published, or says what it must not.
     pub(super) fn run(self) -> Result<Exit, Failed> {
         let options = FleetOptions { dir: self.dir, reach: self.reach.reach()?, now: clock::now() };
         let rows = block_on(fleet(&options))??;
@@ -28,11 +28,17 @@ impl Args {
             print_json(&rows)?;
         } else {
             rows.iter().try_for_each(print)?;
+            for row in rows.iter().filter(|row| row.alarm.is_some()) {
+                let alarm = row.alarm.as_deref().unwrap_or_default();
+                say(format_args!("ALARM {}: {alarm}", row.gateway))?;
+            }
             let good = rows.iter().filter(|row| !row.behind).count();
             say(format_args!("{good} of {} gateways run on what was published", rows.len()))?;
         }
 
-        Ok(if rows.iter().any(|row| row.behind) { Exit::No } else { Exit::Success })
+        let wrong = |row: &Row| row.behind || row.alarm.is_some();
+
+        Ok(if rows.iter().any(wrong) { Exit::No } else { Exit::Success })
     }
 }
 
@@ -48,11 +54,12 @@ fn print(row: &Row) -> Result<(), std::io::Error> {
         Some(said) => {
             let gone = if said.gone { ", gone" } else { "" };
             say(format_args!(
-                "{gateway:<16} {group:<12} {behind:<7} {} of {wanted}, root {}, keys {}, boot {}, \
-                 floor {} ({} s ago), time {}, audit {}, backlog {}{gone}",
+                "{gateway:<16} {group:<12} {behind:<7} {} of {wanted}, root {}, keys {}, revocation \
+                 list {}, boot {}, floor {} ({} s ago), time {}, audit {}, backlog {}{gone}",
                 said.version,
                 said.root,
                 said.keyset,
+                said.revoked,
                 said.boot,
                 said.floor,
                 said.age_s,

@@ -11,6 +11,7 @@ use gateward_core::name::Uuid;
 use gateward_core::trust::{Checkpoint, Incarnation};
 
 use crate::enroll::Enrolled;
+use crate::fleet::alarm::Alarm;
 
 /// The contiguous prefix of one gateway's records that is on disk.
 #[derive(Clone, Debug)]
@@ -32,6 +33,8 @@ pub(super) struct Held {
 /// What is wrong with a batch, or with what it came as.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub(super) enum Trouble {
+    #[error("{0}")]
+    Alarm(Alarm),
     #[error("a batch cannot be read: {0}")]
     BadBatch(String),
     #[error("the checkpoint of a batch that ends with record {0} is not the gateway's")]
@@ -54,6 +57,8 @@ impl Trouble {
     /// A stable word for it.
     pub(super) const fn code(&self) -> &'static str {
         match self {
+            Self::Alarm(Alarm::FellBack { .. }) => "fell_back",
+            Self::Alarm(Alarm::TwoRoots { .. }) => "two_roots",
             Self::BadBatch(_) => "bad_batch",
             Self::BadCheckpoint(_) => "bad_checkpoint",
             Self::ForgedTag(_) => "forged_tag",

@@ -129,6 +129,11 @@ impl Store {
         Ok(())
     }
 
+    /// Returns the signed status of a gateway that was kept last.
+    pub(super) fn status(&self, gateway: &str) -> Option<Vec<u8>> {
+        fs::read(self.folder.join("status").join(gateway)).ok()
+    }
+
     /// Keeps the signed status of a gateway.
     pub(super) fn keep_status(&self, gateway: &str, status: &[u8]) -> Result<(), whole::Failed> {
         whole::write(&self.folder.join("status").join(gateway), status, 0o644)

@@ -84,8 +84,9 @@ pub(super) async fn compare(
     let found = broker.retained(chain.newest().account(), &all).await?;
     for job in jobs.iter_mut() {
         let of = |what| found.get(&job.topic(what)).filter(|message| !message.is_empty());
-        job.keys_kept = of(GroupTopic::Keys).is_some_and(|message| message == chain.anchor());
+        let keys_kept = of(GroupTopic::Keys).is_some_and(|message| message == chain.anchor());
         let (revoked, beacon) = (of(GroupTopic::Revoked), of(GroupTopic::Time));
+        job.keys_kept = keys_kept;
         job.news.meet(revoked.map(Vec::as_slice), beacon.map(Vec::as_slice), chain);
     }
     let (mut others, mut adopted) = (Vec::new(), Vec::new());

@@ -1,0 +1,96 @@
+//! What a gateway says that it must not say: less than it had said before, or another snapshot than its
+//! neighbours under one version.
+//!
+//! No single gateway can see either. The broker may replay an old status, so a gateway that seems to
+//! have fallen back may only be held back; both are worth a look.
+
+use std::fmt;
+
+use gateward_core::name::Hex;
+use gateward_core::trust::{Incarnation, Status};
+
+/// Something about a gateway that somebody should look at.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Alarm {
+    /// It says less than it had said.
+    FellBack {
+        /// Of what.
+        what: &'static str,
+        /// What it had said.
+        before: u64,
+        /// What it says.
+        now: u64,
+    },
+    /// A neighbour runs on another snapshot of the same version.
+    TwoRoots {
+        /// The version.
+        version: u64,
+        /// First bytes of its root.
+        root8: [u8; 8],
+        /// The neighbour.
+        other: String,
+        /// First bytes of the neighbour's root.
+        other8: [u8; 8],
+    },
+}
+
+impl fmt::Display for Alarm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::FellBack { what, before, now } => write!(
+                f,
+                "came back with an older floor: {what} {now}, and it had reported {before}; its \
+                 state was restored from a copy, or the broker replays an old status"
+            ),
+            Self::TwoRoots { version, root8, other, other8 } => write!(
+                f,
+                "version {version} has root {} here and {} on `{other}`: somebody signed two \
+                 snapshots as one",
+                Hex(root8),
+                Hex(other8)
+            ),
+        }
+    }
+}
+
+/// Compares what a gateway says with the furthest it had said; another enrolment begins again.
+pub(crate) fn fell_back(before: &Status, now: &Status) -> Option<Alarm> {
+    let Incarnation(enrolment) = now.incarnation;
+    if before.incarnation != Incarnation(enrolment) {
+        return None;
+    }
+    // A new key set may set time and version back, and a gateway may have nothing in force.
+    let same_keys = now.keyset == before.keyset;
+    let version = if same_keys && now.version != 0 { now.version } else { u64::MAX };
+    let time = if same_keys { now.floor_time.0 } else { u64::MAX };
+    let figures = [
+        ("key set", u64::from(before.keyset), u64::from(now.keyset)),
+        ("version", before.version, version),
+        ("time", before.floor_time.0, time),
+        ("boot", u64::from(before.boot), u64::from(now.boot)),
+        ("audit record", before.audit_number, now.audit_number),
+    ];
+    let lower = figures.into_iter().find(|(_, before, now)| now < before);
+
+    lower.map(|(what, before, now)| Alarm::FellBack { what, before, now })
+}
+
+/// Compares what a gateway runs on with what its neighbours of the same group run on.
+pub(crate) fn two_roots<'a>(
+    now: &Status,
+    neighbours: impl IntoIterator<Item = (&'a str, &'a Status)>,
+) -> Option<Alarm> {
+    let differs = |other: &Status| {
+        now.version != 0
+            && (other.keyset, other.version) == (now.keyset, now.version)
+            && other.root8 != now.root8
+    };
+    let (other, theirs) = neighbours.into_iter().find(|(_, other)| differs(other))?;
+
+    Some(Alarm::TwoRoots {
+        version: now.version,
+        root8: now.root8,
+        other: other.to_owned(),
+        other8: theirs.root8,
+    })
+}
