@@ -114,7 +114,12 @@ impl fmt::Display for Table<'_> {
                 Span(self.number("/snapshot/age_s")),
             )?;
             let until = |pointer| Until { now, at: self.number(pointer) };
-            writeln!(f, "          stale {}", until("/snapshot/stale_at"))?;
+            // At 0 the clock has nothing to do with it.
+            let missing = self.0.pointer("/snapshot/missing").and_then(Value::as_str);
+            match missing {
+                Some(missing) => writeln!(f, "          stale: {missing}")?,
+                None => writeln!(f, "          stale {}", until("/snapshot/stale_at"))?,
+            }
             writeln!(f, "          expires {}", until("/snapshot/expires_at"))?;
             writeln!(
                 f,
@@ -122,6 +127,12 @@ impl fmt::Display for Table<'_> {
                 self.number("/snapshot/tokens"),
                 self.number("/snapshot/principals"),
             )?;
+            writeln!(f, "allows    {}", allows(self.text("/state")))?;
+            let list = self.number("/snapshot/revoked/counter");
+            if list > 0 {
+                let entries = self.number("/snapshot/revoked/entries");
+                writeln!(f, "revoked   {entries} beside it, by list {list}")?;
+            }
         }
         writeln!(f, "time      {} ({})", Moment(now), self.text("/time/quality"))?;
         let refusing = self.0.pointer("/audit/refusing").and_then(Value::as_bool) == Some(true);
@@ -132,6 +143,15 @@ impl fmt::Display for Table<'_> {
             self.number("/audit/backlog"),
             if refusing { "; no room, so requests are refused" } else { "" },
         )
+    }
+}
+
+/// What a gateway in this state still allows.
+fn allows(state: &str) -> &'static str {
+    match state {
+        "fresh" => "everything that the snapshot grants",
+        "stale" => "what the snapshot grants, but for operations that need a fresh one",
+        _ => "nothing that needs a credential",
     }
 }
 
@@ -195,6 +215,22 @@ mod tests {
              time      2027-01-15T08:00:00Z (floor)\n\
              audit     3 records, 1 without a receipt"
         );
+    }
+
+    #[test]
+    fn a_stale_gateway_says_why_and_what_it_still_allows() {
+        let status = json!({ "gateway": "edge-7a", "group": "plant-7", "state": "stale",
+            "link": "up", "time": { "now": 1_800_000_000, "quality": "synced" },
+            "snapshot": { "version": 7, "epoch": 1, "root": "00", "age_s": 60, "stale_at": 0,
+                "expires_at": 1_800_003_600, "tokens": 5, "principals": 3,
+                "missing": "version 1.8 is out and has not arrived",
+                "revoked": { "epoch": 1, "counter": 17, "entries": 2 } },
+            "audit": { "seq": 3, "backlog": 1, "refusing": false } });
+        let said = Table(&status).to_string();
+
+        assert!(said.contains("stale: version 1.8 is out and has not arrived"), "{said}");
+        assert!(said.contains("but for operations that need a fresh one"), "{said}");
+        assert!(said.contains("revoked   2 beside it, by list 17"), "{said}");
     }
 
     #[test]

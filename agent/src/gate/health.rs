@@ -66,6 +66,9 @@ pub(super) async fn readyz(State(judge): State<Judge>, RawQuery(query): RawQuery
             },
         );
         body.push_str(&snapshot);
+        if let Some(missing) = judge.in_force().and_then(|in_force| in_force.missing) {
+            body.push_str(&format!("missing: {missing}\n"));
+        }
         let audit = if judge.journal().status().refusing() { "refusing" } else { "writing" };
         body.push_str(&format!("audit: {audit}\n"));
         if let Readiness::Refusing(why) = readiness {

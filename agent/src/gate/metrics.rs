@@ -62,7 +62,17 @@ fn text(judge: &Judge) -> String {
         gauge("gateward_snapshot_age_seconds", "Time since it was signed.", age);
         let left = manifest.expires_at().since(now);
         gauge("gateward_snapshot_expires_in_seconds", "Time until all is refused.", left);
+        let fresh = in_force.stale_at().since(now);
+        gauge("gateward_snapshot_stale_in_seconds", "Time until it is stale; 0 once it is.", fresh);
+        gauge("gateward_revocation_list", "Number of the list held.", in_force.revoked.number);
+        let revoked = u64::try_from(in_force.revocations).unwrap_or(u64::MAX);
+        gauge("gateward_revocations", "Tokens and principals on it.", revoked);
+        let missing = u64::from(in_force.missing.is_some());
+        gauge("gateward_missing", "Whether a list, a snapshot or the floor is missing.", missing);
     }
+    // 0 synced, 1 holdover, 2 floor, 3 unknown, as in records.
+    let quality = judge.clock().now().quality as u64;
+    gauge("gateward_time_quality", "How far time can be trusted; 0 is best.", quality);
     let audit = judge.journal().status();
     gauge("gateward_audit_records", "Number of the last record.", audit.seq);
     gauge("gateward_audit_backlog_records", "Records without a receipt.", audit.backlog());
