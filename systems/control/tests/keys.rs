@@ -59,7 +59,7 @@ fn a_rotation_is_told_to_people_and_programs_and_then_listed() {
     assert_eq!(lines[2], format!("  {old} retired, {aside}"));
     assert!(err.contains("gateward-control publish acme"), "{err}");
     let listed = done(dir, &["keys", "list", "acme"]);
-    assert!(listed.contains(&format!("  {old} snapshot, retired, {aside}\n")), "{listed}");
+    assert!(listed.contains(&format!("  {old} snapshot ed25519, retired, {aside}\n")), "{listed}");
 
     let stolen = ["keys", "rotate", "acme", "--role", "beacon", "--compromised"];
     let told = json(dir, &[&stolen[..], &["--expires", "2099-12-31"]].concat());
