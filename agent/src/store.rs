@@ -18,6 +18,7 @@ use tokio::sync::watch;
 use tracing::{info, warn};
 
 mod cache;
+mod delta;
 mod disk;
 mod error;
 mod in_force;
@@ -30,7 +31,7 @@ mod slot;
 use cache::Cache;
 use disk::Disk;
 pub use disk::{Step, Watcher};
-pub use error::{NotAdmitted, NotStored, OpenFailed};
+pub use error::{NotAdmitted, NotPatched, NotStored, OpenFailed};
 pub use in_force::{InForce, Missing};
 use load::Loaded;
 pub use load::{FloorState, InSlot, Look};

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gateward_core::name::Uuid;
 use gateward_core::snapshot::{self, chunk};
-use gateward_core::sync::{CatchUp, Dropped, HASHES_A_PIECE, MAX_CHUNKS, Output, Settled, Topics};
+use gateward_core::sync::{CatchUp, Dropped, MAX_CHUNKS, Output, Settled, Topics};
 use gateward_core::time::{Millis, UnixSeconds};
 use gateward_core::topic::{GroupTopic, GroupTopics, Topic};
 use gateward_core::trust::{Admission, Manifest, Refused, Root, Version, manifest};
@@ -23,6 +23,7 @@ use crate::link::{self, Event};
 use crate::now::Timekeeper;
 use crate::store::{NotAdmitted, NotStored, Store};
 
+mod delta;
 mod limits;
 mod news;
 mod status;
@@ -161,6 +162,8 @@ pub struct Sync<A> {
     envelope: Vec<u8>,
     /// A manifest that waits for a beacon to confirm its time.
     candidate: Option<Bytes>,
+    /// The delta to the machine's target, until it is applied.
+    delta: Vec<u8>,
     refusals: Refusals,
     limits: Limits,
     status_at: Option<Millis>,
@@ -179,6 +182,7 @@ impl<A: Ask> Sync<A> {
             machine: CatchUp::new(),
             envelope: Vec::new(),
             candidate: None,
+            delta: Vec::new(),
             refusals: Refusals::default(),
             limits: Limits::default(),
             status_at: None,
@@ -293,9 +297,9 @@ impl<A: Ask> Sync<A> {
                 self.machine.piece(root, piece, payload, now).map_err(Unheard::from)
             }
             GroupTopic::Chunk { root, index } => self.hear_chunk(root, index, payload, now),
+            GroupTopic::Delta { from } => self.hear_delta(from, payload, now),
             GroupTopic::Revoked => self.hear_revoked(payload, now),
             GroupTopic::Time => self.hear_beacon(payload, now),
-            GroupTopic::Delta { .. } => Ok(()),
         };
         match heard {
             Ok(()) => {}
@@ -342,7 +346,7 @@ impl<A: Ask> Sync<A> {
     }
 
     fn hear_manifest(&mut self, payload: &Bytes, now: Millis) -> Result<(), Unheard> {
-        let envelope = manifest::split(payload)?.envelope;
+        let manifest::Message { envelope, deltas } = manifest::split(payload)?;
         let trusted = self.parts.time.reader().now();
         let (manifest, admission) = match self.parts.store.admit(envelope, &trusted) {
             Err(Refused::NewerKeys(epoch)) => {
@@ -360,7 +364,8 @@ impl<A: Ask> Sync<A> {
             Admission::Same if in_force => Ok(()),
             Admission::Refresh if in_force => self.refresh(&manifest, envelope, now),
             Admission::Newer | Admission::Refresh | Admission::Same => {
-                self.aim(&manifest, envelope, now)
+                self.aim(&manifest, envelope, now)?;
+                self.set_out(&deltas, now)
             }
         }
     }
@@ -388,12 +393,6 @@ impl<A: Ask> Sync<A> {
         let room = vec![0; manifest.chunk_count().min(MAX_CHUNKS) as usize * 32];
         self.machine.aim(manifest, room, now)?;
         self.envelope = envelope.to_vec();
-        let root = manifest.root().short();
-        if let Some(list) = self.parts.store.list_of(manifest) {
-            for (piece, bytes) in (0..).zip(list.chunks(HASHES_A_PIECE as usize * 32)) {
-                let _ = self.machine.piece(root, piece, bytes, now);
-            }
-        }
 
         Ok(())
     }
@@ -423,7 +422,7 @@ impl<A: Ask> Sync<A> {
             match output {
                 Output::Begin => self.begin(now),
                 Output::Check => self.check(now),
-                Output::Patch => self.machine.not_patched(now),
+                Output::Patch => self.patch(now),
                 Output::Subscribe(topics) => self.named(&topics, |ask, names| ask.subscribe(names)),
                 Output::Unsubscribe(topics) => {
                     self.named(&topics, |ask, names| ask.unsubscribe(names));

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use gateward_core::snapshot::delta::NotApplied;
 use gateward_core::{snapshot, trust};
 
 use super::slot::Unusable;
@@ -50,6 +51,29 @@ pub enum NotAdmitted {
 impl From<trust::Refused> for NotAdmitted {
     fn from(refused: trust::Refused) -> Self {
         Self::Refused(refused)
+    }
+}
+
+/// Why nothing came of a delta.
+#[derive(Debug, thiserror::Error)]
+pub enum NotPatched {
+    /// The disk is full or fails; it may work later.
+    #[error("cannot write the snapshot")]
+    Io(#[from] io::Error),
+    /// Nothing is in force.
+    #[error("no snapshot is in force; fetch the whole one")]
+    NoBase,
+    /// It is not a delta, or not for the snapshot in force.
+    #[error("{0}")]
+    NotApplied(NotApplied),
+    /// The manifest names a file of another length.
+    #[error("gives a file of another length than was signed; fetch the whole snapshot")]
+    OtherLength,
+}
+
+impl From<NotApplied> for NotPatched {
+    fn from(why: NotApplied) -> Self {
+        Self::NotApplied(why)
     }
 }
 

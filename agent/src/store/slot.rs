@@ -117,18 +117,13 @@ impl Incoming {
         hint: Option<Vec<u8>>,
         in_force: Option<&[u8]>,
     ) -> io::Result<(Self, Vec<u32>)> {
-        let path = slot.file();
         let same = slot.read_list(disk)?.is_some_and(|old| old == list.bytes());
         if !same {
             disk.remove(&slot.manifest())?;
-            disk.remove(&path)?;
+            disk.remove(&slot.file())?;
             disk.replace(&slot.list(), list.bytes())?;
         }
-        let file = disk.create(&path, u64::from(manifest.file_len()))?;
-        let written = vec![0; MAX_CHUNKS as usize / 8];
-        let root = manifest.root().0;
-        let chunk_log2 = manifest.chunk_log2();
-        let mut incoming = Self { slot, root, file, chunk_log2, written, since_hint: 0 };
+        let mut incoming = Self::create(disk, slot, manifest)?;
         let mut kept = Vec::new();
         for index in 0..manifest.chunk_count() {
             let hinted = hint.as_ref().is_none_or(|bits| has(bits, index));
@@ -141,6 +136,23 @@ impl Incoming {
         }
 
         Ok((incoming, kept))
+    }
+
+    /// Makes room in `slot` for a snapshot of which nothing is there.
+    pub(super) fn empty(disk: &Disk, slot: Slot, manifest: &Manifest) -> io::Result<Self> {
+        disk.remove(&slot.manifest())?;
+        disk.remove(&slot.file())?;
+        disk.remove(&slot.list())?;
+
+        Self::create(disk, slot, manifest)
+    }
+
+    fn create(disk: &Disk, slot: Slot, manifest: &Manifest) -> io::Result<Self> {
+        let file = disk.create(&slot.file(), u64::from(manifest.file_len()))?;
+        let written = vec![0; MAX_CHUNKS as usize / 8];
+        let (root, chunk_log2) = (manifest.root().0, manifest.chunk_log2());
+
+        Ok(Self { slot, root, file, chunk_log2, written, since_hint: 0 })
     }
 
     fn holds<B: AsRef<[u8]>>(&self, list: &HashList<B>, index: u32) -> bool {

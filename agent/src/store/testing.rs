@@ -5,11 +5,13 @@ use gateward_core::permission::PermissionSet;
 use gateward_core::principal::PrincipalKind;
 use gateward_core::snapshot::build::{Contents, PrincipalEntry, Scope, TokenEntry, VerifierLen};
 use gateward_core::snapshot::chunk::{self, HashList};
+use gateward_core::snapshot::delta;
 use gateward_core::time::{End, UnixSeconds};
 use gateward_core::trust::sign::{
     self, BeaconDraft, KeyDraft, KeySetDraft, ManifestDraft, RevokedDraft,
 };
-use gateward_core::trust::{Audience, KeyId, Manifest, Root, SigningKey};
+use gateward_core::trust::{Audience, DeltaRef, KeyId, Manifest, Root, SigningKey};
+use sha2::{Digest as _, Sha256};
 
 pub(crate) const ACCOUNT: Uuid = Uuid([0x11; 16]);
 pub(crate) const GROUP: &str = "plant-7";
@@ -29,6 +31,8 @@ pub(crate) struct Authority {
 pub(crate) struct Published {
     pub(crate) envelope: Vec<u8>,
     pub(crate) file: Vec<u8>,
+    /// By the version that each starts from.
+    pub(crate) deltas: Vec<(u64, Vec<u8>)>,
 }
 
 impl Authority {
@@ -143,10 +147,45 @@ impl Authority {
         draft.sign(&[&self.snapshot[0]]).unwrap()
     }
 
+    /// A snapshot with this many tokens, and deltas from other ones.
+    pub(crate) fn publish_after(
+        &self,
+        version: u64,
+        tokens: usize,
+        before: &[(u64, &Published)],
+    ) -> Published {
+        let file = contents(tokens).compile(VerifierLen::Full).unwrap();
+        let made = before.iter().map(|(from, old)| {
+            let delta = delta::make(&old.file, &file, CHUNK_LOG2).unwrap();
+            (*from, delta)
+        });
+        let deltas = made.collect();
+
+        self.publish_with(version, file, deltas)
+    }
+
+    /// A snapshot whose manifest names any bytes as deltas.
+    pub(crate) fn publish_with(
+        &self,
+        version: u64,
+        file: Vec<u8>,
+        deltas: Vec<(u64, Vec<u8>)>,
+    ) -> Published {
+        let mut draft = Self::draft(1, version, T0.plus(version), &file);
+        let named = deltas.iter().map(|(from, bytes)| DeltaRef {
+            from: *from,
+            len: u32::try_from(bytes.len()).unwrap(),
+            sha256: Sha256::digest(bytes).into(),
+        });
+        draft.deltas = named.collect();
+
+        Published { deltas, ..self.sign_draft(&draft, file) }
+    }
+
     fn sign_draft(&self, draft: &ManifestDraft, file: Vec<u8>) -> Published {
         let envelope = draft.sign(&[&self.snapshot[draft.keyset as usize - 1]]).unwrap();
 
-        Published { envelope, file }
+        Published { envelope, file, deltas: Vec::new() }
     }
 
     fn draft(epoch: u32, version: u64, issued_at: UnixSeconds, file: &[u8]) -> ManifestDraft {
@@ -173,6 +212,13 @@ impl Published {
     /// What is retained on the topic `manifest`.
     pub(crate) fn message(&self) -> Vec<u8> {
         sign::message(&self.envelope, &[]).unwrap()
+    }
+
+    /// The same with all deltas riding along.
+    pub(crate) fn message_with_deltas(&self) -> Vec<u8> {
+        let deltas: Vec<_> = self.deltas.iter().map(|(from, delta)| (*from, &delta[..])).collect();
+
+        sign::message(&self.envelope, &deltas).unwrap()
     }
 
     pub(crate) fn list(&self, manifest: &Manifest) -> HashList<Vec<u8>> {

@@ -18,6 +18,7 @@ use crate::journal;
 use crate::store::testing::{ACCOUNT, Authority, GROUP, Published, T0};
 use crate::store::{Current, Place};
 
+mod delta;
 mod news;
 
 const SEED: [u8; 32] = [9; 32];
@@ -373,12 +374,17 @@ impl Broker {
 
     /// Publishes a snapshot: the manifest last.
     fn retain(&self, snapshot: &Published) {
+        self.retain_as(snapshot, snapshot.message());
+    }
+
+    /// Publishes a snapshot with any message on the topic `manifest`.
+    fn retain_as(&self, snapshot: &Published, message: Vec<u8>) {
         let root = hex(&snapshot.root());
         self.put(&format!("chunk/{root}/l0"), snapshot.hashes());
         for (index, chunk) in snapshot.file.chunks(4096).enumerate() {
             self.put(&format!("chunk/{root}/{index}"), chunk.to_vec());
         }
-        self.publish("manifest", snapshot.message());
+        self.publish("manifest", message);
     }
 
     fn deliver(&self, topic: String, payload: Vec<u8>) {

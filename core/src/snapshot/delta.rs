@@ -110,7 +110,8 @@ impl<'a> Delta<'a> {
         self.base
     }
 
-    /// Returns how many [`Mark`]s are surely enough; never more than a quarter of its bytes.
+    /// Returns how many [`Mark`]s are surely enough; never more than a quarter of its bytes. Where
+    /// principals go, as many more as they have tokens make it faster.
     #[must_use]
     pub const fn room(&self) -> usize {
         let grants = self.grants.gone.len() + self.grants.put.len();
@@ -179,6 +180,24 @@ pub enum NotApplied {
     TooMany,
     /// It is in a format that this build does not read.
     UnknownFormat,
+}
+
+impl NotApplied {
+    /// Returns the name in records and labels.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Broken => "bad_delta_broken",
+            Self::Dangling => "bad_delta_dangling",
+            Self::Malformed => "bad_delta_malformed",
+            Self::Missing => "bad_delta_missing",
+            Self::NoRoom => "bad_delta_no_room",
+            Self::Order => "bad_delta_order",
+            Self::OtherBase => "bad_delta_other_base",
+            Self::TooMany => "bad_delta_too_many",
+            Self::UnknownFormat => "bad_delta_unknown_format",
+        }
+    }
 }
 
 impl fmt::Display for NotApplied {

@@ -309,6 +309,13 @@ impl<'a> View<'a> {
         Some((head.principal.get(), head.end.get(), verifier))
     }
 
+    /// Returns the rows of a run of tokens as they stand.
+    pub(super) fn rows(&self, run: &core::ops::Range<usize>) -> &'a [u8] {
+        let bytes = run.start.checked_mul(self.row_len).zip(run.end.checked_mul(self.row_len));
+
+        bytes.and_then(|(start, end)| self.rows.get(start..end)).unwrap_or_default()
+    }
+
     /// Returns the place of `id`, or that of a neighbour where it is absent: one directory entry
     /// and one window of the same width for every id, so both cost the same (FORMAT section 1).
     #[inline]

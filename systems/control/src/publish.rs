@@ -4,6 +4,7 @@
 //! messages leaves gateways on the old version or on the new one. What has been published is written
 //! down only when the broker has it; see `state.rs` for what happens in between.
 
+mod deltas;
 mod job;
 mod news;
 mod offline;

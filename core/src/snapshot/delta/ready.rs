@@ -7,7 +7,7 @@ use core::ops::Range;
 use super::merge::{Merge, Principals, Step, Table as _};
 use super::moves::{Mark, Marker, Moves};
 use super::read::PrincipalPut;
-use super::tokens::Tokens;
+use super::tokens::{Gone, Tokens};
 use super::{Delta, NotApplied, Sink};
 use crate::snapshot::layout::{Header, NO_DIVISION, Sections, dir_bits};
 use crate::snapshot::{
@@ -22,6 +22,7 @@ pub struct Ready<'a> {
     delta: Delta<'a>,
     grants: Moves<'a>,
     principals: Moves<'a>,
+    gone: Gone<'a>,
     header: Header,
 }
 
@@ -47,18 +48,18 @@ impl<'a> Ready<'a> {
             return Err(NotApplied::OtherBase);
         }
         let (grants, moved, marks) = grants(&view, &delta, marks)?;
-        let check = Checked { view, delta: &delta, grants: moved };
-        let (principals, heap, owners) = check.principals(marks)?;
-        let tokens = Tokens { view, changes: &delta.tokens, owners };
+        let check = Checked { view, delta: &delta, grants: &moved };
+        let (principals, heap, owners, marks) = check.principals(marks)?;
         let ext = delta.ext.map_or(view.ext.len(), <[u8]>::len);
         let resources = check.resources()?;
-        let count = tokens.count(&Principals(view))?;
-        let counts = Counts { grants, principals, tokens: count, resources, heap, ext };
+        let gone = Gone::list(&view, &owners, marks);
+        let tokens = Tokens { view, changes: &delta.tokens, owners: &owners, gone };
+        let (tokens, window) = tokens.survey(&Principals(view))?;
+        let counts = Counts { grants, principals, tokens, resources, heap, ext };
         counts.are_small()?;
-        let bits = dir_bits(count);
-        let header = counts.header(&delta, base, bits, tokens.window(bits)?)?;
+        let header = counts.header(&delta, base, window)?;
 
-        Ok(Self { view, grants: moved, principals: owners, header, delta })
+        Ok(Self { view, grants: moved, principals: owners, gone, header, delta })
     }
 
     /// Returns the length of the new file in bytes.
@@ -78,7 +79,9 @@ impl<'a> Ready<'a> {
     }
 
     fn tokens(&self) -> Tokens<'a, '_> {
-        Tokens { view: self.view, changes: &self.delta.tokens, owners: self.principals }
+        let Self { view, gone, .. } = *self;
+
+        Tokens { view, changes: &self.delta.tokens, owners: &self.principals, gone }
     }
 }
 
@@ -89,6 +92,7 @@ impl fmt::Debug for Ready<'_> {
 }
 
 type Marked<'a> = (usize, Moves<'a>, &'a mut [Mark]);
+type Named<'a> = (usize, usize, Moves<'a>, &'a mut [Mark]);
 
 /// Returns how many grants there will be, how they move, and the room that is left.
 fn grants<'a>(
@@ -109,7 +113,7 @@ fn grants<'a>(
             }
         }
     }
-    let (moved, rest) = marker.done();
+    let (moved, rest) = marker.done(view.grants.len());
 
     Ok((count, moved, rest))
 }
@@ -118,12 +122,13 @@ fn grants<'a>(
 struct Checked<'a, 'd> {
     view: View<'a>,
     delta: &'d Delta<'a>,
-    grants: Moves<'a>,
+    grants: &'d Moves<'a>,
 }
 
 impl<'a> Checked<'a, '_> {
-    /// Returns how many principals there will be, the length of all names, and how they move.
-    fn principals(&self, marks: &'a mut [Mark]) -> Result<(usize, usize, Moves<'a>), NotApplied> {
+    /// Returns how many principals there will be, the length of all names, how they move, and the
+    /// room that is left.
+    fn principals(&self, marks: &'a mut [Mark]) -> Result<Named<'a>, NotApplied> {
         let table = Principals(self.view);
         let (mut count, mut names) = (0, table.name_start(0));
         let mut marker = Marker::new(marks);
@@ -149,9 +154,9 @@ impl<'a> Checked<'a, '_> {
             count += 1;
             names += put.name.len();
         }
-        let (moved, _) = marker.done();
+        let (moved, rest) = marker.done(table.len());
 
-        Ok((count, names, moved))
+        Ok((count, names, moved, rest))
     }
 
     fn keep_their_grants(&self, run: &Range<usize>) -> Result<(), NotApplied> {
@@ -203,13 +208,7 @@ impl Counts {
         small.then_some(()).ok_or(NotApplied::TooMany)
     }
 
-    fn header(
-        &self,
-        delta: &Delta<'_>,
-        base: &Header,
-        dir_bits: u8,
-        window: u8,
-    ) -> Result<Header, NotApplied> {
+    fn header(&self, delta: &Delta<'_>, base: &Header, window: u8) -> Result<Header, NotApplied> {
         let u32_of = |n: usize| u32::try_from(n).map_err(|_| NotApplied::TooMany);
         let grants = u16::try_from(self.grants).map_err(|_| NotApplied::TooMany)?;
         let mut header = Header {
@@ -217,7 +216,7 @@ impl Counts {
             n_principals: u32_of(self.principals)?.into(),
             n_grants: grants.into(),
             heap_len: u32_of(self.heap)?.into(),
-            dir_bits,
+            dir_bits: dir_bits(self.tokens),
             window,
             n_resources: u32_of(self.resources)?.into(),
             ext_len: u32_of(self.ext)?.into(),

@@ -7,8 +7,9 @@ use gateward_core::snapshot::chunk;
 use gateward_core::sync::HASHES_A_PIECE;
 use gateward_core::topic::{GroupTopic, GroupTopics};
 use gateward_core::trust::sign;
-use gateward_core::trust::{Audience, Root, manifest};
+use gateward_core::trust::{Audience, Root, Version, manifest};
 
+use super::deltas::{Made, divide};
 use super::news::News;
 use super::plan::{CHUNK_LOG2, Maker, Plan};
 use super::state::{Signed, State};
@@ -26,6 +27,8 @@ pub(super) struct Job<'a> {
     pub(super) bytes: Vec<u8>,
     pub(super) state: State,
     pub(super) news: News,
+    /// To what is about to be published.
+    deltas: Vec<Made>,
     /// Whether the broker has what was published.
     kept: bool,
     /// Whether the broker has the newest key set.
@@ -59,6 +62,7 @@ pub(super) fn jobs<'a>(
             bytes: compile(policy, &group.id)?,
             state: State::load(dir, &group.id, chain, audience)?,
             news: News::load(dir, &group.id, chain, audience)?,
+            deltas: Vec::new(),
             kept: false,
             keys_kept: false,
             adopted: false,
@@ -197,8 +201,7 @@ impl Job<'_> {
                 Outcome::Unchanged
             }
             Plan::Publish(version) => {
-                let next = maker.sign(&self.state, self.group, &self.bytes, version, counter)?;
-                self.state.intend(next)?;
+                self.prepare(maker, version, counter)?;
                 sent_bytes += self.send_content(broker, root.short()).await?;
                 // As late as can be: a gateway whose key is stolen denies from here to the manifest.
                 sent_bytes += self.send_keys(broker, chain).await?;
@@ -206,8 +209,7 @@ impl Job<'_> {
                 Outcome::Published
             }
             Plan::Refresh(version) => {
-                let next = maker.sign(&self.state, self.group, &self.bytes, version, counter)?;
-                self.state.intend(next)?;
+                self.prepare(maker, version, counter)?;
                 sent_bytes += self.mend_keys(broker, chain).await?;
                 sent_bytes += self.send_manifest(broker).await?;
                 Outcome::Refreshed
@@ -283,6 +285,28 @@ impl Job<'_> {
         if self.keys_kept { Ok(0) } else { self.send_keys(broker, chain).await }
     }
 
+    /// Makes the deltas and the manifest that names them.
+    fn prepare(
+        &mut self,
+        maker: &Maker<'_>,
+        version: u64,
+        counter: u64,
+    ) -> Result<(), NotPublished> {
+        let name = Version { epoch: maker.keys.epoch(), number: version };
+        self.deltas = self.state.earlier().deltas(name, &self.bytes);
+        let named = self.deltas.iter().map(Made::named).collect();
+        let next = maker.sign(&self.state, self.group, &self.bytes, version, counter, named)?;
+
+        self.intend(next)
+    }
+
+    /// From here on the snapshot may be in force somewhere.
+    pub(super) fn intend(&mut self, next: Signed) -> Result<(), NotPublished> {
+        self.state.earlier().keep(&next.manifest, &self.bytes)?;
+
+        Ok(self.state.intend(next)?)
+    }
+
     /// The newest key set last: a gateway that hears of it finds all those before.
     async fn send_keys(&self, broker: &Broker, chain: &Chain) -> Result<usize, NotPublished> {
         let epochs = chain.sets().iter().zip(chain.envelopes());
@@ -308,11 +332,18 @@ impl Job<'_> {
         Ok(list.len() + self.bytes.len())
     }
 
-    /// The last message: with it gateways have a new version.
+    /// The last message: with it gateways have a new version. Deltas that do not travel with it go
+    /// before it.
     async fn send_manifest(&mut self, broker: &Broker) -> Result<usize, NotPublished> {
         let Some(intent) = &self.state.intent else { return Ok(0) };
-        let message = sign::message(&intent.envelope, &[])?;
-        let len = message.len();
+        let (along, apart) = divide(intent, &self.deltas);
+        let along: Vec<_> = along.iter().map(|made| (made.from, &made.bytes[..])).collect();
+        let message = sign::message(&intent.envelope, &along)?;
+        let len = message.len() + apart.iter().map(|made| made.bytes.len()).sum::<usize>();
+        let apart = apart
+            .iter()
+            .map(|made| (self.topic(GroupTopic::Delta { from: made.from }), made.bytes.clone()));
+        broker.publish_all(apart).await?;
         broker.publish(&self.topic(GroupTopic::Manifest), message).await?;
         self.state.commit(Some(&self.bytes))?;
 
@@ -321,15 +352,17 @@ impl Job<'_> {
 
     /// Removes what no manifest names any more.
     async fn clean(&mut self, broker: &Broker) -> Result<(), NotPublished> {
-        if self.state.garbage().is_empty() {
+        let (garbage, deltas) = self.state.garbage();
+        if garbage.is_empty() && deltas.is_empty() {
             return Ok(());
         }
-        let topics = self.state.garbage().iter().flat_map(|(&root, &chunks)| {
+        let deltas = deltas.iter().map(|&from| GroupTopic::Delta { from });
+        let topics = garbage.iter().flat_map(|(&root, &chunks)| {
             let pieces = (0..chunks.div_ceil(HASHES_A_PIECE))
                 .map(move |piece| GroupTopic::List { root, piece });
             pieces.chain((0..chunks).map(move |index| GroupTopic::Chunk { root, index }))
         });
-        let messages = topics.map(|what| (self.topic(what), Vec::new()));
+        let messages = topics.chain(deltas).map(|what| (self.topic(what), Vec::new()));
         broker.publish_all(messages).await?;
 
         Ok(self.state.is_clean()?)

@@ -46,10 +46,10 @@ pub fn bundle(
             maker.plan(&job.state, root, true, group)?
         {
             let counter = job.news.counter(chain.newest().epoch());
-            let next = maker.sign(&job.state, group, &job.bytes, version, counter)?;
+            let next = maker.sign(&job.state, group, &job.bytes, version, counter, Vec::new())?;
             known.merge(&policy);
             known.save(dir)?;
-            job.state.intend(next)?;
+            job.intend(next)?;
         }
         let list: Vec<u8> = chunk::leaves(&job.bytes, CHUNK_LOG2).flatten().collect();
         let envelope = job.state.intent.or(job.state.published).map(|signed| signed.envelope);

@@ -3,7 +3,7 @@
 use gateward_core::snapshot::{self, chunk};
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::sign::ManifestDraft;
-use gateward_core::trust::{Audience, KeySet, Manifest, Root};
+use gateward_core::trust::{Audience, DeltaRef, KeySet, Manifest, Root};
 
 use super::NotPublished;
 use super::state::{Signed, State};
@@ -80,7 +80,8 @@ impl Maker<'_> {
             || expires != u64::from(expires_after_s)
     }
 
-    /// Signs a manifest for `bytes` that speaks of a revocation list, and reads it again as a gateway would.
+    /// Signs a manifest for `bytes` that speaks of a revocation list and names `deltas`, and reads it
+    /// again as a gateway would.
     pub(super) fn sign(
         &self,
         state: &State,
@@ -88,6 +89,7 @@ impl Maker<'_> {
         bytes: &[u8],
         version: u64,
         revoked_counter: u64,
+        deltas: Vec<DeltaRef>,
     ) -> Result<Signed, NotPublished> {
         let account = self.keys.account();
         let audience = Audience::of(account, group);
@@ -113,7 +115,7 @@ impl Maker<'_> {
             revoked_counter,
             allow_observe: false,
             allow_drop: false,
-            deltas: Vec::new(),
+            deltas,
         };
         let signers = self.signers.reaching(Some(audience))?;
         let envelope = draft.sign(&signers).map_err(|error| unusable(&error))?;

@@ -2,9 +2,10 @@
 //!
 //! `manifest` and `file` are what the broker has acknowledged. `intent` is a manifest that is about
 //! to be published, and may have been: its version is used up, because a gateway may have it.
-//! `garbage` names snapshots whose chunks are to be removed from the broker.
+//! `garbage` names snapshots whose chunks, and versions whose deltas, are to be removed from the
+//! broker. `earlier` is described in `deltas.rs`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use gateward_core::name::Hex;
 use gateward_core::snapshot::chunk;
 use gateward_core::trust::{Audience, KeySet, Manifest, Version};
 
+use super::deltas::{self, Earlier};
 use crate::keys::Chain;
 use crate::{secret, whole};
 
@@ -49,6 +51,7 @@ pub(super) struct State {
     /// What it may have.
     pub(super) intent: Option<Signed>,
     garbage: BTreeMap<[u8; 8], u32>,
+    garbage_deltas: BTreeSet<u64>,
 }
 
 impl State {
@@ -65,8 +68,9 @@ impl State {
         let text = whole::read_text(&path)?.unwrap_or_default();
         let garbage = parse(&text).ok_or(io::ErrorKind::InvalidData.into());
         let garbage = garbage.map_err(whole::Failed::new("understood", &path))?;
+        let (garbage, garbage_deltas) = garbage;
 
-        Ok(Self { folder, published, intent, garbage })
+        Ok(Self { folder, published, intent, garbage, garbage_deltas })
     }
 
     /// Returns the snapshot that was published last, where it is there and whole.
@@ -77,6 +81,11 @@ impl State {
         (chunk::root_of(&bytes, manifest.chunk_log2()) == Some(manifest.root())).then_some(bytes)
     }
 
+    /// Returns the snapshots that may be in force somewhere.
+    pub(super) fn earlier(&self) -> Earlier {
+        Earlier::of(&self.folder)
+    }
+
     /// Notes what is about to be published; from here on its version is used up, and what stood
     /// before is garbage.
     pub(super) fn intend(&mut self, next: Signed) -> Result<(), whole::Failed> {
@@ -84,8 +93,10 @@ impl State {
             if old.manifest.root() != next.manifest.root() {
                 self.garbage.insert(old.manifest.root().short(), old.manifest.chunk_count());
             }
+            self.garbage_deltas.extend(deltas::topics(old));
         }
         self.garbage.remove(&next.manifest.root().short());
+        deltas::topics(&next).for_each(|from| drop(self.garbage_deltas.remove(&from)));
         fs::create_dir_all(&self.folder).map_err(whole::Failed::new("made", &self.folder))?;
         whole::write(&self.folder.join("garbage"), self.garbage_text().as_bytes(), 0o644)?;
         whole::write(&self.folder.join("intent"), &next.envelope, 0o644)?;
@@ -115,10 +126,12 @@ impl State {
         let behind = ours.any(|ours| number(ours) > number(&theirs));
         for old in self.published.iter().chain(&self.intent).chain([&theirs]) {
             self.garbage.insert(old.manifest.root().short(), old.manifest.chunk_count());
+            self.garbage_deltas.extend(deltas::topics(old));
         }
         if !behind {
             // In force until the next is.
             self.garbage.remove(&theirs.manifest.root().short());
+            deltas::topics(&theirs).for_each(|from| drop(self.garbage_deltas.remove(&from)));
         }
         fs::create_dir_all(&self.folder).map_err(whole::Failed::new("made", &self.folder))?;
         whole::write(&self.folder.join("garbage"), self.garbage_text().as_bytes(), 0o644)?;
@@ -158,14 +171,16 @@ impl State {
         whole::write(&self.folder.join("garbage"), self.garbage_text().as_bytes(), 0o644)
     }
 
-    /// Returns the snapshots to remove: the first bytes of the root, and how many chunks.
-    pub(super) const fn garbage(&self) -> &BTreeMap<[u8; 8], u32> {
-        &self.garbage
+    /// Returns what to remove: of snapshots the first bytes of the root and how many chunks, of
+    /// deltas the version that they start from.
+    pub(super) const fn garbage(&self) -> (&BTreeMap<[u8; 8], u32>, &BTreeSet<u64>) {
+        (&self.garbage, &self.garbage_deltas)
     }
 
     /// Notes that they are removed.
     pub(super) fn is_clean(&mut self) -> Result<(), whole::Failed> {
         self.garbage.clear();
+        self.garbage_deltas.clear();
 
         remove(&self.folder.join("garbage"))
     }
@@ -173,7 +188,9 @@ impl State {
     fn garbage_text(&self) -> String {
         let line = |(root, chunks): (&[u8; 8], &u32)| format!("{} {chunks}\n", Hex(root));
 
-        self.garbage.iter().map(line).collect()
+        let deltas = self.garbage_deltas.iter().map(|from| format!("delta {from}\n"));
+
+        self.garbage.iter().map(line).chain(deltas).collect()
     }
 }
 
@@ -224,11 +241,17 @@ fn remove(path: &Path) -> Result<(), whole::Failed> {
     }
 }
 
-fn parse(text: &str) -> Option<BTreeMap<[u8; 8], u32>> {
-    let line = |line: &str| {
-        let (root, chunks) = line.split_once(' ')?;
-        Some((*secret::hex(root)?, chunks.parse().ok()?))
-    };
+/// Roots with their number of chunks, and versions whose deltas are garbage.
+type Garbage = (BTreeMap<[u8; 8], u32>, BTreeSet<u64>);
 
-    text.lines().map(line).collect()
+fn parse(text: &str) -> Option<Garbage> {
+    let mut garbage = Garbage::default();
+    for line in text.lines() {
+        match line.split_once(' ')? {
+            ("delta", from) => drop(garbage.1.insert(from.parse().ok()?)),
+            (root, chunks) => drop(garbage.0.insert(*secret::hex(root)?, chunks.parse().ok()?)),
+        }
+    }
+
+    Some(garbage)
 }

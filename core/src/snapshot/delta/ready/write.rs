@@ -142,7 +142,7 @@ impl Ready<'_> {
     fn write_rows(&self, out: &mut Out<'_, impl Sink>) -> Written {
         self.tokens().each(|next| {
             let put = match next {
-                Next::Keep(run) => return self.keep_rows(out, run),
+                Next::Keep(run) => return self.keep_rows(out, &run),
                 Next::Put(put) => put,
             };
             let owner = place(self.principals.place_of(&Principals(self.view), put.owner))?;
@@ -153,13 +153,12 @@ impl Ready<'_> {
         })
     }
 
-    fn keep_rows(&self, out: &mut Out<'_, impl Sink>, run: Range<usize>) -> Written {
-        let row_len = self.view.row_len;
-        let rows = self.view.rows.get(run.start * row_len..run.end * row_len).unwrap_or_default();
+    fn keep_rows(&self, out: &mut Out<'_, impl Sink>, run: &Range<usize>) -> Written {
+        let rows = self.view.rows(run);
         if self.principals.is_still() {
             return Ok(out.put(rows)?);
         }
-        for row in rows.chunks_exact(row_len) {
+        for row in rows.chunks_exact(self.view.row_len) {
             let (owner, rest) = row.split_first_chunk().ok_or(NotApplied::Dangling)?;
             let owner = u32::from_le_bytes(*owner);
             let moved = place(self.principals.place(owner & !TOKEN_DISABLED))?;

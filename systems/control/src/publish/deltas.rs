@@ -1,0 +1,174 @@
+//! Deltas to a new version from those that gateways may have.
+//!
+//! `earlier/` beside what was published holds the last few snapshots that may be in force somewhere.
+//! A file of it that is lost or damaged costs a delta, and gateways fetch the whole file instead.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use gateward_core::name::Hex;
+use gateward_core::snapshot::{chunk, delta};
+use gateward_core::trust::manifest::MAX_DELTAS;
+use gateward_core::trust::{DeltaRef, Manifest, Version};
+use sha2::{Digest as _, Sha256};
+
+use super::plan::CHUNK_LOG2;
+use super::state::Signed;
+use crate::{secret, whole};
+
+/// Those that a manifest can name a delta from, and the one that it is about.
+const KEPT: usize = MAX_DELTAS + 1;
+/// With a header, below what the strictest hosted broker takes.
+const MAX_DELTA: usize = 96 * 1024;
+/// Up to here a message on `manifest` takes deltas along: every gateway reads it at once, whether it
+/// needs them or not.
+const MAX_MESSAGE: usize = 4_096;
+
+/// A delta to the version that is about to be published.
+#[derive(Debug)]
+pub(super) struct Made {
+    /// The version that it starts from.
+    pub(super) from: u64,
+    pub(super) bytes: Vec<u8>,
+}
+
+impl Made {
+    /// Returns what the manifest says about it.
+    pub(super) fn named(&self) -> DeltaRef {
+        // It is no longer than `MAX_DELTA`.
+        let len = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
+
+        DeltaRef { from: self.from, len, sha256: Sha256::digest(&self.bytes).into() }
+    }
+}
+
+/// The snapshots that may be in force somewhere.
+#[derive(Debug)]
+pub(super) struct Earlier(PathBuf);
+
+impl Earlier {
+    /// `folder` is that of the group.
+    pub(super) fn of(folder: &Path) -> Self {
+        Self(folder.join("earlier"))
+    }
+
+    /// Keeps the snapshot of `manifest`, which may be in force from now on, and lets the oldest go.
+    pub(super) fn keep(&self, manifest: &Manifest, file: &[u8]) -> Result<(), whole::Failed> {
+        fs::create_dir_all(&self.0).map_err(whole::Failed::new("made", &self.0))?;
+        let Version { epoch, number } = manifest.version();
+        let name = format!("{epoch}.{number}-{}", Hex(&manifest.root().short()));
+        let path = self.0.join(name);
+        if !path.exists() {
+            // Who has which rights is nobody else's business.
+            whole::write(&path, file, 0o600)?;
+        }
+        for (_, (old, _)) in self.all().into_iter().rev().skip(KEPT) {
+            fs::remove_file(&old).map_err(whole::Failed::new("removed", &old))?;
+        }
+
+        Ok(())
+    }
+
+    /// Makes deltas from the newest of them to `file`, which is to be `version`; those that are not
+    /// worth it are left out.
+    pub(super) fn deltas(&self, version: Version, file: &[u8]) -> Vec<Made> {
+        let mut before = self.all();
+        drop(before.split_off(&version));
+        // Numbers begin again where somebody else used them up: the newest of a number counts.
+        let mut seen = BTreeSet::new();
+        let mut newest: Vec<_> = before.into_iter().rev().collect();
+        newest.retain(|(version, _)| seen.insert(version.number));
+
+        newest
+            .into_iter()
+            .take(MAX_DELTAS)
+            .filter_map(|(Version { number: from, .. }, (path, root))| {
+                let old = fs::read(path).ok()?;
+                let whole = chunk::root_of(&old, CHUNK_LOG2)?.short() == root;
+                let bytes = delta::make(&old, file, CHUNK_LOG2).ok().filter(|_| whole)?;
+                let worth = bytes.len() <= MAX_DELTA.min(file.len() / 2);
+                worth.then_some(Made { from, bytes })
+            })
+            .collect()
+    }
+
+    /// Each by its version: where it is, and the first bytes of its root.
+    fn all(&self) -> BTreeMap<Version, (PathBuf, [u8; 8])> {
+        let read = |entry: fs::DirEntry| {
+            let name = entry.file_name();
+            let (version, root) = name.to_str()?.split_once('-')?;
+            let (epoch, number) = version.split_once('.')?;
+            let version = Version { epoch: epoch.parse().ok()?, number: number.parse().ok()? };
+            Some((version, (entry.path(), *secret::hex(root)?)))
+        };
+        let entries = fs::read_dir(&self.0).into_iter().flatten();
+
+        entries.filter_map(|entry| read(entry.ok()?)).collect()
+    }
+}
+
+/// Returns which deltas travel with the manifest itself, by the version that they start from: as
+/// many as there is room for, in their order.
+fn along(envelope: &[u8], deltas: &[DeltaRef]) -> BTreeSet<u64> {
+    let framed = |len: usize| number_len(len as u64) + len;
+    let mut size = framed(envelope.len()) + number_len(deltas.len() as u64);
+    let fits = |delta: &&DeltaRef| {
+        let more = number_len(delta.from) + framed(delta.len as usize);
+        let room = size + more <= MAX_MESSAGE;
+        size += if room { more } else { 0 };
+        room
+    };
+
+    deltas.iter().filter(fits).map(|delta| delta.from).collect()
+}
+
+/// Bytes of a number as postcard writes it.
+const fn number_len(number: u64) -> usize {
+    (64 - (number | 1).leading_zeros()).div_ceil(7) as usize
+}
+
+/// Divides deltas into those that travel with their manifest and those with topics of their own.
+pub(super) fn divide<'a>(signed: &Signed, made: &'a [Made]) -> (Vec<&'a Made>, Vec<&'a Made>) {
+    let along = along(&signed.envelope, signed.manifest.deltas());
+
+    made.iter().partition(|one| along.contains(&one.from))
+}
+
+/// Returns from which versions the manifest names a delta with a topic of its own.
+pub(super) fn topics(signed: &Signed) -> impl Iterator<Item = u64> + use<> {
+    let all = signed.manifest.deltas();
+    let along = along(&signed.envelope, all);
+    let rest: Vec<_> = all.iter().map(|delta| delta.from).collect();
+
+    rest.into_iter().filter(move |from| !along.contains(from))
+}
+
+#[cfg(test)]
+mod tests {
+    use gateward_core::trust::sign;
+
+    use super::*;
+
+    #[test]
+    fn the_length_of_a_message_is_foretold_to_the_byte() {
+        let envelope = vec![7; 300];
+        for len in [0, 1, 127, 128, 900, 3_785, 3_786, 3_787, 4_000] {
+            for from in [0, 127, 128, u64::MAX] {
+                let bytes = vec![1; len];
+                let delta = DeltaRef { from, len: u32::try_from(len).unwrap(), sha256: [0; 32] };
+                let message = sign::message(&envelope, &[(from, &bytes)]).unwrap();
+                let fits = !along(&envelope, &[delta]).is_empty();
+                assert_eq!(fits, message.len() <= MAX_MESSAGE, "{from} {len}: {}", message.len());
+            }
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_leaves_room_for_what_does() {
+        let delta = |from, len| DeltaRef { from, len, sha256: [0; 32] };
+        let taken = along(&[0; 200], &[delta(9, 50), delta(8, 90_000), delta(7, 60)]);
+
+        assert_eq!(taken, BTreeSet::from([9, 7]));
+    }
+}
