@@ -16,6 +16,7 @@ from typing import Any
 import audit
 import bundle
 import decision
+import delta
 import group
 import signed
 import snapshot
@@ -56,6 +57,15 @@ def snapshot_file(data: bytes, given: Given) -> Fields:
     if "manifest" in given:
         return bundle.open_snapshot(data, manifest_of(given)).fields()
     return snapshot.read(data).fields()
+
+
+def patch(data: bytes, given: Given) -> Fields:
+    manifest = manifest_of(given)
+    result = delta.apply(data, unhex(given["base"]), manifest.root)
+    snapshot.read(result)
+    hashes = b"".join(snapshot.hash_list(result, manifest.chunk_log2))
+    root = snapshot.root(len(result), manifest.chunk_log2, hashes)
+    return {"len": len(result), "root": root.hex()}
 
 
 def list_of_hashes(data: bytes, given: Given) -> Fields:
@@ -147,6 +157,7 @@ KINDS: dict[str, Callable[[bytes, Given], Fields]] = {
     "beacons": beacon,
     "bundles": whole_bundle,
     "checkpoints": of_gateway(signed.CHECKPOINT),
+    "deltas": patch,
     "floors": floor,
     "hash-lists": list_of_hashes,
     "key-sets": key_set,

@@ -17,7 +17,7 @@ use requests::Request;
 use world::World;
 
 /// Every reason that one snapshot and one request can end with.
-pub(crate) const REASONS: [Reason; 24] = [
+pub(crate) const REASONS: [Reason; 25] = [
     Reason::Ok,
     Reason::OkPublic,
     Reason::PassthroughDevice,
@@ -26,6 +26,7 @@ pub(crate) const REASONS: [Reason; 24] = [
     Reason::BadChecksum,
     Reason::UnknownToken,
     Reason::BadSecret,
+    Reason::Revoked,
     Reason::TokenDisabled,
     Reason::TokenExpired,
     Reason::OwnerDisabled,
@@ -97,7 +98,9 @@ fn lines(dice: &mut Dice, count: usize, each: usize, draw: fn(&mut Dice) -> Worl
         let world = draw(dice);
         lines.push(json!({ "snapshot": hex(&world.file) }));
         let opened = world.open();
-        lines.extend((0..each).map(|_| line(dice, &world, &opened.view())));
+        let bits = world.revoke(&opened.view());
+        let view = opened.view().with_revocation(bits.bits());
+        lines.extend((0..each).map(|_| line(dice, &world, &view)));
     }
 
     lines
@@ -113,6 +116,8 @@ fn line(dice: &mut Dice, world: &World, view: &View<'_>) -> Value {
             "deny_unattached": rules.deny_unattached,
             "expires_at": world.expires_at,
             "now": now.0,
+            "revoked_principals": world.revoked.1.iter().map(|key| format!("{key:x}")).collect::<Vec<_>>(),
+            "revoked_tokens": world.revoked.0.iter().map(|id| format!("{id:x}")).collect::<Vec<_>>(),
             "stale_at": world.stale_at,
             "strict": rules.strict,
         },

@@ -13,6 +13,7 @@ mod audits;
 mod authority;
 mod chains;
 mod decisions;
+mod deltas;
 mod hash_lists;
 mod key_sets;
 mod manifests;
@@ -38,7 +39,7 @@ const WRITE: &str = "GATEWARD_WRITE_VECTORS";
 fn kinds() -> Vec<Kind> {
     let mut kinds = vec![tokens::kind(), snapshots::kind(), hash_lists::kind()];
     kinds.extend([manifests::kind(), messages::kind(), key_sets::kind()]);
-    kinds.extend([news::beacons(), news::revocation_lists()]);
+    kinds.extend([deltas::kind(), news::beacons(), news::revocation_lists()]);
     kinds.extend([others::receipts(), others::checkpoints(), others::statuses()]);
     kinds.extend([others::floors(), others::bundles(), chains::records(), chains::chains()]);
 

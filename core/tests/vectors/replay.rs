@@ -1,5 +1,6 @@
 //! What this code says of a vector, from the file alone.
 
+mod deltas;
 mod files;
 mod gateways;
 mod news;
@@ -42,6 +43,7 @@ pub(crate) fn verdict(kind: &str, vector: &Value, shared: &Value) -> Told {
         "beacons" => news::beacon(&bytes, &given),
         "bundles" => bundle(&bytes, &given),
         "checkpoints" => gateways::checkpoint(&bytes, &given),
+        "deltas" => deltas::delta(&bytes, &given),
         "floors" => Floor::decode(&bytes).map(|floor| floor_fields(&floor)).map_err(Refused::code),
         "hash-lists" => hash_list(bytes, &given),
         "key-sets" => key_set(&bytes, &given),
@@ -246,6 +248,7 @@ fn bundle(bytes: &[u8], given: &Given<'_>) -> Said {
 /// Every word that a vector may end with.
 pub(crate) fn codes() -> Vec<&'static str> {
     use snapshot::Refused as Bad;
+    use snapshot::delta::NotApplied;
     let held = Version { epoch: 1, number: 1 };
     let signed = [
         Refused::Absurd,
@@ -286,6 +289,15 @@ pub(crate) fn codes() -> Vec<&'static str> {
         Bad::UnknownFormat,
         Bad::UnknownStatus,
     ];
+    let patches = [
+        NotApplied::Dangling,
+        NotApplied::Malformed,
+        NotApplied::Missing,
+        NotApplied::Order,
+        NotApplied::OtherBase,
+        NotApplied::TooMany,
+        NotApplied::UnknownFormat,
+    ];
     let others = [
         "bad_checksum",
         "bad_record",
@@ -296,5 +308,11 @@ pub(crate) fn codes() -> Vec<&'static str> {
         "record_too_long",
     ];
 
-    signed.map(Refused::code).into_iter().chain(files.map(Bad::code)).chain(others).collect()
+    signed
+        .map(Refused::code)
+        .into_iter()
+        .chain(files.map(Bad::code))
+        .chain(patches.map(deltas::code))
+        .chain(others)
+        .collect()
 }

@@ -6,7 +6,7 @@ use gateward_core::name::Uuid;
 use gateward_core::permission::{CATALOGUE, PermissionSet};
 use gateward_core::principal::PrincipalKind;
 use gateward_core::snapshot::build::{Contents, PrincipalEntry, Scope, TokenEntry, VerifierLen};
-use gateward_core::snapshot::{self, Verified};
+use gateward_core::snapshot::{self, Revocation, Verified, View};
 use gateward_core::time::{End, UnixSeconds};
 use gateward_core::token::{self, Context, Secret, Token};
 use gateward_core::trust::sign::{KeySetDraft, ManifestDraft};
@@ -26,6 +26,8 @@ pub(super) struct World {
     pub(super) stale_at: u64,
     pub(super) expires_at: u64,
     pub(super) contents: Contents,
+    /// Ids of tokens and keys of principals, some of which the snapshot does not have.
+    pub(super) revoked: (Vec<u64>, Vec<u32>),
     /// Texts of the tokens.
     pub(super) tokens: Vec<Vec<u8>>,
     pub(super) permissions: Vec<String>,
@@ -81,11 +83,35 @@ impl World {
         let manifest = Manifest::verify(&signed, &keys, audience()).unwrap();
         let (stale_at, expires_at) = (manifest.stale_at().0, manifest.expires_at().0);
 
-        Self { file, manifest, base, stale_at, expires_at, contents, tokens, permissions, routes }
+        let revoked = revoked(dice, &contents);
+
+        Self {
+            file,
+            manifest,
+            base,
+            revoked,
+            stale_at,
+            expires_at,
+            contents,
+            tokens,
+            permissions,
+            routes,
+        }
     }
 
     pub(super) fn open(&self) -> Verified<&[u8]> {
         snapshot::open(&self.file[..], self.manifest.clone()).unwrap()
+    }
+
+    /// Resolves what is revoked into the bits of the snapshot.
+    pub(super) fn revoke(&self, view: &View<'_>) -> Revocation<Vec<u8>> {
+        let room = view.revocation_room();
+        let (rows, principals) = (vec![0; room.rows], vec![0; room.principals]);
+        let mut bits = Revocation::none(view, rows, principals).unwrap();
+        self.revoked.0.iter().for_each(|id| bits.revoke_token(view, *id));
+        self.revoked.1.iter().for_each(|key| bits.revoke_principal(view, *key));
+
+        bits
     }
 
     /// Mostly while the snapshot is fresh; sometimes to the second at which something ends.
@@ -105,6 +131,17 @@ impl World {
 
 pub(super) fn uuid(dice: &mut Dice) -> Uuid {
     Uuid(core::array::from_fn(|_| dice.byte()))
+}
+
+fn revoked(dice: &mut Dice, contents: &Contents) -> (Vec<u64>, Vec<u32>) {
+    if dice.one_in(2) {
+        return (Vec::new(), Vec::new());
+    }
+    let tokens = contents.tokens.keys().copied().filter(|_| dice.one_in(12)).collect::<Vec<_>>();
+    let near = tokens.iter().map(|id| id.wrapping_add(1)).collect::<Vec<_>>();
+    let keys = contents.principals.keys().copied().filter(|_| dice.one_in(12));
+
+    ([tokens, near].concat(), keys.chain([0xffff]).collect())
 }
 
 fn place(dice: &mut Dice, contents: &Contents) -> Option<Uuid> {
