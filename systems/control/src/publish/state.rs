@@ -96,7 +96,9 @@ impl State {
             self.garbage_deltas.extend(deltas::topics(old));
         }
         self.garbage.remove(&next.manifest.root().short());
-        deltas::topics(&next).for_each(|from| drop(self.garbage_deltas.remove(&from)));
+        for from in deltas::topics(&next) {
+            self.garbage_deltas.remove(&from);
+        }
         fs::create_dir_all(&self.folder).map_err(whole::Failed::new("made", &self.folder))?;
         whole::write(&self.folder.join("garbage"), self.garbage_text().as_bytes(), 0o644)?;
         whole::write(&self.folder.join("intent"), &next.envelope, 0o644)?;
@@ -131,7 +133,9 @@ impl State {
         if !behind {
             // In force until the next is.
             self.garbage.remove(&theirs.manifest.root().short());
-            deltas::topics(&theirs).for_each(|from| drop(self.garbage_deltas.remove(&from)));
+            for from in deltas::topics(&theirs) {
+                self.garbage_deltas.remove(&from);
+            }
         }
         fs::create_dir_all(&self.folder).map_err(whole::Failed::new("made", &self.folder))?;
         whole::write(&self.folder.join("garbage"), self.garbage_text().as_bytes(), 0o644)?;
