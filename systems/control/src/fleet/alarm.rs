@@ -7,7 +7,10 @@
 use std::fmt;
 
 use gateward_core::name::Hex;
-use gateward_core::trust::{Incarnation, Status};
+use gateward_core::trust::Status;
+
+/// Time is written down at least every ten minutes of run time (TRUST section 4).
+const MOST_LOST_S: u64 = 600;
 
 /// Something about a gateway that somebody should look at.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -55,20 +58,19 @@ impl fmt::Display for Alarm {
 
 /// Compares what a gateway says with the furthest it had said; another enrolment begins again.
 pub(crate) fn fell_back(before: &Status, now: &Status) -> Option<Alarm> {
-    let Incarnation(enrolment) = now.incarnation;
-    if before.incarnation != Incarnation(enrolment) {
+    if before.incarnation != now.incarnation {
         return None;
     }
     // A new key set may set time and version back, and a gateway may have nothing in force.
     let same_keys = now.keyset == before.keyset;
     let version = if same_keys && now.version != 0 { now.version } else { u64::MAX };
-    let time = if same_keys { now.floor_time.0 } else { u64::MAX };
+    // A power cut takes the run time since it was last written down.
+    let time = if same_keys { now.floor_time.plus(MOST_LOST_S).0 } else { u64::MAX };
     let figures = [
         ("key set", u64::from(before.keyset), u64::from(now.keyset)),
         ("version", before.version, version),
         ("time", before.floor_time.0, time),
         ("boot", u64::from(before.boot), u64::from(now.boot)),
-        ("audit record", before.audit_number, now.audit_number),
     ];
     let lower = figures.into_iter().find(|(_, before, now)| now < before);
 

@@ -87,3 +87,75 @@ async fn who_is_behind_is_told_by_what_gateways_signed_and_by_nothing_else() {
     let [row] = &fleet(&options).await.unwrap()[..] else { panic!("one gateway") };
     assert!(row.behind && row.said.is_none() && row.problem.is_some(), "{row:?}");
 }
+
+#[test]
+fn h5_a_gateway_that_came_back_with_an_older_floor_is_told_from_one_that_lost_power() {
+    let enrolled = Enrolled {
+        gateway: "edge-1".to_owned(),
+        group: "plant-1".to_owned(),
+        incarnation: Incarnation([1; 8]),
+        key: SigningKey::from_bytes(&[3; 32]).verifying_key(),
+        audit: Ratchet::new([2; 32]),
+    };
+    let before = Status {
+        gateway: enrolled.id(Uuid([7; 16])),
+        incarnation: enrolled.incarnation,
+        boot: 4,
+        keyset: 2,
+        version: 9,
+        root8: [1; 8],
+        revoked_counter: 0,
+        floor_time: NOW,
+        audit_number: 9,
+        audit_head: Head::START,
+        backlog: 2,
+        time_quality: TimeQuality::Synced,
+        gone: false,
+    };
+    let told = |now: Status| alarm::fell_back(&before, &now).map(|alarm| alarm.to_string());
+    let older = |seconds| UnixSeconds(NOW.0 - seconds);
+
+    for well in [
+        before,
+        Status { boot: 5, floor_time: older(600), ..before },
+        Status { version: 0, root8: [0; 8], ..before },
+        Status { keyset: 3, version: 1, floor_time: older(9_999), ..before },
+        Status { incarnation: Incarnation([2; 8]), boot: 1, version: 1, keyset: 1, ..before },
+    ] {
+        assert_eq!(told(well), None);
+    }
+    for (what, now) in [
+        ("key set 1", Status { keyset: 1, ..before }),
+        ("version 8", Status { version: 8, ..before }),
+        ("boot 3", Status { boot: 3, ..before }),
+        ("time", Status { floor_time: older(601), ..before }),
+    ] {
+        let told = told(now).unwrap_or_default();
+        assert!(told.contains(&format!("older floor: {what}")), "{what}: {told}");
+    }
+}
+
+#[test]
+fn h7_two_roots_of_one_version_are_seen_across_a_group() {
+    let status = |keyset, version, root| Status {
+        gateway: gateward_core::trust::GatewayId([1; 16]),
+        incarnation: Incarnation([1; 8]),
+        boot: 1,
+        keyset,
+        version,
+        root8: [root; 8],
+        revoked_counter: 0,
+        floor_time: NOW,
+        audit_number: 0,
+        audit_head: Head::START,
+        backlog: 0,
+        time_quality: TimeQuality::Synced,
+        gone: false,
+    };
+    let own = status(1, 7, 1);
+    let told = |other: Status| alarm::two_roots(&own, [("edge-2", &other)]).is_some();
+
+    assert!(told(status(1, 7, 2)));
+    assert!(!told(status(1, 7, 1)) && !told(status(1, 8, 2)) && !told(status(2, 7, 2)));
+    assert_eq!(alarm::two_roots(&status(1, 0, 0), [("edge-2", &status(1, 0, 9))]), None);
+}

@@ -3,6 +3,7 @@
 use anyhow::{Context as _, Result};
 use gateward_agent::clock::Clock;
 use gateward_core::topic::GroupTopic;
+use gateward_core::trust::{manifest, sign};
 use gateward_loopback_broker::Delivery;
 use serde_json::{Value, json};
 
@@ -41,7 +42,8 @@ pub(super) async fn disabled(world: &World, clock: &Clock) -> Result<String> {
         Ok(clock.now().since(began))
     };
     let (done, ms) = tokio::try_join!(world.control.publish(world.port()), refusal)?;
-    world.gateway.runs_on(done.version.number).await?;
+    // The revocation list is there before the snapshot that says the same.
+    world.gateway.shows("/snapshot/version", json!(done.version.number)).await?;
     same("allow for her other token", true, allows(world, ana).await?)?;
 
     Ok(format!("{ms} ms after publishing began"))
@@ -64,9 +66,12 @@ pub(super) async fn replayed(world: &World, old: Vec<u8>) -> Result<String> {
 pub(super) async fn flipped(world: &World) -> Result<String> {
     let before = version(world).await?;
     let known = world.collector.rejections()?.len();
+    // The delta that rides along with the manifest, and the chunks of the whole file.
     world.broker.set_tamper(Some(Box::new(|topic, payload| {
         if is_chunk(topic) {
             Delivery::Altered(with_a_bit_flipped(payload))
+        } else if topic.ends_with("/manifest") {
+            Delivery::Altered(with_deltas_flipped(payload))
         } else {
             Delivery::AsIs
         }
@@ -74,6 +79,9 @@ pub(super) async fn flipped(world: &World) -> Result<String> {
     let new = People::another(&world.control)?;
     let after = world.control.publish(world.port()).await?.version.number;
     let why = world.collector.rejection(known).await?;
+    let code = why.split(' ').next().unwrap_or_default();
+    same("why it was refused", "bad_delta", code)?;
+    let why = world.collector.rejection(known + 1).await?;
     let code = why.split(' ').next().unwrap_or_default();
     same("why it was refused", "altered", code)?;
     world.gateway.runs_on(before).await?;
@@ -86,7 +94,7 @@ pub(super) async fn flipped(world: &World) -> Result<String> {
     world.gateway.shows("/snapshot/version", json!(after)).await?;
     same("allow once it came whole", true, allows(world, &new.text).await?)?;
 
-    Ok(format!("altered chunk, version {before} stays until {after} is whole"))
+    Ok(format!("delta and chunk, version {before} stays until {after} is whole"))
 }
 
 pub(super) async fn restarted(world: &mut World, clock: &Clock) -> Result<String> {
@@ -152,6 +160,17 @@ fn is_chunk(topic: &str) -> bool {
     let index = levels.next().is_some_and(|index| index.bytes().all(|byte| byte.is_ascii_digit()));
 
     index && levels.nth(1) == Some("chunk")
+}
+
+/// Leaves the signed manifest as it is, and flips a bit in every delta that rides along.
+fn with_deltas_flipped(payload: Vec<u8>) -> Vec<u8> {
+    let Ok(message) = manifest::split(&payload) else { return payload };
+    let flipped =
+        |delta: &manifest::Delta<'_>| (delta.from, with_a_bit_flipped(delta.bytes.to_vec()));
+    let deltas: Vec<_> = message.deltas.iter().map(flipped).collect();
+    let deltas: Vec<_> = deltas.iter().map(|(from, bytes)| (*from, bytes.as_slice())).collect();
+
+    sign::message(message.envelope, &deltas).unwrap_or_default()
 }
 
 fn with_a_bit_flipped(mut payload: Vec<u8>) -> Vec<u8> {
