@@ -35,6 +35,7 @@ pub use error::{NotAdmitted, NotPatched, NotStored, OpenFailed};
 pub use in_force::{InForce, Missing};
 use load::Loaded;
 pub use load::{FloorState, InSlot, Look};
+use news::Unwritten;
 use revoked::Held;
 use slot::{Incoming, Slot};
 
@@ -82,6 +83,7 @@ pub struct Store {
     keys_told: watch::Sender<Option<KeySet>>,
     floor_rebuilt: bool,
     revoked: Held,
+    unwritten: Unwritten,
     slot: Slot,
     incoming: Option<Incoming>,
     cache: Cache,
@@ -133,6 +135,7 @@ impl Store {
             keys,
             floor_rebuilt,
             revoked,
+            unwritten: Unwritten::default(),
             slot,
             incoming: None,
             cache,
@@ -352,7 +355,7 @@ impl Store {
     /// The disk is full or fails.
     pub fn keep_time(&mut self) -> io::Result<()> {
         self.cache_written_chunks();
-        self.write_floor(self.floor)
+        self.write_news()
     }
 
     fn cache_written_chunks(&mut self) {

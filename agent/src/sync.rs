@@ -251,6 +251,7 @@ impl<A: Ask> Sync<A> {
         match event {
             Event::Up { .. } => {
                 self.machine.link_up(now);
+                self.ask_for_what_is_missing(now);
                 self.status_at = Some(now);
                 self.out.push(Notice::LinkUp);
                 self.pass_on(event);
@@ -301,6 +302,10 @@ impl<A: Ask> Sync<A> {
             GroupTopic::Revoked => self.hear_revoked(payload, now),
             GroupTopic::Time => self.hear_beacon(payload, now),
         };
+        if what == GroupTopic::Revoked {
+            // Whatever it was, a list that is missing is asked for again.
+            self.ask_for_what_is_missing(now);
+        }
         match heard {
             Ok(()) => {}
             Err(Unheard::Useless) => debug!(topic, "of no use"),
@@ -339,9 +344,18 @@ impl<A: Ask> Sync<A> {
                 self.machine.keys_behind(held, epoch, now);
                 Ok(())
             }
-            Err(NotAdmitted::Refused(Refused::OldKeys)) => Ok(()),
+            Err(NotAdmitted::Refused(Refused::OldKeys)) => {
+                self.machine.keys_known(held, now);
+                Ok(())
+            }
             Err(NotAdmitted::Refused(refused)) => Err(Unheard::Refused(refused.code())),
-            Err(NotAdmitted::Io(error)) => Err(Unheard::Storage(error)),
+            // It is held all the same, and written when there is room.
+            Err(NotAdmitted::Io(error)) => {
+                let epoch = self.parts.store.keys().epoch();
+                self.machine.keys_held(epoch, now);
+                self.accepted(Notice::KeysAccepted { epoch }, now);
+                Err(Unheard::Storage(error))
+            }
         }
     }
 
@@ -393,6 +407,9 @@ impl<A: Ask> Sync<A> {
         let room = vec![0; manifest.chunk_count().min(MAX_CHUNKS) as usize * 32];
         self.machine.aim(manifest, room, now)?;
         self.envelope = envelope.to_vec();
+        self.parts.store.hear_of(manifest).map_err(Unheard::Storage)?;
+        self.parts.time.follow(self.parts.store.floor());
+        self.ask_for_what_is_missing(now);
 
         Ok(())
     }

@@ -176,6 +176,11 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
         self.control.keys_held(epoch, now);
     }
 
+    /// The key set of `epoch` is held, and was before: the walk goes on from there.
+    pub fn keys_known(&mut self, epoch: u32, now: Millis) {
+        self.control.keys_known(epoch, now);
+    }
+
     /// Something signed under the key set of `epoch` arrived, and `held` is older: the key sets are
     /// walked one by one (TRUST 3). `epoch` may be a lie; it then costs one subscription.
     pub fn keys_behind(&mut self, held: u32, epoch: u32, now: Millis) {
@@ -186,6 +191,13 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
     /// arrives.
     pub fn list_missed(&mut self, now: Millis) {
         self.control.list_missed(now);
+    }
+
+    /// Something accepted speaks of a snapshot that is neither in force nor being fetched.
+    pub fn snapshot_missed(&mut self, now: Millis) {
+        if self.target.is_none() {
+            self.control.manifest_missed(now);
+        }
     }
 
     /// Returns the manifest of the snapshot being fetched.
@@ -225,7 +237,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
                 return Err(Dropped::Older);
             }
             if new.version() == old.version() {
-                if new.root() != old.root() {
+                let shape = |one: &Manifest| (one.root(), one.file_len(), one.chunk_log2());
+                if shape(new) != shape(old) {
                     return Err(Dropped::Fork);
                 }
                 if new.issued_at() <= old.issued_at() {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gateward_core::snapshot::Verified;
-use gateward_core::trust::{Audience, Floor, KeySet, Manifest};
+use gateward_core::trust::{Audience, Floor, KeySet, Manifest, Version};
 
 use super::disk::Disk;
 use super::revoked::Held;
@@ -96,6 +96,11 @@ pub(super) fn load(disk: &Disk, place: &Place) -> Result<Loaded, OpenFailed> {
             loaded.floor = loaded.floor.with_keys(keys);
         }
     }
+    // So is a list.
+    if loaded.revoked.number != Version::default() {
+        let Held { number, .. } = loaded.revoked;
+        loaded.floor = loaded.floor.with_revoked(number, loaded.revoked.base());
+    }
 
     Ok(loaded)
 }
@@ -157,11 +162,13 @@ impl Loaded {
     fn rebuild(&mut self, disk: &Disk, place: &Place) {
         let mut best: Option<(Slot, Verified<Arc<[u8]>>)> = None;
         let mut anything = !self.problems.is_empty();
+        let mut skipped = false;
         for slot in Slot::BOTH {
             let Some(manifest) = read_manifest(disk, place, &self.keys, slot) else { continue };
             anything = true;
             match manifest.and_then(|manifest| open(disk, slot, &manifest)) {
                 Ok(verified) if !self.revoked.covers(verified.manifest().version()) => {
+                    skipped = true;
                     self.problems.push(format!(
                         "{}: what was revoked before it was replaced is no longer known; denying \
                          until a newer snapshot is fetched",
@@ -179,6 +186,9 @@ impl Loaded {
         }
         if let Some((_, verified)) = &best {
             self.floor = self.floor.with(verified.manifest());
+        } else if let Some(before) = skipped.then(|| self.revoked.before_served()).flatten() {
+            // What is not served from here must not come back from the broker.
+            self.floor.version = before;
         }
         self.floor_state = if anything { FloorState::Rebuilt } else { FloorState::First };
         if anything {

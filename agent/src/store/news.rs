@@ -1,15 +1,23 @@
 //! What changes a decision without another snapshot: revocation lists, beacons, key sets.
 
+use std::io;
 use std::sync::Arc;
 
 use gateward_core::snapshot::Verified;
 use gateward_core::time::UnixSeconds;
-use gateward_core::trust::{Admission, Beacon, Now, Refused, Revoked, Version};
+use gateward_core::trust::{Admission, Beacon, Manifest, Now, Refused, Revoked, Version};
 use tracing::warn;
 
 use super::in_force::{InForce, Missing};
 use super::revoked::Held;
 use super::{NotAdmitted, Store, load};
+
+/// What counts already, and could not be written.
+#[derive(Debug, Default)]
+pub(super) struct Unwritten {
+    keys: Vec<(u32, Vec<u8>)>,
+    revoked: bool,
+}
 
 impl Store {
     /// Takes the next key set, which must follow the newest held. Where it says that the key of the
@@ -27,22 +35,36 @@ impl Store {
             warn!(epoch, "the key that signed the snapshot in force is compromised; denying");
             self.in_force.send_replace(None);
         }
-        let voided = self.revoked.is_voided_by(&next, &self.keys, self.audience());
-        self.disk.replace(&load::key_set_path(epoch), envelope)?;
-        let floor = self.floor.with_keys(&next);
-        self.keys.push(next);
-        self.keys_told.send_replace(self.keys.last().cloned());
-        if voided {
+        if self.revoked.is_voided_by(&next, &self.keys, self.audience()) {
             warn!(
                 epoch,
                 "the key that signed the revocation list is compromised; fetching another"
             );
-            self.revoked = Held::default();
+            self.revoked = Held::voided(epoch);
+            self.unwritten.revoked = true;
         }
-        self.write_floor(floor)?;
+        self.floor = self.floor.with_keys(&next);
+        self.keys.push(next);
+        self.keys_told.send_replace(self.keys.last().cloned());
         self.renew();
+        self.unwritten.keys.push((epoch, envelope.to_vec()));
+        self.write_news()?;
 
         Ok(epoch)
+    }
+
+    /// Writes what counts already and is not on disk: key sets, then the list, then the floor.
+    pub(super) fn write_news(&mut self) -> io::Result<()> {
+        while let Some((epoch, envelope)) = self.unwritten.keys.first() {
+            self.disk.replace(&load::key_set_path(*epoch), envelope)?;
+            self.unwritten.keys.remove(0);
+        }
+        if self.unwritten.revoked {
+            self.revoked.write(&self.disk)?;
+            self.unwritten.revoked = false;
+        }
+
+        self.write_floor(self.floor)
     }
 
     /// Takes a revocation list, which must be newer than the one held; it counts at once.
@@ -54,18 +76,38 @@ impl Store {
         let list = Revoked::verify(envelope, self.keys(), self.audience())?;
         let admission = self.floor.admit_revoked(self.revoked.number, &list)?;
         if admission == Admission::Same {
-            let same = envelope == self.revoked.envelope();
-            return if same { Ok(admission) } else { Err(Refused::Fork.into()) };
+            if !self.revoked.is_same(&list) {
+                return Err(Refused::Fork.into());
+            }
+            if self.unwritten.revoked {
+                self.write_news()?;
+            }
+            return Ok(admission);
         }
-        let floor = self.floor.with_revoked(&list);
         // Before anything is written: a full disk must not keep a stolen token in force.
         self.revoked = self.revoked.with(&list, envelope, self.snapshot_version());
+        self.floor = self.floor.with_revoked(list.number(), list.base());
+        self.unwritten.revoked = true;
         self.renew();
-        self.revoked.write(&self.disk)?;
-        self.write_floor(floor)?;
-        self.renew();
+        self.write_news()?;
 
         Ok(admission)
+    }
+
+    /// Takes note of a manifest that was admitted and whose file has not arrived: it raises time, and
+    /// may speak of a list that is missing.
+    ///
+    /// # Errors
+    ///
+    /// The disk is full or fails.
+    pub fn hear_of(&mut self, manifest: &Manifest) -> io::Result<()> {
+        let floor = self.floor.with_heard(manifest);
+        if floor != self.floor {
+            self.write_floor(floor)?;
+            self.renew();
+        }
+
+        Ok(())
     }
 
     /// Takes a beacon: it lifts the time, and may show that something is missing. The floor must be
@@ -78,8 +120,9 @@ impl Store {
         let beacon = Beacon::verify(envelope, self.keys(), self.audience())?;
         let admission = self.floor.admit_beacon(&beacon, now)?;
         if admission != Admission::Same {
-            self.write_floor(self.floor.with_beacon(&beacon))?;
+            self.floor = self.floor.with_beacon(&beacon);
             self.renew();
+            self.write_floor(self.floor)?;
         }
 
         Ok(admission)
@@ -91,11 +134,17 @@ impl Store {
         self.revoked.number
     }
 
+    /// Returns the revocation list that has to be held and is not.
+    #[must_use]
+    pub fn lacks_list(&self) -> Option<Version> {
+        self.floor.lacks_list(self.revoked.number)
+    }
+
     /// Returns what this gateway knows that it does not have.
     #[must_use]
     pub fn missing(&self) -> Option<Missing> {
         let lost = self.floor_rebuilt.then_some(Missing::Floor);
-        let list = || self.floor.lacks_list(self.revoked.number).map(Missing::Revocations);
+        let list = || self.lacks_list().map(Missing::Revocations);
         let snapshot = || self.floor.lacks_snapshot().map(Missing::Snapshot);
 
         lost.or_else(list).or_else(snapshot)
@@ -123,6 +172,10 @@ impl Store {
         since: UnixSeconds,
     ) -> Option<Arc<InForce>> {
         let version = verified.manifest().version();
+        if self.revoked.oldest_served().is_some_and(|oldest| version < oldest) {
+            warn!(%version, "entries of a revocation list are lost; denying until it is replaced");
+            return None;
+        }
         let bits = self.revoked.bits(&verified.view(), version)?;
         let (revoked, revocations) = (self.revoked.number, self.revoked.count(version));
         let missing = self.missing();

@@ -18,8 +18,12 @@ use super::disk::Disk;
 
 const FILE: &str = "revoked";
 const MAGIC: &[u8; 8] = b"GWDREVK1";
-/// The list, and a million entries of the lists before.
+/// Room for the list and for [`MOST_KEPT`] entries of the lists before.
 const MAX_FILE: u64 = 16 << 20;
+/// Beyond so many, nothing older than the newest list builds on is served.
+const MOST_KEPT: usize = 1 << 20;
+/// No snapshot is as new.
+const LAST: Version = Version { epoch: u32::MAX, number: u64::MAX };
 const SUM_LEN: usize = 8;
 
 /// The bits of one snapshot.
@@ -41,6 +45,8 @@ struct Kept {
     envelope: Vec<u8>,
     /// Epoch and number of the oldest snapshot for which the entries are known to be all.
     complete_from: (u32, u64),
+    /// Entries that were held once are lost: nothing older than that is served.
+    lost: bool,
     entries: Entries,
 }
 
@@ -69,8 +75,11 @@ impl Held {
             Ok(None) => return (Self::default(), None),
             Ok(Some(kept)) => kept,
             Err(error) => {
-                let problem = format!("`{FILE}`: {error}; the revocation list is fetched again");
-                return (Self::default(), Some(problem));
+                let problem = format!(
+                    "`{FILE}`: {error}; denying until the revocation list, or a snapshot that it \
+                     builds on, is fetched"
+                );
+                return (Self::lost(LAST), Some(problem));
             }
         };
         let mut why = String::new();
@@ -78,7 +87,8 @@ impl Held {
             match Revoked::verify(&kept.envelope, set, audience) {
                 Ok(list) if keys.iter().any(|set| set.compromises_list(&list)) => {
                     let problem = "the revocation list was signed with a key that is compromised";
-                    return (Self::default(), Some(problem.into()));
+                    let epoch = keys.last().map_or(0, KeySet::epoch);
+                    return (Self::voided(epoch), Some(problem.into()));
                 }
                 Ok(list) => {
                     let (number, base) = (list.number(), list.base());
@@ -89,36 +99,66 @@ impl Held {
             }
         }
         // Whoever wrote this can only have denied more.
-        let held = Self { base: Version { epoch: u32::MAX, number: u64::MAX }, ..Self::default() };
+        let held = Self { base: LAST, ..Self::default() };
         let problem = format!("`{FILE}`: {why}; the revocation list is fetched again");
 
         (Self { kept, ..held }, Some(problem))
     }
 
-    /// Returns the signed list; empty where there is none.
-    pub(super) fn envelope(&self) -> &[u8] {
-        &self.kept.envelope
+    /// What is held where entries are lost that counted for snapshots older than `from`.
+    fn lost(from: Version) -> Self {
+        let kept = Kept { complete_from: (from.epoch, from.number), lost: true, ..Kept::default() };
+
+        Self { base: from, kept, ..Self::default() }
+    }
+
+    /// What is held once the list was signed with a stolen key: nobody can tell what of it is the
+    /// thief's, so only a snapshot of the new epoch is served.
+    pub(super) fn voided(epoch: u32) -> Self {
+        Self::lost(Version { epoch, number: 0 })
+    }
+
+    /// Returns whether this list says the same as the one held.
+    pub(super) fn is_same(&self, list: &Revoked<'_>) -> bool {
+        list.number() == self.number && list.base() == self.base && Entries::of(list) == self.list
+    }
+
+    /// Returns the snapshot that the list held builds on.
+    pub(super) const fn base(&self) -> Version {
+        self.base
+    }
+
+    /// Returns the oldest version that can be served from what is held, where not every one can.
+    pub(super) fn oldest_served(&self) -> Option<Version> {
+        let (epoch, number) = self.kept.complete_from;
+
+        self.kept.lost.then_some(Version { epoch, number })
     }
 
     /// Returns what is held once `list`, which was admitted, is accepted while `snapshot` is in
     /// force.
     pub(super) fn with(&self, list: &Revoked<'_>, envelope: &[u8], snapshot: Version) -> Self {
         let (number, base, new) = (list.number(), list.base(), Entries::of(list));
-        let complete_from = |version: Version| (version.epoch, version.number);
+        let pair = |version: Version| (version.epoch, version.number);
         let mut kept = Kept {
             envelope: envelope.to_vec(),
-            complete_from: complete_from(base),
+            complete_from: pair(base),
+            lost: self.kept.lost && snapshot < base,
             entries: new.clone(),
         };
         if snapshot < base {
             kept.entries.add(self.entries(snapshot));
-            if self.number != Version::default() {
-                kept.complete_from = if snapshot < self.base {
-                    self.kept.complete_from
-                } else {
-                    complete_from(self.base)
-                };
+            // A list that was missed in between may have held what neither of the two does.
+            let follows = number.epoch == self.number.epoch
+                && self.number.number.checked_add(1) == Some(number.number);
+            if follows || base <= self.base {
+                let older =
+                    if snapshot < self.base { self.kept.complete_from } else { pair(self.base) };
+                kept.complete_from = older.min(pair(base));
             }
+        }
+        if kept.entries.tokens.len() + kept.entries.principals.len() > MOST_KEPT {
+            kept = Kept { entries: new.clone(), complete_from: pair(base), lost: true, ..kept };
         }
 
         Self { number, base, kept, list: new }
@@ -148,6 +188,13 @@ impl Held {
         let (epoch, number) = self.kept.complete_from;
 
         snapshot >= Version { epoch, number }
+    }
+
+    /// Returns the newest version that [`Held::covers`] says no to.
+    pub(super) fn before_served(&self) -> Option<Version> {
+        let (epoch, number) = self.kept.complete_from;
+
+        Some(Version { epoch, number: number.checked_sub(1)? })
     }
 
     /// Resolves what is revoked into the bits of `view`, which has this version.

@@ -32,6 +32,9 @@ impl<A: Ask> Sync<A> {
             Some(Admission::Newer | Admission::Refresh) => {
                 self.parts.time.follow(self.parts.store.floor());
                 self.ask_for_what_is_missing(now);
+                if let Some(Missing::Snapshot(_)) = self.parts.store.missing() {
+                    self.machine.snapshot_missed(now);
+                }
             }
         }
         match self.candidate.take() {
@@ -48,7 +51,7 @@ impl<A: Ask> Sync<A> {
 
     /// Asks for a revocation list for as long as it is known to be there and is not held.
     pub(super) fn ask_for_what_is_missing(&mut self, now: Millis) {
-        if let Some(Missing::Revocations(_)) = self.parts.store.missing() {
+        if self.parts.store.lacks_list().is_some() {
             self.machine.list_missed(now);
         }
     }

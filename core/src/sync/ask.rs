@@ -169,6 +169,11 @@ impl Control {
         self.revoked.miss(now);
     }
 
+    /// Something accepted speaks of a snapshot that is not held: its manifest must be retained.
+    pub(super) const fn manifest_missed(&mut self, now: Millis) {
+        self.manifest = Asked::new(now);
+    }
+
     pub(super) const fn heard(&mut self, topic: GroupTopic, now: Millis) {
         match topic {
             GroupTopic::Keys => self.keys.patience.rest(now),
@@ -182,7 +187,7 @@ impl Control {
         }
     }
 
-    pub(super) fn keys_held(&mut self, epoch: u32, now: Millis) {
+    pub(super) fn keys_known(&mut self, epoch: u32, now: Millis) {
         self.walk = match self.walk.take() {
             Some(walk) if epoch >= walk.newest => None,
             Some(Walk { next, newest, .. }) if epoch >= next => {
@@ -190,11 +195,15 @@ impl Control {
             }
             other => other,
         };
-        // What was refused for want of a key set is retained, and may be good now.
-        let walked = self.walk.is_none();
-        self.manifest.due |= walked;
-        self.revoked.asked.due |= walked;
-        self.time.asked.due |= walked;
+    }
+
+    pub(super) fn keys_held(&mut self, epoch: u32, now: Millis) {
+        self.keys_known(epoch, now);
+        // What was refused for want of a key set is retained, and may be good now. How far the walk
+        // goes is what somebody said, so it is not waited for.
+        self.manifest.due = true;
+        self.revoked.asked.due = true;
+        self.time.asked.due = true;
     }
 
     pub(super) fn keys_behind(&mut self, held: u32, epoch: u32, now: Millis) {

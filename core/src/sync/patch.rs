@@ -135,12 +135,14 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
     pub fn patched(&mut self, list: &[u8], now: Millis) -> Result<(), Dropped> {
         let target = self.target.as_mut().ok_or(Dropped::NotAskedFor)?;
         let Stage::Patching { .. } = target.stage else { return Err(Dropped::NotAskedFor) };
-        if HashList::check(list, &target.manifest).is_err() {
+        let fits = matches!(&target.stage, Stage::Patching { room, .. }
+            if room.as_ref().len() == list.len());
+        if !fits || HashList::check(list, &target.manifest).is_err() {
             target.whole(now);
             return Err(Dropped::Altered);
         }
         if let Stage::Patching { mut room, .. } = target.take() {
-            // They are equally long, as the check has seen.
+            // They are equally long, as was seen above.
             room.as_mut().copy_from_slice(list);
             let list = HashList::check(room, &target.manifest).map_err(|_| Dropped::Altered)?;
             target.stage = Stage::Checking { list, not_before: now, told: false };

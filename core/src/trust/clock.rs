@@ -53,7 +53,9 @@ impl TrustedTime {
     /// Takes over a floor that was brought up to date with [`TrustedTime::kept`] and that something
     /// may have been accepted into since; a key set may have set it back.
     pub const fn follow(&mut self, floor: &Floor, mono: Millis) {
-        *self = Self::new(self.build, floor, mono);
+        // What a second still lacks is not lost, however often this is called.
+        let rest = mono.since(self.since) % 1000;
+        *self = Self::new(self.build, floor, Millis(mono.0.saturating_sub(rest)));
     }
 
     /// Returns max(build time, L, clock), and how far that can be trusted.

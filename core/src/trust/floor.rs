@@ -7,6 +7,7 @@ mod wire;
 
 pub use wire::FLOOR_LEN;
 
+use super::keys::Reset;
 use super::{Beacon, KeySet, Manifest, Now, Refused, Revoked, Root, Version};
 use crate::time::{TimeQuality, UnixSeconds};
 
@@ -177,6 +178,22 @@ impl Floor {
         }
     }
 
+    /// Returns the floor once `manifest` was admitted and its file has not arrived: it raises time and
+    /// says what there is, never what is in force (ARCHITECTURE 4).
+    #[must_use]
+    pub fn with_heard(&self, manifest: &Manifest) -> Self {
+        let issued_at = manifest.issued_at();
+
+        Self {
+            revoked: self.revoked.max(manifest.revoked()),
+            newest: self.newest.max(manifest.version()),
+            signed: self.signed.max(issued_at),
+            lived: self.lived.max(issued_at),
+            agreed: self.agreed.max(issued_at.min(self.beacon_time)),
+            ..*self
+        }
+    }
+
     /// Returns the floor once `beacon`, which was admitted, is accepted; this floor must be up to
     /// date ([`super::TrustedTime::kept`]).
     ///
@@ -202,36 +219,40 @@ impl Floor {
         }
     }
 
-    /// Returns the floor once `revoked`, which was admitted, is held.
+    /// Returns the floor once the revocation list of this number, which was admitted, is held.
     ///
-    /// What it leaves out is denied by the snapshot that it builds on, so there is such a snapshot.
+    /// What it leaves out is denied by the snapshot `base`, so there is such a snapshot.
     #[must_use]
-    pub fn with_revoked(&self, revoked: &Revoked<'_>) -> Self {
-        Self {
-            revoked: self.revoked.max(revoked.number()),
-            newest: self.newest.max(revoked.base()),
-            ..*self
-        }
+    pub fn with_revoked(&self, number: Version, base: Version) -> Self {
+        Self { revoked: self.revoked.max(number), newest: self.newest.max(base), ..*self }
     }
 
     /// Returns the floor once `keys`, which follows the key set held, is accepted.
     ///
-    /// Signed time only ever rises, but for one case: a key set that calls a key compromised sets it
-    /// to its own time, since that key may have pushed it ahead (TRUST section 4).
+    /// Signed time only ever rises, but for one case: a key set that calls a key compromised takes
+    /// back what that key may have lifted. What is agreed stays, whenever the set arrives, unless
+    /// both kinds of key that tell the time were stolen: then time starts again from the set (TRUST
+    /// section 4).
     #[must_use]
     pub fn with_keys(&self, keys: &KeySet) -> Self {
-        let mut floor = Self { keys: self.keys.max(keys.epoch()), ..*self };
-        if keys.epoch() > self.keys && keys.resets_time() {
-            floor.signed = keys.issued_at();
-            floor.lived = keys.issued_at();
-            floor.agreed = keys.issued_at();
-            floor.beacon_time = UnixSeconds(0);
-        } else {
-            floor.signed = self.signed.max(keys.issued_at());
-            floor.lived = self.lived.max(floor.signed);
-            floor.agreed = self.agreed.max(keys.issued_at());
+        let floor = Self { keys: self.keys.max(keys.epoch()), ..*self };
+        let resets = if keys.epoch() > self.keys { keys.resets() } else { Reset::Nothing };
+        let issued_at = keys.issued_at();
+        let agreed = self.agreed.max(issued_at);
+        let beacon_time = UnixSeconds(0);
+        match resets {
+            Reset::All => Self {
+                signed: issued_at,
+                lived: issued_at,
+                agreed: issued_at,
+                beacon_time,
+                ..floor
+            },
+            Reset::Nothing => {
+                let signed = self.signed.max(issued_at);
+                Self { signed, lived: self.lived.max(signed), agreed, ..floor }
+            }
+            Reset::OneKey => Self { signed: agreed, lived: agreed, agreed, beacon_time, ..floor },
         }
-
-        floor
     }
 }

@@ -110,7 +110,18 @@ pub struct KeySet {
     keys: Vec<Key, MAX_KEYS>,
     retired: Vec<KeyId, MAX_REVOKED_KEYS>,
     compromised: Vec<KeyId, MAX_REVOKED_KEYS>,
-    resets_time: bool,
+    resets: Reset,
+}
+
+/// What becomes of the time with a key set that calls keys compromised.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Reset {
+    /// Everything: what two keys agreed on may have been two thieves.
+    All,
+    /// Nothing: no key that says what time it is was stolen.
+    Nothing,
+    /// What one key alone may have lifted.
+    OneKey,
 }
 
 impl KeySet {
@@ -154,9 +165,25 @@ impl KeySet {
         self.signers(&envelope, Kind::KeySet, Role::Root, None)?;
         let mut next = Self::read(account, body)?;
         next.signers(&envelope, Kind::KeySet, Role::Root, None)?;
-        next.resets_time = next.compromised.iter().any(|id| !self.compromised.contains(id));
+        next.resets = self.reset_by(&next);
 
         Ok(next)
+    }
+
+    /// Manifests and beacons say what time it is. Where both kinds of key were stolen, or one was
+    /// stolen before, thieves may have agreed.
+    fn reset_by(&self, next: &Self) -> Reset {
+        let new = next.compromised.iter().filter(|id| !self.compromised.contains(id));
+        let roles = new.fold(0, |roles, id| {
+            let sets = self.keys.iter().chain(&next.keys);
+            roles | sets.filter(|key| key.id == *id).fold(0, |all, key| all | key.roles)
+        });
+        let telling = Role::Snapshot.bit() | Role::Beacon.bit();
+        match roles & telling {
+            0 => Reset::Nothing,
+            both if both == telling || !self.compromised.is_empty() => Reset::All,
+            _ => Reset::OneKey,
+        }
     }
 
     /// Returns the account.
@@ -255,7 +282,7 @@ impl KeySet {
 
     /// Makes one without keys that nobody signed, for models that try very many.
     #[cfg(test)]
-    pub(super) const fn unsigned(epoch: u32, issued_at: UnixSeconds, resets_time: bool) -> Self {
+    pub(super) const fn unsigned(epoch: u32, issued_at: UnixSeconds, resets: Reset) -> Self {
         Self {
             account: Uuid([0; 16]),
             epoch,
@@ -266,14 +293,13 @@ impl KeySet {
             keys: Vec::new(),
             retired: Vec::new(),
             compromised: Vec::new(),
-            resets_time,
+            resets,
         }
     }
 
-    /// Returns whether signed time starts again from this set: it calls a key compromised that may
-    /// have pushed time ahead.
-    pub(super) const fn resets_time(&self) -> bool {
-        self.resets_time
+    /// Returns what becomes of the time with this set.
+    pub(super) const fn resets(&self) -> Reset {
+        self.resets
     }
 
     /// Returns how many keys of each algorithm required must sign as `role`.
@@ -339,7 +365,7 @@ impl KeySet {
             keys: decoded(keys)?,
             retired,
             compromised,
-            resets_time: false,
+            resets: Reset::Nothing,
         };
 
         set.is_usable().then_some(set).ok_or(Refused::KeysUnusable)

@@ -8,6 +8,8 @@ use gateward_core::time::UnixSeconds;
 use gateward_core::token::{self, Secret, Token};
 use gateward_core::trust::Version;
 
+use std::sync::atomic::AtomicBool;
+
 use super::*;
 use crate::store::testing::token_id;
 
@@ -96,6 +98,12 @@ fn a_list_that_was_compacted_is_no_way_back_through_a_lost_floor() {
     assert_eq!(in_force(&store), None, "version 4 still enables what was revoked");
     let said = opened.problems.join("\n");
     assert!(said.contains("what was revoked before it was replaced"), "{said}");
+    let mut store = reopened(&home, store);
+    let replayed = install(&mut store, &home.authority.publish(4, 9));
+    assert!(matches!(replayed, Err(NotStored::NotAdmitted(_))), "{replayed:?}");
+    assert_eq!(in_force(&store), None, "nor is it let back in by the broker");
+    install(&mut store, &home.authority.publish(5, 9)).unwrap();
+    assert_eq!(in_force(&store), Some(5));
 }
 
 #[test]
@@ -121,28 +129,66 @@ fn a_list_that_is_known_to_be_there_and_is_not_held_is_missing() {
     store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(3)])).unwrap();
     drop(store);
     let whole = fs::read(home.path("revoked")).unwrap();
-    for damage in [None, Some(&whole[..whole.len() - 1]), Some(b"rubbish")] {
-        match damage {
-            None => fs::remove_file(home.path("revoked")).unwrap(),
-            Some(bytes) => fs::write(home.path("revoked"), bytes).unwrap(),
-        }
+    fs::remove_file(home.path("revoked")).unwrap();
+    let (store, opened) = home.open();
+    assert_eq!(missing(&store), Some(Missing::Revocations(version(1))));
+    assert!(opened.problems.is_empty(), "{:?}", opened.problems);
+    drop(store);
+
+    for damage in [&whole[..whole.len() - 1], b"rubbish"] {
+        fs::write(home.path("revoked"), damage).unwrap();
         let (store, opened) = home.open();
-        assert_eq!(missing(&store), Some(Missing::Revocations(version(1))));
-        assert_eq!(opened.problems.is_empty(), damage.is_none(), "{:?}", opened.problems);
+        assert_eq!(in_force(&store), None, "who knows what was on it");
+        assert_eq!(opened.problems.len(), 1, "{:?}", opened.problems);
     }
     let (mut store, _) = home.open();
     store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(3)])).unwrap();
+    install(&mut store, &home.authority.publish(4, 9)).unwrap();
     assert!(is_revoked(&store, 3));
     assert_eq!(missing(&store), None);
+}
+
+#[test]
+fn a_damaged_list_that_is_replaced_by_a_compacted_one_denies_until_the_snapshot_is_there() {
+    let (home, mut store) = with_snapshot(4);
+    store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(3)])).unwrap();
+    drop(store);
+    fs::write(home.path("revoked"), b"rubbish").unwrap();
+    let (mut store, _) = home.open();
+
+    store.accept_revoked(&home.authority.revoke(2, 5, &[])).unwrap();
+    drop(install(&mut store, &home.authority.publish(4, 9)));
+    assert_eq!(in_force(&store), None, "version 4 enables what the lost list held");
+    let mut store = reopened(&home, store);
+    assert_eq!(in_force(&store), None, "after a restart");
+
+    install(&mut store, &home.authority.publish(5, 9)).unwrap();
+    assert_eq!(in_force(&store), Some(5));
+}
+
+#[test]
+fn a_list_that_was_missed_in_between_makes_nothing_complete() {
+    let (home, mut store) = with_snapshot(1);
+    store.accept_revoked(&home.authority.revoke(1, 1, &[token_id(3)])).unwrap();
+    // List 2 held token 4; list 3 leaves both out, because version 2 denies them.
+    store.accept_revoked(&home.authority.revoke(3, 2, &[])).unwrap();
+    assert!(is_revoked(&store, 3));
+    drop(store);
+    fs::remove_file(home.path("floor")).unwrap();
+
+    assert_eq!(in_force(&home.open().0), None);
 }
 
 #[test]
 fn a_list_that_the_disk_has_no_room_for_counts_all_the_same() {
     let (home, store) = with_snapshot(4);
     drop(store);
-    let full: Watcher = Arc::new(|step| match step {
+    let room = Arc::new(AtomicBool::new(false));
+    let there_is = Arc::clone(&room);
+    let full: Watcher = Arc::new(move |step| match step {
         Step::Create { path, .. } | Step::Write { path, .. }
-            if path.to_string_lossy().starts_with("revoked") =>
+            if path.to_string_lossy().starts_with("revoked")
+                && !there_is.load(Ordering::Relaxed) =>
         {
             Err(io::ErrorKind::StorageFull.into())
         }
@@ -154,6 +200,10 @@ fn a_list_that_the_disk_has_no_room_for_counts_all_the_same() {
 
     assert!(matches!(kept, Err(NotAdmitted::Io(_))), "{kept:?}");
     assert!(is_revoked(&store, 3));
+    room.store(true, Ordering::Relaxed);
+    let again = store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(3)])).unwrap();
+    assert_eq!(again, Admission::Same);
+    assert!(is_revoked(&reopened(&home, store), 3), "it was written once there was room");
 }
 
 #[test]
@@ -162,7 +212,7 @@ fn h10_a_power_cut_at_any_step_of_a_new_list_leaves_the_old_one_or_the_new() {
         let (home, mut store) = with_snapshot(4);
         store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(1)])).unwrap();
         drop(store);
-        let next = home.authority.revoke(2, 4, &[token_id(1), token_id(2)]);
+        let next = home.authority.revoke(2, 5, &[token_id(1), token_id(2)]);
         let done = home.stop_after(steps, |store| {
             store.accept_revoked(&next).map_err(|_| NotStored::NotBegun)
         });
@@ -171,13 +221,35 @@ fn h10_a_power_cut_at_any_step_of_a_new_list_leaves_the_old_one_or_the_new() {
         assert!(is_revoked(&store, 1), "after {steps} steps");
         let number = store.revoked_number();
         assert_eq!(is_revoked(&store, 2), number == version(2), "after {steps} steps");
+        if number == version(2) {
+            assert_eq!(missing(&store), Some(Missing::Snapshot(version(5))), "{steps} steps");
+        }
         store.accept_revoked(&next).unwrap();
-        assert!(is_revoked(&store, 2) && missing(&store).is_none());
+        assert!(is_revoked(&store, 2));
         if done.is_some() {
             assert_eq!(number, version(2));
             return;
         }
     }
+}
+
+#[test]
+fn h11_a_key_set_that_the_disk_has_no_room_for_ends_a_stolen_key_all_the_same() {
+    let (home, store) = with_snapshot(4);
+    drop(store);
+    let full: Watcher = Arc::new(|step| match step {
+        Step::Create { path, .. } if path.starts_with("trust") => {
+            Err(io::ErrorKind::StorageFull.into())
+        }
+        _ => Ok(()),
+    });
+    let (mut store, _) = Store::open_watched(home.place(), &now(), Some(full)).unwrap();
+
+    assert!(store.accept_keys(&home.authority.key_set_after_theft()).is_err());
+
+    assert_eq!((in_force(&store), store.keys().epoch()), (None, 2));
+    let thief = store.admit(&home.authority.publish(5, 9).envelope, &now());
+    assert!(matches!(thief, Err(Refused::OldKeys)));
 }
 
 #[test]

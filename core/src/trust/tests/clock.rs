@@ -63,6 +63,19 @@ fn what_is_accepted_lifts_time_at_once_and_run_time_is_not_lost() {
 }
 
 #[test]
+fn run_time_goes_on_however_often_something_arrives() {
+    let mut time = TrustedTime::new(BUILD, &floor(), Millis(0));
+    let mut kept = floor();
+    for step in 1..=10_000 {
+        let mono = Millis(step * 300);
+        kept = time.kept(&kept, mono, Shown::default(), UnixSeconds(0));
+        time.follow(&kept, mono);
+    }
+    let now = time.now(Millis(3_000_000), Shown::default());
+    assert_eq!((now.at, now.backed), (UnixSeconds(T0 + 3_100), UnixSeconds(T0 + 3_100)));
+}
+
+#[test]
 fn a_key_set_that_sets_time_back_is_followed() {
     let mut time = TrustedTime::new(BUILD, &floor(), Millis(0));
     let back = UnixSeconds(T0 - DAY);

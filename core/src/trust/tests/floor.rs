@@ -171,21 +171,30 @@ fn signed_time_rises_with_manifests_and_never_sinks() {
 }
 
 #[test]
-fn only_a_key_set_that_calls_a_key_compromised_sets_time_back() {
-    let mut routine = key_set(2);
-    let keys = anchor().follow(&signed_by_roots(&routine)).unwrap();
-    assert_eq!(floor().with_keys(&keys).signed, UnixSeconds(T0));
+fn a_key_set_takes_back_what_a_stolen_key_lifted_and_never_what_is_agreed() {
+    let lifted = Floor { agreed: UnixSeconds(T0 - 9), ..floor() };
+    let mut next = key_set(2);
+    let keys = anchor().follow(&signed_by_roots(&next)).unwrap();
+    assert_eq!(lifted.with_keys(&keys).lived, UnixSeconds(T0));
+    next.compromised = vec![id(&key(COLLECTOR))];
+    let keys = anchor().follow(&signed_by_roots(&next)).unwrap();
+    assert_eq!(lifted.with_keys(&keys).lived, UnixSeconds(T0), "it tells no time");
 
-    routine.compromised = vec![id(&key(BEACON))];
-    let keys = anchor().follow(&signed_by_roots(&routine)).unwrap();
-    let reset = floor().with_keys(&keys);
-    assert_eq!((reset.signed, reset.lived), (UnixSeconds(T0 - DAY), UnixSeconds(T0 - DAY)));
+    next.compromised = vec![id(&key(BEACON))];
+    let one = anchor().follow(&signed_by_roots(&next)).unwrap();
+    let reset = lifted.with_keys(&one);
+    assert_eq!((reset.signed, reset.lived), (UnixSeconds(T0 - 9), UnixSeconds(T0 - 9)));
     let raised = reset.with(&manifest(&draft(12)));
-    assert_eq!(raised.with_keys(&keys), raised, "the same set sets it back once");
+    assert_eq!(raised.with_keys(&one), raised, "the same set takes it back once");
 
-    routine.epoch = 3;
-    let third = keys.follow(&signed_by_roots(&routine)).unwrap();
-    assert_eq!(raised.with_keys(&third).signed, UnixSeconds(T0), "it was known as compromised");
+    next.compromised.push(id(&key(SNAPSHOT)));
+    let both = anchor().follow(&signed_by_roots(&next)).unwrap();
+    let reset = lifted.with_keys(&both);
+    assert_eq!((reset.lived, reset.agreed), (UnixSeconds(T0 - DAY), UnixSeconds(T0 - DAY)));
+    next.epoch = 3;
+    let second = one.follow(&signed_by_roots(&next)).unwrap();
+    let reset = raised.with_keys(&second);
+    assert_eq!(reset.lived, UnixSeconds(T0 - DAY), "one thief after the other may have agreed");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use super::*;
 use crate::time::Millis;
+use crate::trust::keys::Reset;
 use crate::trust::{beacon, manifest};
 
 const LIVES: u64 = 100_000;
@@ -62,6 +63,8 @@ struct Life {
     beacon_number: u64,
     beacon_stolen: bool,
     snapshot_stolen: bool,
+    /// Whether any key was ever called compromised.
+    stolen_before: bool,
     /// What one stolen key, alone, may have lifted time by.
     lift: u64,
     /// Whether a thief was believed because the clock agreed with the thief, or a second thief did.
@@ -72,7 +75,8 @@ struct Life {
 
 impl Life {
     fn new(seed: u64) -> Self {
-        let disk = Floor::default().with_keys(&KeySet::unsigned(1, UnixSeconds(T0), false));
+        let disk =
+            Floor::default().with_keys(&KeySet::unsigned(1, UnixSeconds(T0), Reset::Nothing));
 
         Self {
             dice: Dice(seed),
@@ -87,6 +91,7 @@ impl Life {
             beacon_number: 0,
             beacon_stolen: false,
             snapshot_stolen: false,
+            stolen_before: false,
             lift: 0,
             tricked: false,
             least: T0,
@@ -207,16 +212,26 @@ impl Life {
         }
     }
 
-    fn rotate(&mut self) {
+    /// The next key set, which a broker may have held back for as long as it likes.
+    fn rotate(&mut self, held_back: u64) {
         let stolen = self.beacon_stolen || self.snapshot_stolen;
+        let both = self.beacon_stolen && self.snapshot_stolen;
+        let resets = match stolen {
+            false => Reset::Nothing,
+            true if both || self.stolen_before => Reset::All,
+            true => Reset::OneKey,
+        };
         self.epoch += 1;
-        let keys = KeySet::unsigned(self.epoch, UnixSeconds(self.truth), stolen);
+        let issued_at = (self.truth - held_back).max(T0);
+        let agreed = self.kept().agreed.0;
+        let keys = KeySet::unsigned(self.epoch, UnixSeconds(issued_at), resets);
         self.accept(self.kept().with_keys(&keys));
         if stolen {
             (self.beacon_stolen, self.snapshot_stolen, self.tricked) = (false, false, false);
-            self.least = self.truth;
+            self.stolen_before = true;
+            self.least = if resets == Reset::All { issued_at } else { agreed };
         }
-        self.least = self.least.max(self.truth);
+        self.least = self.least.max(issued_at);
     }
 
     fn step(&mut self) {
@@ -247,7 +262,10 @@ impl Life {
             }
             7 if self.dice.below(4) == 0 => self.beacon_stolen = true,
             8 if self.dice.below(4) == 0 => self.snapshot_stolen = true,
-            9 if self.dice.below(3) == 0 => self.rotate(),
+            9 if self.dice.below(3) == 0 => {
+                let held_back = self.dice.span() % (self.truth - T0 + 1);
+                self.rotate(held_back);
+            }
             7..=9 => self.thieve(),
             _ => {
                 let seconds = self.dice.span() % (3 * DAY);
@@ -280,7 +298,7 @@ impl Life {
     fn recovers(&mut self, seed: u64) {
         if self.beacon_stolen || self.snapshot_stolen || self.tricked {
             (self.beacon_stolen, self.snapshot_stolen) = (true, true);
-            self.rotate();
+            self.rotate(0);
         }
         self.machine = Machine::Absent;
         self.truth += 2 * (MAX_AHEAD + MAX_BEACON_LIFT);

@@ -146,7 +146,7 @@ fn an_older_list_is_refused_and_the_next_epoch_starts_again() {
 fn a_list_that_builds_on_a_snapshot_not_held_shows_that_there_is_one() {
     let floor = Floor::default().with_keys(&anchor()).with(&manifest(&draft(8)));
     let bytes = envelope(&revoked_draft(4, [1]));
-    let behind = floor.with_revoked(&verify(&bytes).unwrap());
+    let behind = floor.with_revoked(verify(&bytes).unwrap().number(), version(1, 9));
 
     assert_eq!(behind.lacks_snapshot(), Some(version(1, 9)));
     assert_eq!(behind.lacks_list(version(1, 4)), None);
