@@ -112,7 +112,8 @@ impl Mosquitto {
         assert!(CONF.contains(LISTENER), "systems/broker/mosquitto.conf has no `{LISTENER}`");
         let conf = CONF.replace(LISTENER, &format!("listener {} 127.0.0.1\n", self.port));
         // Started by root it would give up the right to read the key.
-        let conf = format!("{conf}\nuser root\n");
+        // Scenarios read from its log who asked for what.
+        let conf = format!("{conf}\nuser root\nlog_type subscribe\n");
         fs::write(self.dir.join("mosquitto.conf"), conf).expect("a configuration can be written");
     }
 

@@ -9,6 +9,7 @@
 
 mod audit;
 mod damage;
+mod delta;
 mod drills;
 mod endurance;
 mod expiry;

@@ -39,7 +39,7 @@ impl Fragile {
 }
 
 /// A user with so many tokens that the snapshot has several chunks.
-fn many_tokens(deck: &Deck) {
+pub(crate) fn many_tokens(deck: &Deck) {
     let owner = deck.control("user add", &["many", "--role", "iot_account_admin"]).ok();
     let lines: String = (1..=2_000_u64)
         .map(|id| {

@@ -252,8 +252,12 @@ fn parse(text: &str) -> Option<Garbage> {
     let mut garbage = Garbage::default();
     for line in text.lines() {
         match line.split_once(' ')? {
-            ("delta", from) => drop(garbage.1.insert(from.parse().ok()?)),
-            (root, chunks) => drop(garbage.0.insert(*secret::hex(root)?, chunks.parse().ok()?)),
+            ("delta", from) => {
+                garbage.1.insert(from.parse().ok()?);
+            }
+            (root, chunks) => {
+                garbage.0.insert(*secret::hex(root)?, chunks.parse().ok()?);
+            }
         }
     }
 

@@ -20,6 +20,7 @@ use crate::keys::{self, NewAccount};
 use crate::policy::PrincipalStatus;
 use crate::testing::NOW;
 
+mod deltas;
 mod news;
 mod rotation;
 
