@@ -14,7 +14,7 @@ impl Sink for Gathered {
     }
 }
 
-pub(super) const fn code(bad: NotApplied) -> &'static str {
+pub(crate) const fn code(bad: NotApplied) -> &'static str {
     match bad {
         NotApplied::Broken => "bad_delta_broken",
         NotApplied::Dangling => "bad_delta_dangling",
