@@ -4,8 +4,6 @@ use gateward_core::snapshot::Refused as Bad;
 use gateward_core::snapshot::delta::NotApplied;
 use gateward_core::trust::{Refused, Version};
 
-use crate::replay::deltas;
-
 /// Every word that a vector may end with.
 pub(crate) fn all() -> Vec<&'static str> {
     let held = Version { epoch: 1, number: 1 };
@@ -71,7 +69,7 @@ pub(crate) fn all() -> Vec<&'static str> {
         .map(Refused::code)
         .into_iter()
         .chain(files.map(Bad::code))
-        .chain(patches.map(deltas::code))
+        .chain(patches.map(NotApplied::code))
         .chain(others)
         .collect()
 }

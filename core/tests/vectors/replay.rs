@@ -1,6 +1,6 @@
 //! What this code says of a vector, from the file alone.
 
-pub(crate) mod deltas;
+mod deltas;
 mod files;
 mod gateways;
 mod news;
