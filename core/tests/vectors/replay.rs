@@ -16,7 +16,7 @@ use gateward_core::time::{TimeQuality, UnixSeconds};
 use gateward_core::token::{Context, Token};
 use gateward_core::trust::{
     Admission, Audience, Checkpoint, Floor, GatewayId, Incarnation, Key, KeySet, Manifest, Now,
-    Receipt, Refused, Role, Status, VerifyingKey, Version, manifest,
+    Receipt, Refused, Revoked, Role, Status, VerifyingKey, Version, manifest,
 };
 use serde_json::{Value, json};
 
@@ -240,9 +240,20 @@ fn bundle(bytes: &[u8], given: &Given<'_>) -> Said {
     let audience = Audience(given.array("audience"));
     let manifest = Manifest::verify(bundle.manifest, &keys, audience).map_err(Refused::code)?;
     let version = manifest.version().number;
+    let revoked = if bundle.revoked.is_empty() {
+        0
+    } else {
+        let list = Revoked::verify(bundle.revoked, &keys, audience).map_err(Refused::code)?;
+        list.tokens().count() + list.principals().count()
+    };
     HashList::check(bundle.list, &manifest).map_err(Refused::code)?;
     let opened = snapshot::open(bundle.file, manifest).map_err(snapshot::Refused::code)?;
     let tokens = opened.view().token_count();
 
-    Ok(json!({ "epoch": keys.epoch(), "tokens": tokens, "version": version }))
+    Ok(json!({
+        "epoch": keys.epoch(),
+        "revoked": revoked,
+        "tokens": tokens,
+        "version": version,
+    }))
 }
