@@ -147,7 +147,7 @@ pub(crate) fn key_sets() -> Kind {
         sign(&draft, &[classic(1), classic(2)])
     };
     let [one, two] = ROOTS.map(lattice);
-    let all = [classic(1), classic(2), one.clone(), two];
+    let all = [classic(1), classic(2), one, two];
 
     for (name, verdict, about, bytes) in [
         ("two-of-each", ACCEPTED, "the threshold holds for each", sign(&draft, &all)),
