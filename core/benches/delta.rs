@@ -203,7 +203,6 @@ struct Keys(SigningKey, KeySet);
 impl Keys {
     fn new() -> Self {
         let key = SigningKey::from_bytes(&[7; 32]);
-        let public = key.verifying_key().to_bytes();
         let set = KeySetDraft {
             account: ACCOUNT,
             epoch: 1,
@@ -211,7 +210,7 @@ impl Keys {
             expires: UnixSeconds(1_900_000_000),
             thresholds: [1; 4],
             required: [1; 4],
-            keys: vec![KeyDraft { public, roles: 0b1111, audiences: None }],
+            keys: vec![KeyDraft::of(&key, 0b1111)],
             retired: Vec::new(),
             compromised: Vec::new(),
         };

@@ -44,11 +44,7 @@ pub fn print(table: &mut Table, name: &str, world: &World, file: &[u8], budget: 
 fn signed(world: &World, file: &[u8]) -> (KeySet, Vec<u8>) {
     let account = world.contents.account;
     let (root, key) = (SigningKey::from_bytes(&[1; 32]), SigningKey::from_bytes(&[2; 32]));
-    let draft = |key: &SigningKey, role: Role| KeyDraft {
-        public: key.verifying_key().to_bytes(),
-        roles: role.bit(),
-        audiences: None,
-    };
+    let draft = |key: &SigningKey, role: Role| KeyDraft::of(key, role.bit());
     let set = KeySetDraft {
         account,
         epoch: 1,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import snapshot
 from framing import Reader, require
-from group import Manifest
+from group import Manifest, Revoked
 from model import Snapshot
 from signed import KeySet
 
@@ -22,15 +22,22 @@ def read(data: bytes) -> tuple[list[bytes], list[bytes]]:
 
 def verify(data: bytes, anchor: bytes, account: bytes, audience: bytes) -> dict[str, object]:
     """Believes a bundle as a gateway does that was enrolled with `anchor`."""
-    sets, (envelope, hashes, file, _revoked) = read(data)
+    sets, (envelope, hashes, file, listed) = read(data)
     keys = KeySet.anchor(anchor, account)
     if anchor in sets:
         for following in sets[sets.index(anchor) + 1 :]:
             keys = keys.follow(following)
     manifest = Manifest(envelope, keys, audience)
+    revoked = Revoked(listed, keys, audience) if listed else None
     snapshot.check_list(hashes, manifest.file_len, manifest.chunk_log2, manifest.root)
     found = open_snapshot(file, manifest)
-    return {"epoch": keys.epoch, "tokens": len(found.tokens), "version": manifest.version}
+    count = len(revoked.tokens) + len(revoked.principals) if revoked else 0
+    return {
+        "epoch": keys.epoch,
+        "revoked": count,
+        "tokens": len(found.tokens),
+        "version": manifest.version,
+    }
 
 
 def open_snapshot(file: bytes, manifest: Manifest) -> Snapshot:

@@ -160,6 +160,8 @@ KINDS: dict[str, Callable[[bytes, Given], Fields]] = {
     "deltas": patch,
     "floors": floor,
     "hash-lists": list_of_hashes,
+    "hybrid-key-sets": key_set,
+    "hybrid-manifests": manifest,
     "key-sets": key_set,
     "manifests": manifest,
     "messages": message,

@@ -75,7 +75,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Revocation<B> {
     }
 }
 
-impl<'a> Revocation<&'a [u8]> {
+impl Revocation<&[u8]> {
     /// Nothing is revoked, in any snapshot.
     pub(super) const NOTHING: Self = Self { rows: &[], principals: &[] };
 

@@ -1,7 +1,7 @@
 //! The vectors of `core/docs/vectors`: made here, and held to what this code says of them.
 //!
 //! `tests/vectors/verify.py` reads the same files with nothing but `core/docs/format.md`. To write
-//! them anew: `GATEWARD_WRITE_VECTORS=1 cargo test -p gateward-core --test vectors`.
+//! them anew: `GATEWARD_WRITE_VECTORS=1 cargo test -p gateward-core --features hybrid --test vectors`.
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
@@ -12,9 +12,12 @@
 mod audits;
 mod authority;
 mod chains;
+mod codes;
 mod decisions;
 mod deltas;
 mod hash_lists;
+#[cfg(feature = "hybrid")]
+mod hybrid;
 mod key_sets;
 mod manifests;
 mod messages;
@@ -42,6 +45,8 @@ fn kinds() -> Vec<Kind> {
     kinds.extend([deltas::kind(), news::beacons(), news::revocation_lists()]);
     kinds.extend([others::receipts(), others::checkpoints(), others::statuses()]);
     kinds.extend([others::floors(), others::bundles(), chains::records(), chains::chains()]);
+    #[cfg(feature = "hybrid")]
+    kinds.extend([hybrid::key_sets(), hybrid::manifests()]);
 
     kinds
 }
@@ -58,7 +63,8 @@ fn is_committed(name: &str, text: &str) {
 
 #[test]
 fn the_committed_vectors_are_those_that_are_made_here() {
-    let mut names = BTreeSet::from(["README.md".to_owned(), "decisions.json".to_owned()]);
+    let others = ["README.md", "decisions.json", "hybrid-key-sets.json", "hybrid-manifests.json"];
+    let mut names: BTreeSet<_> = others.map(str::to_owned).into();
     for kind in kinds() {
         names.insert(format!("{}.json", kind.name));
         is_committed(kind.name, &kind.text());
@@ -89,7 +95,7 @@ fn every_refusal_that_bytes_can_cause_has_a_vector() {
         .iter()
         .flat_map(|kind| kind.vectors.iter().map(|vector| vector.verdict.to_owned()))
         .collect();
-    let expected = replay::codes();
+    let expected = codes::all();
     let missing: Vec<_> = expected.iter().filter(|code| !seen.contains(**code)).collect();
 
     assert!(missing.is_empty(), "no vector ends with {missing:?}");
@@ -99,7 +105,7 @@ fn every_refusal_that_bytes_can_cause_has_a_vector() {
 fn every_word_for_a_refusal_stands_in_the_document() {
     let text = include_str!("../../docs/format.md");
     let words: Vec<_> =
-        replay::codes().into_iter().filter(|code| !text.contains(&format!("`{code}`"))).collect();
+        codes::all().into_iter().filter(|code| !text.contains(&format!("`{code}`"))).collect();
 
     assert!(words.is_empty(), "docs/format.md does not say {words:?}");
 }

@@ -6,9 +6,9 @@ use gateward_core::audit::Head;
 use gateward_core::bundle::build;
 use gateward_core::snapshot::chunk;
 use gateward_core::time::{TimeQuality, UnixSeconds};
-use gateward_core::trust::sign::{ManifestDraft, ReceiptDraft};
+use gateward_core::trust::sign::{ManifestDraft, ReceiptDraft, RevokedDraft};
 use gateward_core::trust::{
-    Checkpoint, Floor, Incarnation, Kind as Typ, Root, SEALED_LEN, Status, Version,
+    Audience, Checkpoint, Floor, Incarnation, Kind as Typ, Root, SEALED_LEN, Status, Version,
 };
 use serde_json::{Value, json};
 
@@ -218,6 +218,19 @@ pub(crate) fn floors() -> Kind {
     kind
 }
 
+fn revocations() -> RevokedDraft {
+    RevokedDraft {
+        account: ACCOUNT,
+        audience: audience(),
+        keyset: 1,
+        counter: 1,
+        base_version: 7,
+        issued_at: UnixSeconds(T0),
+        tokens: [0].into(),
+        principals: [3].into(),
+    }
+}
+
 pub(crate) fn bundles() -> Kind {
     let mut kind = Kind::new("bundles", "Section 6.8. `anchor` is the key set of enrolment.");
     let (first, second) = (by_roots(&key_set(1)), by_roots(&key_set(2)));
@@ -232,6 +245,12 @@ pub(crate) fn bundles() -> Kind {
         build::write(sets, [manifest, list, file, &[]])
     };
     let good = bundle(&[&first, &second], &two, &list, &file);
+    let revoking = |seed: u8, group: &str| {
+        let audience = Audience::of(ACCOUNT, group);
+        let draft = RevokedDraft { audience, ..revocations() };
+        let signed = draft.sign(&[&key(seed)]).unwrap();
+        build::write(&[&first], [&one, &list, &file, &signed])
+    };
     let long = |at: usize| [&good[..at], &[0xff; 4], &good[at + 4..]].concat();
     let mut spoilt = file.clone();
     spoilt[100] ^= 1;
@@ -245,6 +264,9 @@ pub(crate) fn bundles() -> Kind {
         ("one-key-set", ACCEPTED, "", bundle(&[&first], &one, &list, &file)),
         ("two-key-sets", ACCEPTED, "walked from the anchor", good.clone()),
         ("no-key-set", ACCEPTED, "the anchor is enough", bundle(&[], &one, &list, &file)),
+        ("with-a-revocation-list", ACCEPTED, "", revoking(SNAPSHOT, "plant-7")),
+        ("revocation-list-by-a-stranger", "bad_signature", "", revoking(STRANGER, "plant-7")),
+        ("revocation-list-of-another-group", "other_audience", "", revoking(SNAPSHOT, "plant-8")),
         ("empty", "not_a_bundle", "", Vec::new()),
         ("another-magic", "not_a_bundle", "", [b"GWDBNDL2", &good[8..]].concat()),
         ("cut-short", "not_a_bundle", "", good[..good.len() - 1].to_vec()),

@@ -16,7 +16,7 @@ use gateward_core::time::{TimeQuality, UnixSeconds};
 use gateward_core::token::{Context, Token};
 use gateward_core::trust::{
     Admission, Audience, Checkpoint, Floor, GatewayId, Incarnation, Key, KeySet, Manifest, Now,
-    Receipt, Refused, Role, Status, VerifyingKey, Version, manifest,
+    Receipt, Refused, Revoked, Role, Status, VerifyingKey, Version, manifest,
 };
 use serde_json::{Value, json};
 
@@ -45,6 +45,8 @@ pub(crate) fn verdict(kind: &str, vector: &Value, shared: &Value) -> Told {
         "checkpoints" => gateways::checkpoint(&bytes, &given),
         "deltas" => deltas::delta(&bytes, &given),
         "floors" => Floor::decode(&bytes).map(|floor| floor_fields(&floor)).map_err(Refused::code),
+        "hybrid-key-sets" => key_set(&bytes, &given),
+        "hybrid-manifests" => signed_manifest(&bytes, &given),
         "hash-lists" => hash_list(bytes, &given),
         "key-sets" => key_set(&bytes, &given),
         "manifests" => signed_manifest(&bytes, &given),
@@ -238,81 +240,20 @@ fn bundle(bytes: &[u8], given: &Given<'_>) -> Said {
     let audience = Audience(given.array("audience"));
     let manifest = Manifest::verify(bundle.manifest, &keys, audience).map_err(Refused::code)?;
     let version = manifest.version().number;
+    let revoked = if bundle.revoked.is_empty() {
+        0
+    } else {
+        let list = Revoked::verify(bundle.revoked, &keys, audience).map_err(Refused::code)?;
+        list.tokens().count() + list.principals().count()
+    };
     HashList::check(bundle.list, &manifest).map_err(Refused::code)?;
     let opened = snapshot::open(bundle.file, manifest).map_err(snapshot::Refused::code)?;
     let tokens = opened.view().token_count();
 
-    Ok(json!({ "epoch": keys.epoch(), "tokens": tokens, "version": version }))
-}
-
-/// Every word that a vector may end with.
-pub(crate) fn codes() -> Vec<&'static str> {
-    use snapshot::Refused as Bad;
-    use snapshot::delta::NotApplied;
-    let held = Version { epoch: 1, number: 1 };
-    let signed = [
-        Refused::Absurd,
-        Refused::AlgorithmMissing,
-        Refused::Damaged,
-        Refused::Expired,
-        Refused::Fork,
-        Refused::HashList,
-        Refused::IssuedAhead,
-        Refused::KeysExpired,
-        Refused::KeysUnusable,
-        Refused::Malformed,
-        Refused::NewerKeys(1),
-        Refused::OldKeys,
-        Refused::OtherAccount,
-        Refused::OtherAudience,
-        Refused::OtherGateway,
-        Refused::OtherType,
-        Refused::Unconfirmed,
-        Refused::Rollback { held, offered: held },
-        Refused::TooLong,
-        Refused::Unsigned,
-        Refused::UnknownFormat,
-    ];
-    let files = [
-        Bad::Counts,
-        Bad::Directory,
-        Bad::Extension,
-        Bad::Length,
-        Bad::Name,
-        Bad::Order,
-        Bad::OtherAccount,
-        Bad::Reference,
-        Bad::Reserved,
-        Bad::Root,
-        Bad::Scope,
-        Bad::UnknownFeature,
-        Bad::UnknownFormat,
-        Bad::UnknownStatus,
-    ];
-    let patches = [
-        NotApplied::Dangling,
-        NotApplied::Malformed,
-        NotApplied::Missing,
-        NotApplied::Order,
-        NotApplied::OtherBase,
-        NotApplied::TooMany,
-        NotApplied::UnknownFormat,
-    ];
-    let others = [
-        "bad_checksum",
-        "bad_record",
-        "forged_tag",
-        "gap",
-        "malformed_token",
-        "not_a_bundle",
-        "record_too_long",
-    ];
-
-    signed
-        .map(Refused::code)
-        .into_iter()
-        .chain(files.map(Bad::code))
-        .chain(patches.map(deltas::code))
-        .chain(others)
-        .collect()
+    Ok(json!({
+        "epoch": keys.epoch(),
+        "revoked": revoked,
+        "tokens": tokens,
+        "version": version,
+    }))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use gateward_core::trust::{Beacon, Revoked};
+use gateward_core::trust::Beacon;
 
 use super::*;
 
