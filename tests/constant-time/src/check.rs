@@ -9,6 +9,7 @@ use gateward_core::token::{Context, TEXT_LEN, Token};
 use crate::class::Class;
 use crate::places::Places;
 use crate::plant::Plant;
+use crate::revoked::Revoked;
 
 /// The time of every check.
 pub const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
@@ -28,6 +29,7 @@ pub struct Case<'t> {
     pub(crate) file: &'t [u8],
     pub(crate) places: &'t Places,
     pub(crate) context: &'t Context,
+    pub(crate) revoked: &'t Revoked,
 }
 
 impl<'t> Case<'t> {

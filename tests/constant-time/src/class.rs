@@ -29,6 +29,9 @@ pub enum Class {
     /// A character outside the alphabet in the secret.
     Malformed,
     BadChecksum,
+    /// On the revocation list, and in the snapshot as good as ever.
+    TokenRevoked,
+    OwnerRevoked,
     TokenDisabled,
     TokenExpired,
     OwnerDisabled,
@@ -42,7 +45,7 @@ pub enum Class {
 
 impl Class {
     /// Every class.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::Allowed,
         Self::AllowedAgain,
         Self::AllowedFirstRow,
@@ -57,6 +60,8 @@ impl Class {
         Self::OtherKind,
         Self::Malformed,
         Self::BadChecksum,
+        Self::TokenRevoked,
+        Self::OwnerRevoked,
         Self::TokenDisabled,
         Self::TokenExpired,
         Self::OwnerDisabled,
@@ -84,6 +89,7 @@ impl Class {
             }
             Self::Malformed => Reason::MalformedToken,
             Self::BadChecksum => Reason::BadChecksum,
+            Self::TokenRevoked | Self::OwnerRevoked => Reason::Revoked,
             Self::TokenDisabled => Reason::TokenDisabled,
             Self::TokenExpired => Reason::TokenExpired,
             Self::OwnerDisabled => Reason::OwnerDisabled,

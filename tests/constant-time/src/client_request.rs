@@ -1,7 +1,7 @@
 //! What memcheck can be asked by the program that it runs, without bindings to its headers.
 //!
 //! The sequence of four rotations does nothing on a real processor and is a call to valgrind under
-//! it (`valgrind.h`, x86-64). Nowhere else in this workspace does a proof need `unsafe`.
+//! it (`valgrind.h`, x86-64). Beside `revoked`, nowhere in this workspace does a proof need `unsafe`.
 #![expect(unsafe_code, reason = "valgrind is called by instructions that no safe function emits")]
 
 use core::arch::asm;

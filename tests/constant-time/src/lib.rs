@@ -17,6 +17,7 @@ mod draw;
 mod histogram;
 mod places;
 mod plant;
+mod revoked;
 mod signer;
 mod table;
 
@@ -26,4 +27,5 @@ pub use draw::Draw;
 pub use histogram::Histogram;
 pub use places::Places;
 pub use plant::Plant;
+pub use revoked::Revoked;
 pub use table::{Copies, Table};

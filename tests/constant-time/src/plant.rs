@@ -15,6 +15,8 @@ pub enum Plant {
     Slice,
     /// Who is not in the table is turned away at once.
     Unknown,
+    /// A revoked token, or one of a revoked owner, is turned away at once.
+    Revoked,
     /// A disabled token is turned away at once.
     Status,
     /// A token that has ended is turned away at once.
@@ -31,10 +33,11 @@ pub enum Plant {
 
 impl Plant {
     /// Every leak, by the name that `memcheck` takes.
-    pub const ALL: [(&str, Self); 9] = [
+    pub const ALL: [(&str, Self); 10] = [
         ("compare", Self::Compare),
         ("slice", Self::Slice),
         ("unknown", Self::Unknown),
+        ("revoked", Self::Revoked),
         ("status", Self::Status),
         ("end", Self::End),
         ("owner-status", Self::OwnerStatus),
@@ -57,6 +60,7 @@ impl Plant {
                 if self == Self::Slice { made[..kept.len()] != *kept } else { !same(&made, kept) }
             }
             Self::Unknown => token.lookup.id != black_box(case.id),
+            Self::Revoked => case.revoked.has(row),
             Self::Status => file[places.token_status(row)] & 0x80 != 0,
             Self::End => end(places.token_end(row)) <= NOW.0,
             Self::OwnerStatus => of(places.kind_and_flags(row))[1] & 3 != 0,

@@ -21,12 +21,13 @@ use crate::check::{Case, NOW};
 use crate::class::Class;
 use crate::draw::Draw;
 use crate::places::Places;
+use crate::revoked::Revoked;
 use crate::signer;
 
 /// Ids stand in groups that fill a look-up's window, and groups in every fourth bucket.
 const GROUP: usize = 16;
 const GROUPS: usize = 64;
-const ROWS: usize = GROUP * GROUPS;
+pub(crate) const ROWS: usize = GROUP * GROUPS;
 /// One bucket of the directory of [`ROWS`] tokens.
 const BUCKET_BITS: u32 = 56;
 const LINE: usize = 64;
@@ -51,6 +52,8 @@ pub enum Copies {
 #[derive(Debug)]
 pub struct Table {
     copies: Vec<Verified<Aligned>>,
+    /// Of each copy its own.
+    revoked: Vec<Revoked>,
     places: Places,
     context: Context,
     tokens: Vec<(Class, usize, [u8; TEXT_LEN])>,
@@ -89,19 +92,27 @@ impl Table {
             let file = Aligned::new(&file, places.rows());
             snapshot::open(file, manifest.clone()).expect("it was just compiled")
         };
-        let copies = (0..copies).map(copy).collect();
+        let copies: Vec<_> = (0..copies).map(copy).collect();
+        let revoke = |copy: &Verified<Aligned>| revoked(&copy.view(), &rows, &ids);
+        let revoked = copies.iter().map(revoke).collect();
         let tokens = Class::ALL.map(|class| {
             let row = place(class, &rows);
             (class, row, text(class, ids[row], &secrets[&row]))
         });
 
-        Self { copies, places, context, tokens: tokens.into(), ids }
+        Self { copies, revoked, places, context, tokens: tokens.into(), ids }
     }
 
     /// Returns the bytes that are decided with, or the first copy of them.
     #[must_use]
     pub fn file(&self) -> &[u8] {
         self.copy(0).bytes()
+    }
+
+    /// Returns what is revoked in the bytes that are decided with.
+    #[must_use]
+    pub fn revoked(&self) -> &Revoked {
+        &self.revoked[0]
     }
 
     fn copy(&self, at: usize) -> &Verified<Aligned> {
@@ -123,26 +134,35 @@ impl Table {
         };
         let case = |(at, (class, row, text)): (usize, &(Class, usize, [u8; TEXT_LEN]))| {
             let copy = self.copy(at);
-            let view = copy.view();
+            let revoked = &self.revoked[at % self.revoked.len()];
+            let stale = *class == Class::Stale;
+            let view = if stale { copy.view_stale_from(UnixSeconds(0)) } else { copy.view() };
             Case {
                 text: *text,
                 class: *class,
-                view: if *class == Class::Stale {
-                    copy.view_stale_from(UnixSeconds(0))
-                } else {
-                    view
-                },
+                view: view.with_revocation(revoked.bits()),
                 ask: ask(&view),
                 row: *row,
                 id: self.ids[*row],
                 file: copy.bytes(),
                 places: &self.places,
                 context: &self.context,
+                revoked,
             }
         };
 
         self.tokens.iter().enumerate().map(case).collect()
     }
+}
+
+/// Revokes what is to be revoked; every principal has the key of its token's row.
+fn revoked(view: &View<'_>, rows: &BTreeMap<usize, Class>, ids: &[u64]) -> Revoked {
+    let mut revoked = Revoked::none(view);
+    revoked.token(view, ids[place(Class::TokenRevoked, rows)]);
+    let owner = u32::try_from(place(Class::OwnerRevoked, rows)).expect("the table is small");
+    revoked.principal(view, owner);
+
+    revoked
 }
 
 /// Ids in groups, ascending.

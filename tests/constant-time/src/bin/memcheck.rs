@@ -54,10 +54,12 @@ fn hide_records(table: &Table) -> u32 {
     for at in table.places().statuses() {
         hide_highest_bit(file.get(at).expect("it is in the file"));
     }
-    let hidden = hidden_bits(file);
-    assert!(hidden > 0, "nothing is marked, so nothing would be found");
+    let revoked = table.revoked().bytes();
+    hide(revoked);
+    let hidden = [hidden_bits(file), hidden_bits(revoked)];
+    assert!(!hidden.contains(&0), "nothing is marked, so nothing would be found");
 
-    hidden
+    hidden.iter().sum()
 }
 
 fn check_all(table: &Table, plant: Option<Plant>) -> usize {

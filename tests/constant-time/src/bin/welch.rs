@@ -1,8 +1,8 @@
 //! Whether two outcomes can be told apart by their time: Welch's t of every pair.
 //!
 //! All classes are measured in one run, in an order drawn anew for each pass, on tables dealt anew
-//! every few thousand passes. |t| must be below 4.5; with some 250 pairs that is missed by chance
-//! once in 600 runs, so a pair that misses it is measured once more, with fresh samples, and fails
+//! every few thousand passes. |t| must be below 4.5; with 300 pairs that is missed by chance
+//! once in 500 runs, so a pair that misses it is measured once more, with fresh samples, and fails
 //! where it misses it again on the same side. Planted leaks must be found in the same way.
 //!
 //! `GATEWARD_TIMING_SAMPLES` says how many samples each class gets. Run: `tests/timing`.
@@ -39,9 +39,10 @@ struct Promise {
 }
 
 /// What must be found in less than a minute.
-const LEAKS: [(Plant, Class, Class); 6] = [
+const LEAKS: [(Plant, Class, Class); 7] = [
     (Plant::Compare, Class::VerifierFirst, Class::VerifierLast),
     (Plant::Unknown, Class::UnknownNear, Class::SecretFirst),
+    (Plant::Revoked, Class::TokenRevoked, Class::UnknownNear),
     (Plant::Status, Class::TokenDisabled, Class::UnknownNear),
     (Plant::End, Class::TokenExpired, Class::UnknownNear),
     (Plant::OwnerStatus, Class::OwnerDisabled, Class::UnknownNear),
@@ -51,7 +52,7 @@ const LEAKS: [(Plant, Class, Class); 6] = [
 const PROMISES: [Promise; 6] = [
     Promise { name: "J1 unknown id, known id with a wrong secret", about: j1 },
     Promise { name: "J2 first, last byte of the secret or verifier", about: j2 },
-    Promise { name: "J3 disabled, unknown", about: j3 },
+    Promise { name: "J3 disabled or revoked, unknown", about: j3 },
     Promise { name: "J4 first, last row of the table", about: j4 },
     Promise { name: "   the same twice", about: same },
     Promise { name: "   every pair", about: |_, _| true },
@@ -181,7 +182,12 @@ fn j2(one: Class, other: Class) -> bool {
 }
 
 fn j3(one: Class, other: Class) -> bool {
-    let disabled = |class| matches!(class, Class::TokenDisabled | Class::OwnerDisabled);
+    let disabled = |class| {
+        matches!(
+            class,
+            Class::TokenDisabled | Class::OwnerDisabled | Class::TokenRevoked | Class::OwnerRevoked
+        )
+    };
     between(one, other, is_unknown, disabled)
 }
 
