@@ -14,6 +14,7 @@ mod listen;
 mod metrics;
 mod nginx;
 mod rate;
+mod rehearsal;
 mod source;
 
 use core::net::SocketAddr;
@@ -32,6 +33,7 @@ use tokio::sync::Semaphore;
 
 pub(crate) use self::admin::Subject;
 pub(crate) use self::judge::{Judge, Policy};
+pub use self::rehearsal::{Rehearsed, rehearse};
 
 use crate::config::{Api, Limits};
 use crate::supervisor::Stop;

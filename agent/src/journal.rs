@@ -22,14 +22,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateward_core::audit::{DecisionId, Head};
-use gateward_core::trust::GatewayId;
+use gateward_core::trust::{GatewayId, Incarnation};
 use tokio::sync::{mpsc, oneshot, watch};
 
 pub use draft::{Draft, Stamp};
 pub use frame::SegmentHead;
 pub use reader::{NotRead, Piece, Reader};
 pub use recover::Recovered;
-pub use verify::{Broken, Verified, verify, walk};
+pub use verify::{Broken, Verified, segment, verify, walk};
 
 use crate::identity::Identity;
 use medium::{Medium, Real};
@@ -193,6 +193,27 @@ impl Journal {
             .map_err(failed)?;
 
         Ok(Opened { journal: Self { to, status, folder: folder.into() }, recovered, done })
+    }
+
+    /// A journal that is a list, and where it ends up when its last clone is gone; for a rehearsal.
+    pub(crate) fn in_memory() -> (Self, impl Future<Output = Vec<Draft>>) {
+        let (to, mut from) = mpsc::channel(QUEUE);
+        let (bytes, released, full, failing) = (0, 0, false, false);
+        let status = Status { seq: 0, head: Head::START, bytes, released, full, failing };
+        let kept = async move {
+            let mut records = Vec::new();
+            while let Some(command) = from.recv().await {
+                let Command::Append(draft, reply) = command else { continue };
+                records.push(*draft);
+                let seq = u64::try_from(records.len()).unwrap_or(u64::MAX);
+                let decision_id = DecisionId::new(GatewayId([0; 16]), Incarnation([0; 8]), 1, seq);
+                // Whoever does not wait does not want to know.
+                let _unheard = reply.map(|reply| reply.send(Ok(Written { seq, decision_id })));
+            }
+            records
+        };
+
+        (Self { to, status: watch::channel(status).1, folder: Path::new("").into() }, kept)
     }
 
     /// Writes a record and waits until it counts as written.

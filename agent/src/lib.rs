@@ -27,6 +27,6 @@ pub mod sync;
 mod trace;
 pub mod upload;
 
-pub use crate::gate::NoSocket;
+pub use crate::gate::{NoSocket, Rehearsed, rehearse};
 pub use crate::run::{RunFailed, run};
 pub use crate::supervisor::Stopped;

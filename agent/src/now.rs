@@ -4,11 +4,11 @@
 //! decided in [`gateward_core::trust::TrustedTime`]; this only reads the clock for it.
 
 use gateward_core::audit::UnixMillis;
-use gateward_core::time::UnixSeconds;
+use gateward_core::time::{Millis, UnixSeconds};
 use gateward_core::trust::{Floor, Now, Shown, TrustedTime};
 use tokio::sync::watch;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Simulated};
 use crate::journal::Stamp;
 
 /// The day of this source; raised with each release.
@@ -77,6 +77,13 @@ impl Timekeeper {
 }
 
 impl TrustedClock {
+    /// Returns a clock that stands still and believes it, for a rehearsal.
+    pub(crate) fn at(now: UnixSeconds) -> Self {
+        let time = TrustedTime::new(UnixSeconds(0), &Floor::default(), Millis(0));
+
+        Self { clock: Clock::simulated(&Simulated::new(now)), time: watch::channel(time).1 }
+    }
+
     /// Returns the trusted moment.
     #[must_use]
     pub fn now(&self) -> Now {
@@ -105,7 +112,6 @@ mod tests {
     use gateward_core::time::TimeQuality;
 
     use super::*;
-    use crate::clock::Simulated;
 
     #[test]
     fn the_program_was_not_built_in_the_future() {

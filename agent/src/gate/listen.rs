@@ -114,6 +114,16 @@ pub(super) async fn serve(
     Ok(())
 }
 
+/// Serves `router` over one connection until it ends.
+pub(super) async fn one<S>(stream: S, peer: Peer, router: Router, limits: Limits)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let mut open = Open::new(router, limits);
+    open.spawn(stream, Ok(peer), None);
+    while open.tasks.join_next().await.is_some() {}
+}
+
 /// Rests before the next attempt: what failed is the process's own, and may pass.
 async fn out_of_files(error: &io::Error) {
     warn!(%error, "a connection could not be accepted");

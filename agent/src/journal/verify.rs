@@ -186,6 +186,25 @@ pub fn walk(
     Ok(verified)
 }
 
+/// Goes through the bytes of one segment and shows each whole record in order, with the chain's head
+/// after it.
+///
+/// Returns how the segment begins and how many of its bytes are its head and whole records; none
+/// where it does not begin as one.
+pub fn segment(
+    bytes: &[u8],
+    mut show: impl FnMut(&Record<'_>, &Head),
+) -> Option<(SegmentHead, usize)> {
+    let head = SegmentHead::decode(bytes)?;
+    let mut walk = Walk::new(&head, bytes);
+    while let Some(frame) = walk.step() {
+        let Ok(record) = Record::decode(frame.record) else { break };
+        show(&record, &walk.head);
+    }
+
+    Some((head, walk.at))
+}
+
 /// Whether what follows `at` is the beginning of a record and nothing more.
 fn is_torn(bytes: &[u8], at: usize) -> bool {
     let rest = bytes.get(at..).unwrap_or_default();

@@ -6,7 +6,7 @@
 use core::fmt;
 use std::sync::Arc;
 
-use gateward_core::snapshot::{Verified, View};
+use gateward_core::snapshot::{Revocation, Verified, View};
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::Version;
 
@@ -63,6 +63,18 @@ impl fmt::Display for Missing {
 }
 
 impl InForce {
+    /// A snapshot that nothing is missing from and nobody of which is revoked, for a rehearsal.
+    #[must_use]
+    pub fn alone(verified: Verified<Arc<[u8]>>, since: UnixSeconds) -> Option<Self> {
+        let view = verified.view();
+        let room = view.revocation_room();
+        let clear = |len| vec![0; len].into_boxed_slice();
+        let bits = Revocation::none(&view, clear(room.rows), clear(room.principals)).ok()?;
+        let (missing, revoked, revocations) = (None, Version::default(), 0);
+
+        Some(Self { verified, since, missing, revoked, revocations, bits })
+    }
+
     /// Returns the snapshot as decisions read it.
     #[must_use]
     pub fn view(&self) -> View<'_> {

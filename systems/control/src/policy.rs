@@ -23,7 +23,8 @@ pub use routes::RouteEntry;
 pub use structure::{Account, Division, Group, Resource, Staleness};
 pub use tokens::{Token, TokenStatus};
 
-pub(crate) use folder::{SERVICE_USERS, Sources, TOKENS, USERS};
+pub use folder::Sources;
+pub(crate) use folder::{SERVICE_USERS, TOKENS, USERS};
 pub(crate) use pending::Pending;
 
 use std::collections::BTreeMap;
@@ -69,7 +70,11 @@ impl Policy {
     }
 
     /// Checks the texts of a folder.
-    pub(crate) fn check(sources: &Sources) -> Result<Self, Mistakes> {
+    ///
+    /// # Errors
+    ///
+    /// Returns everything that is wrong.
+    pub fn check(sources: &Sources) -> Result<Self, Mistakes> {
         let mut mistakes = Mistakes::default();
         let root = sources.parse(&mut mistakes);
         let policy = Self::read(&root, &mut mistakes);

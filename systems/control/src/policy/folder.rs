@@ -14,12 +14,17 @@ pub(crate) const TOKENS: &str = "tokens.jsonl";
 
 /// The texts of a folder, before anything about them is known.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sources {
-    pub(crate) policy: String,
-    pub(crate) users: String,
-    pub(crate) service_users: String,
-    pub(crate) tokens: String,
-    pub(crate) known: String,
+pub struct Sources {
+    /// `policy.toml`.
+    pub policy: String,
+    /// `users.jsonl`.
+    pub users: String,
+    /// `service_users.jsonl`.
+    pub service_users: String,
+    /// `tokens.jsonl`.
+    pub tokens: String,
+    /// `state/known-ids`: what was ever published.
+    pub known: String,
 }
 
 impl Sources {
