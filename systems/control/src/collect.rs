@@ -254,18 +254,21 @@ impl Work {
     /// Looks again where a gateway is unknown, or calls with another enrolment: it may be new.
     fn enrolled(&mut self, name: &str, batch: &Batch) -> Option<Enrolled> {
         let known = self.gateways.get(name);
-        if known.is_none_or(|known| known.incarnation != batch.incarnation)
-            && Enrolled::path(&self.dir, name).exists()
-        {
-            match Enrolled::load(&self.dir, name) {
-                Ok(enrolled) => {
-                    self.gateways.insert(name.to_owned(), enrolled);
-                }
-                Err(error) => warn!(gateway = name, %error, "enrolment cannot be read"),
-            }
+        if known.is_none_or(|known| known.incarnation != batch.incarnation) {
+            self.read_again(name);
         }
 
         self.gateways.get(name).cloned()
+    }
+
+    fn read_again(&mut self, name: &str) {
+        if !Enrolled::path(&self.dir, name).exists() {
+            return;
+        }
+        match Enrolled::load(&self.dir, name) {
+            Ok(enrolled) => drop(self.gateways.insert(name.to_owned(), enrolled)),
+            Err(error) => warn!(gateway = name, %error, "enrolment cannot be read"),
+        }
     }
 
     /// Takes the key that a rotation brought: with the new key set, gateways refuse the old one.
@@ -308,33 +311,53 @@ impl Work {
         }
     }
 
-    /// Keeps the status of a gateway, unless it says less than the one that is kept; compares it with
-    /// those of its group, which no gateway sees.
+    /// Keeps the status of a gateway, unless it says less than it had said; compares it with those of
+    /// its group, which no gateway sees.
     fn status(&mut self, name: &str, payload: &[u8]) -> Result<(), CollectFailed> {
-        let Some(enrolled) = self.gateways.get(name) else { return Ok(()) };
-        let read = |enrolled: &Enrolled, bytes: &[u8]| {
-            Status::verify(bytes, &enrolled.key, self.account, enrolled.id(self.account)).ok()
-        };
-        let Some(status) = read(enrolled, payload) else {
+        let Some((group, status)) = self.said(name, payload) else {
             debug!(gateway = name, "a status is not the gateway's");
             return Ok(());
         };
         let kept = |one: &Enrolled| {
-            let bytes = self.store.status(&one.gateway)?;
-            Some((one.gateway.clone(), read(one, &bytes)?))
+            let bytes = self.store.furthest(&one.gateway)?;
+            Some((one.gateway.clone(), self.read_status(one, &bytes)?))
         };
-        let before = kept(enrolled).and_then(|(_, before)| fell_back(&before, &status));
-        let group = |one: &&Enrolled| one.group == enrolled.group && one.gateway != name;
-        let neighbours: Vec<_> = self.gateways.values().filter(group).filter_map(kept).collect();
+        let before = self.gateways.get(name).and_then(kept);
+        let first = before.is_none();
+        let fallen = before.and_then(|(_, before)| fell_back(&before, &status));
+        let near = |one: &&Enrolled| one.group == group && one.gateway != name;
+        let neighbours: Vec<_> = self.gateways.values().filter(near).filter_map(kept).collect();
         let two = two_roots(&status, neighbours.iter().map(|(name, one)| (name.as_str(), one)));
-        if before.is_none() {
+        if fallen.is_none() {
+            // What a gateway that is gone says may be less than what it had said since.
+            if first || !status.gone {
+                self.store.keep_furthest(name, payload)?;
+            }
             self.store.keep_status(name, payload)?;
         }
-        for alarm in [before, two].into_iter().flatten() {
+        for alarm in [fallen, two].into_iter().flatten() {
             self.note(name, &Trouble::Alarm(alarm))?;
         }
 
         Ok(())
+    }
+
+    /// Returns the group of a gateway and what it says; looks again where its key does not verify
+    /// that: it may have been enrolled again.
+    fn said(&mut self, name: &str, payload: &[u8]) -> Option<(String, Status)> {
+        let read = |work: &Self| {
+            let enrolled = work.gateways.get(name)?;
+            Some((enrolled.group.clone(), work.read_status(enrolled, payload)?))
+        };
+
+        read(self).or_else(|| {
+            self.read_again(name);
+            read(self)
+        })
+    }
+
+    fn read_status(&self, enrolled: &Enrolled, bytes: &[u8]) -> Option<Status> {
+        Status::verify(bytes, &enrolled.key, self.account, enrolled.id(self.account)).ok()
     }
 
     fn note(&mut self, name: &str, trouble: &Trouble) -> Result<(), CollectFailed> {

@@ -135,7 +135,9 @@ pub async fn fleet(options: &FleetOptions) -> Result<Vec<Row>, NoFleet> {
             let status = hear(enrolled, bytes.map(Vec::as_slice), account);
             let mut alarm = None;
             if let (Some(enrolled), Some(bytes), Ok(status)) = (enrolled, bytes, &status) {
-                alarm = seen::compare(dir, enrolled, account, (bytes, status))?;
+                let other = |manifest: &Manifest| alarm::not_as_published(status, manifest);
+                alarm = seen::compare(dir, enrolled, account, (bytes, status))?
+                    .or_else(|| published.as_ref().and_then(other));
                 heard.insert(gateway.as_str(), *status);
             }
             let alarm = alarm.map(|alarm| alarm.to_string());

@@ -129,12 +129,17 @@ impl Store {
         Ok(())
     }
 
-    /// Returns the signed status of a gateway that was kept last.
-    pub(super) fn status(&self, gateway: &str) -> Option<Vec<u8>> {
-        fs::read(self.folder.join("status").join(gateway)).ok()
+    /// Returns the signed status in which a gateway was the furthest.
+    pub(super) fn furthest(&self, gateway: &str) -> Option<Vec<u8>> {
+        fs::read(self.furthest_path(gateway)).ok()
     }
 
-    /// Keeps the signed status of a gateway.
+    /// Keeps the signed status in which a gateway is the furthest.
+    pub(super) fn keep_furthest(&self, gateway: &str, status: &[u8]) -> Result<(), whole::Failed> {
+        whole::write(&self.furthest_path(gateway), status, 0o644)
+    }
+
+    /// Keeps what a gateway said last, signed.
     pub(super) fn keep_status(&self, gateway: &str, status: &[u8]) -> Result<(), whole::Failed> {
         whole::write(&self.folder.join("status").join(gateway), status, 0o644)
     }
@@ -174,6 +179,10 @@ impl Store {
 
     fn state_path(&self, gateway: &str) -> PathBuf {
         self.folder.join("state").join(format!("{gateway}.held"))
+    }
+
+    fn furthest_path(&self, gateway: &str) -> PathBuf {
+        self.folder.join("state").join(format!("{gateway}.furthest"))
     }
 }
 

@@ -1,5 +1,5 @@
 //! What a gateway says that it must not say: less than it had said before, or another snapshot than its
-//! neighbours under one version.
+//! neighbours, or than was published, under one version.
 //!
 //! No single gateway can see either. The broker may replay an old status, so a gateway that seems to
 //! have fallen back may only be held back; both are worth a look.
@@ -7,7 +7,7 @@
 use std::fmt;
 
 use gateward_core::name::Hex;
-use gateward_core::trust::Status;
+use gateward_core::trust::{Manifest, Status, Version};
 
 /// Time is written down at least every ten minutes of run time (TRUST section 4).
 const MOST_LOST_S: u64 = 600;
@@ -24,15 +24,15 @@ pub(crate) enum Alarm {
         /// What it says.
         now: u64,
     },
-    /// A neighbour runs on another snapshot of the same version.
+    /// Another snapshot of the same version runs on a neighbour, or was published.
     TwoRoots {
         /// The version.
         version: u64,
         /// First bytes of its root.
         root8: [u8; 8],
-        /// The neighbour.
+        /// Where the other one is, such as on which neighbour.
         other: String,
-        /// First bytes of the neighbour's root.
+        /// First bytes of the other's root.
         other8: [u8; 8],
     },
 }
@@ -47,8 +47,8 @@ impl fmt::Display for Alarm {
             ),
             Self::TwoRoots { version, root8, other, other8 } => write!(
                 f,
-                "version {version} has root {} here and {} on `{other}`: somebody signed two \
-                 snapshots as one",
+                "version {version} has root {} here and {} {other}: somebody signed two snapshots \
+                 as one",
                 Hex(root8),
                 Hex(other8)
             ),
@@ -57,18 +57,23 @@ impl fmt::Display for Alarm {
 }
 
 /// Compares what a gateway says with the furthest it had said; another enrolment begins again.
+///
+/// The word of a gateway that is gone was signed when it connected: it is as old as what was said
+/// since in the same run of the agent, and only a later run must not be behind that.
 pub(crate) fn fell_back(before: &Status, now: &Status) -> Option<Alarm> {
-    if before.incarnation != now.incarnation {
+    let old_word = now.gone && now.boot == before.boot;
+    if before.incarnation != now.incarnation || old_word {
         return None;
     }
     // A new key set may set time and version back, and a gateway may have nothing in force.
     let same_keys = now.keyset == before.keyset;
-    let version = if same_keys && now.version != 0 { now.version } else { u64::MAX };
+    let in_force = |figure| if same_keys && now.version != 0 { figure } else { u64::MAX };
     // A power cut takes the run time since it was last written down.
     let time = if same_keys { now.floor_time.plus(MOST_LOST_S).0 } else { u64::MAX };
     let figures = [
         ("key set", u64::from(before.keyset), u64::from(now.keyset)),
-        ("version", before.version, version),
+        ("version", before.version, in_force(now.version)),
+        ("revocation list", before.revoked_counter, in_force(now.revoked_counter)),
         ("time", before.floor_time.0, time),
         ("boot", u64::from(before.boot), u64::from(now.boot)),
     ];
@@ -84,6 +89,8 @@ pub(crate) fn two_roots<'a>(
 ) -> Option<Alarm> {
     let differs = |other: &Status| {
         now.version != 0
+            && !now.gone
+            && !other.gone
             && (other.keyset, other.version) == (now.keyset, now.version)
             && other.root8 != now.root8
     };
@@ -92,7 +99,17 @@ pub(crate) fn two_roots<'a>(
     Some(Alarm::TwoRoots {
         version: now.version,
         root8: now.root8,
-        other: other.to_owned(),
+        other: format!("on `{other}`"),
         other8: theirs.root8,
     })
+}
+
+/// Compares what a gateway runs on with what was published under the same version.
+pub(crate) fn not_as_published(now: &Status, published: &Manifest) -> Option<Alarm> {
+    let same = Version { epoch: now.keyset, number: now.version } == published.version();
+    let other8 = published.root().short();
+    let differs = same && !now.gone && now.root8 != other8;
+    let other = "as it was published from here".to_owned();
+
+    differs.then_some(Alarm::TwoRoots { version: now.version, root8: now.root8, other, other8 })
 }

@@ -23,7 +23,9 @@ pub(super) fn compare(
         .ok()
         .and_then(|kept| Status::verify(&kept, &enrolled.key, account, enrolled.id(account)).ok());
     let alarm = before.and_then(|before| fell_back(&before, status));
-    if alarm.is_none() {
+    // What a gateway that is gone says may be less than what it had said since.
+    let as_far = before.is_none() || !status.gone;
+    if alarm.is_none() && as_far {
         let folder = dir.join("state/seen");
         fs::create_dir_all(&folder).map_err(whole::Failed::new("made", &folder))?;
         whole::write(&path, bytes, 0o644)?;

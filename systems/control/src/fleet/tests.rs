@@ -83,6 +83,17 @@ async fn who_is_behind_is_told_by_what_gateways_signed_and_by_nothing_else() {
     say(Status { root8: [0; 8], ..good }, &key);
     let [row] = &fleet(&options).await.unwrap()[..] else { panic!("one gateway") };
     assert!(row.behind, "the version alone does not say which snapshot it is");
+    let alarm = row.alarm.as_deref().unwrap_or_default();
+    assert!(alarm.contains("as it was published from here"), "{alarm}");
+    // Its will, from before the published version was there, is nothing to be alarmed about.
+    say(Status { version: 0, root8: [0; 8], floor_time: UnixSeconds(1), gone: true, ..good }, &key);
+    let [row] = &fleet(&options).await.unwrap()[..] else { panic!("one gateway") };
+    assert_eq!((row.behind, row.alarm.as_deref()), (true, None));
+    // What it had said before that still counts.
+    say(Status { boot: 5, floor_time: UnixSeconds(NOW.0 - 601), ..good }, &key);
+    let [row] = &fleet(&options).await.unwrap()[..] else { panic!("one gateway") };
+    assert!(row.alarm.as_deref().is_some_and(|alarm| alarm.contains("older floor")), "{row:?}");
+    say(good, &key);
     say(good, &SigningKey::from_bytes(&[4; 32]));
     let [row] = &fleet(&options).await.unwrap()[..] else { panic!("one gateway") };
     assert!(row.behind && row.said.is_none() && row.problem.is_some(), "{row:?}");
@@ -104,7 +115,7 @@ fn h5_a_gateway_that_came_back_with_an_older_floor_is_told_from_one_that_lost_po
         keyset: 2,
         version: 9,
         root8: [1; 8],
-        revoked_counter: 0,
+        revoked_counter: 2,
         floor_time: NOW,
         audit_number: 9,
         audit_head: Head::START,
@@ -120,6 +131,8 @@ fn h5_a_gateway_that_came_back_with_an_older_floor_is_told_from_one_that_lost_po
         Status { boot: 5, floor_time: older(600), ..before },
         Status { version: 0, root8: [0; 8], ..before },
         Status { keyset: 3, version: 1, floor_time: older(9_999), ..before },
+        // The will of a connection: signed before all that was said in it.
+        Status { gone: true, version: 3, keyset: 1, floor_time: older(9_999), ..before },
         Status { incarnation: Incarnation([2; 8]), boot: 1, version: 1, keyset: 1, ..before },
     ] {
         assert_eq!(told(well), None);
@@ -127,6 +140,9 @@ fn h5_a_gateway_that_came_back_with_an_older_floor_is_told_from_one_that_lost_po
     for (what, now) in [
         ("key set 1", Status { keyset: 1, ..before }),
         ("version 8", Status { version: 8, ..before }),
+        ("version 8", Status { version: 8, gone: true, boot: 5, ..before }),
+        ("boot 3", Status { boot: 3, gone: true, ..before }),
+        ("revocation list 1", Status { revoked_counter: 1, ..before }),
         ("boot 3", Status { boot: 3, ..before }),
         ("time", Status { floor_time: older(601), ..before }),
     ] {
@@ -157,5 +173,6 @@ fn h7_two_roots_of_one_version_are_seen_across_a_group() {
 
     assert!(told(status(1, 7, 2)));
     assert!(!told(status(1, 7, 1)) && !told(status(1, 8, 2)) && !told(status(2, 7, 2)));
+    assert!(!told(Status { gone: true, ..status(1, 7, 2) }));
     assert_eq!(alarm::two_roots(&status(1, 0, 0), [("edge-2", &status(1, 0, 9))]), None);
 }
