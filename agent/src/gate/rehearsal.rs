@@ -78,13 +78,13 @@ mod tests {
         let body = r#"{"permission": "manage_device"}"#;
         let request = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
 
-        let twice = rehearse(request.repeat(2).as_bytes(), None, UnixSeconds(1)).await;
+        let once = rehearse(request.as_bytes(), None, UnixSeconds(1)).await;
 
-        let text = String::from_utf8(twice.answers).unwrap();
-        assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 2, "{text}");
-        assert_eq!(text.matches(r#""allow":false"#).count(), 2, "{text}");
-        assert_eq!(twice.records.len(), 2);
-        assert_eq!(twice.records[0].source, gateward_core::audit::Source::V4([192, 0, 2, 1]));
+        let text = String::from_utf8(once.answers).unwrap();
+        assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 1, "{text}");
+        assert_eq!(text.matches(r#""allow":false"#).count(), 1, "{text}");
+        assert_eq!(once.records.len(), 1);
+        assert_eq!(once.records[0].source, gateward_core::audit::Source::V4([192, 0, 2, 1]));
     }
 
     #[tokio::test]

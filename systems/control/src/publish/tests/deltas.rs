@@ -134,7 +134,8 @@ async fn another_table_of_divisions_is_published_whole() {
     let path = world.policy().join("policy.toml");
     let text = fs::read_to_string(&path).unwrap();
     let more = "\n[[divisions]]\nid = \"0193a5d4-1111-7c61-8d5e-0000000000ff\"\nname = \"new\"\n";
-    fs::write(&path, text + more).unwrap();
+    let reached = text.replace("divisions = [\"plant-1\"]", "divisions = [\"plant-1\", \"new\"]");
+    fs::write(&path, reached + more).unwrap();
     let published = world.publish().await.unwrap();
 
     assert_eq!(published.outcome, Outcome::Published);
