@@ -60,10 +60,15 @@ impl Siege {
 
     /// Nothing wider is allowed than before, and the agent is well.
     fn holds(&self, version: u64) {
+        self.holds_and_is(version, "fresh\n");
+    }
+
+    /// The same, and what it says of itself: a beacon tells it what is withheld.
+    fn holds_and_is(&self, version: u64, readiness: &str) {
         assert_eq!(self.gateway.allows(&self.gone, "manage_device"), Some(false));
         assert_eq!(self.gateway.allows(&self.good, "manage_device"), Some(true));
         assert_eq!(self.gateway.version(), Some(version));
-        assert_eq!(self.gateway.get("/readyz").text(), "fresh\n");
+        assert_eq!(self.gateway.get("/readyz").text(), readiness);
     }
 
     /// What is published next is taken.
@@ -267,7 +272,7 @@ fn h2_a_bit_flipped_in_a_chunk_or_in_the_list_is_refused_until_the_good_one_come
         until("the refusal in the audit", || {
             (rejections(&siege.gateway).len() > before).then_some(())
         });
-        siege.holds(2);
+        siege.holds_and_is(2, "stale\n");
         siege.admin.plant(&place, &good);
 
         siege.gateway.reaches(3);
