@@ -5,8 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
+use gateward_agent::clock::Simulated;
+use gateward_agent::config::Config;
 use serde_json::Value;
 
+use crate::aboard::Aboard;
 use crate::http::{self, Answer, At};
 use crate::program::{Program, Ran, append_to, built, run};
 use crate::wait::{Stopwatch, until};
@@ -92,6 +95,29 @@ impl Gateway {
     pub fn start_ready(&mut self) {
         self.start();
         self.is_ready();
+    }
+
+    /// Runs the agent in this process by the test's clock, and waits until it answers.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    #[must_use]
+    pub fn start_by(&self, clock: &Simulated) -> Aboard {
+        let folder = |path: PathBuf| path.display().to_string();
+        let folders = [
+            ("STATE_DIRECTORY".to_owned(), folder(self.state())),
+            ("RUNTIME_DIRECTORY".to_owned(), folder(self.home.join("run"))),
+        ];
+        let env = folders.into_iter().chain(self.settings.iter().cloned());
+        let config = Config::load(&self.etc.join("agent.toml"), env).expect("a good configuration");
+        let aboard = Aboard::start(config, clock);
+        until("an agent that answers", || {
+            assert!(!aboard.has_ended(), "the agent ended");
+            http::send(&At::Socket(self.api()), "GET", "/livez", &[], b"").ok()
+        });
+
+        aboard
     }
 
     /// Waits until it has a snapshot to decide with.

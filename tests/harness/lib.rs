@@ -8,6 +8,7 @@
     reason = "a harness that cannot go on should stop the test and say why"
 )]
 
+mod aboard;
 mod admin;
 mod collector;
 mod deck;
@@ -20,6 +21,7 @@ mod program;
 pub mod wait;
 pub mod world;
 
+pub use crate::aboard::Aboard;
 pub use crate::admin::Admin;
 pub use crate::collector::Collector;
 pub use crate::deck::{Deck, PLANT_7, PLANT_8, PROFILE_8, lookup};

@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+mod clocks;
 mod damage;
 mod delta;
 mod drills;
@@ -18,6 +19,7 @@ mod hostile;
 mod hybrid;
 mod leaks;
 mod limits;
+mod loopback;
 mod meaning;
 mod offline;
 mod own_broker;

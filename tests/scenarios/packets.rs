@@ -9,34 +9,10 @@ use std::process::Command;
 
 use gateward_core::principal::TokenKind;
 use gateward_core::token::Lookup;
-use gateward_loopback_broker::{Access, Broker, Options};
 use gateward_tests::{Deck, Gateway, run, until};
 use serde_json::Value;
-use tokio::runtime::Runtime;
 
-/// A broker that dies on demand.
-struct Fragile {
-    broker: Broker,
-    _runtime: Runtime,
-}
-
-impl Fragile {
-    fn new() -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .expect("a runtime");
-        let options = Options::plain(Access::everything());
-        let broker = runtime.block_on(Broker::start(options)).expect("loopback has a free port");
-
-        Self { broker, _runtime: runtime }
-    }
-
-    fn url(&self) -> String {
-        format!("mqtt://{}", self.broker.address())
-    }
-}
+use crate::loopback::Loopback;
 
 /// A user with so many tokens that the snapshot has several chunks.
 pub(crate) fn many_tokens(deck: &Deck) {
@@ -85,9 +61,9 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// Waits until the broker has died after `packets`, or the gateway has `version` first.
-fn struck(fragile: &Fragile, gateway: &Gateway, packets: u64, version: u64) {
+fn struck(fragile: &Loopback, gateway: &Gateway, packets: u64, version: u64) {
     until("the end of the broker", || {
-        let dead = fragile.broker.packets() >= packets;
+        let dead = fragile.packets() >= packets;
         (dead || gateway.version() == Some(version)).then_some(())
     });
 }
@@ -97,20 +73,15 @@ fn a_broker_killed_after_every_packet_of_a_first_sync_leads_to_the_same_state() 
     let deck = Deck::new();
     let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
     many_tokens(&deck);
-    let fragile = Fragile::new();
+    let fragile = Loopback::new();
     drop(deck.publish_to(&fragile.url()).ok());
     let mut gateway = deck.gateway_at("edge-7a", "plant-7", &fragile.url());
-    let before = fragile.broker.packets();
+    let before = fragile.packets();
     gateway.start_ready();
     until("a gateway that has said what it has", || {
-        fragile
-            .broker
-            .retained_topics()
-            .iter()
-            .any(|topic| topic.ends_with("/status"))
-            .then_some(())
+        fragile.retained_topics().iter().any(|topic| topic.ends_with("/status")).then_some(())
     });
-    let packets = fragile.broker.packets() - before;
+    let packets = fragile.packets() - before;
     let expected = outcome(&gateway, &ana);
     assert!(expected.1.len() > 2 << 15, "several chunks");
     assert_eq!(expected.2, Some(true));
@@ -119,11 +90,11 @@ fn a_broker_killed_after_every_packet_of_a_first_sync_leads_to_the_same_state() 
     for place in 0..=packets {
         fs::remove_dir_all(gateway.state()).expect("our own folder");
         fs::create_dir(gateway.state()).expect("our own folder");
-        let at = fragile.broker.packets() + place;
-        fragile.broker.kill_after(place);
+        let at = fragile.packets() + place;
+        fragile.kill_after(place);
         gateway.start();
         struck(&fragile, &gateway, at, 1);
-        fragile.broker.mend();
+        fragile.mend();
         gateway.reaches(1);
 
         assert_eq!(outcome(&gateway, &ana), expected, "after packet {place}");
@@ -137,7 +108,7 @@ fn h10_an_agent_killed_after_every_packet_of_an_update_has_the_old_snapshot_or_t
     let deck = Deck::new();
     let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
     many_tokens(&deck);
-    let fragile = Fragile::new();
+    let fragile = Loopback::new();
     drop(deck.publish_to(&fragile.url()).ok());
     let mut gateway = deck.gateway_at("edge-7a", "plant-7", &fragile.url());
     gateway.start_ready();
@@ -147,10 +118,10 @@ fn h10_an_agent_killed_after_every_packet_of_an_update_has_the_old_snapshot_or_t
     copy(&gateway.state(), &kept);
     deck.disable(&ana);
     drop(deck.publish_to(&fragile.url()).ok());
-    let before = fragile.broker.packets();
+    let before = fragile.packets();
     gateway.start();
     gateway.reaches(2);
-    let packets = fragile.broker.packets() - before;
+    let packets = fragile.packets() - before;
     let expected = outcome(&gateway, &ana);
     assert_eq!(expected.2, Some(false));
     gateway.kill();
@@ -158,8 +129,8 @@ fn h10_an_agent_killed_after_every_packet_of_an_update_has_the_old_snapshot_or_t
     let mut halfway = 0;
     for place in 0..=packets {
         copy(&kept, &gateway.state());
-        let at = fragile.broker.packets() + place;
-        fragile.broker.kill_after(place);
+        let at = fragile.packets() + place;
+        fragile.kill_after(place);
         gateway.start();
         struck(&fragile, &gateway, at, 2);
         gateway.kill();
@@ -172,7 +143,7 @@ fn h10_an_agent_killed_after_every_packet_of_an_update_has_the_old_snapshot_or_t
         let allowed = version == Some(1) && list == Some(0);
         assert_eq!(gateway.allows(&ana, "manage_device"), Some(allowed), "list {list:?}");
         halfway += u64::from(version == Some(1));
-        fragile.broker.mend();
+        fragile.mend();
         gateway.reaches(2);
 
         assert_eq!(outcome(&gateway, &ana), expected, "after packet {place}");
