@@ -7,6 +7,7 @@
     reason = "what is missing in a scenario ends it, with the line where it was missed"
 )]
 
+mod attackers;
 mod audit;
 mod clocks;
 mod damage;
@@ -27,3 +28,4 @@ mod packets;
 mod proxy;
 mod revocation;
 mod shutdown;
+mod stage;
