@@ -57,8 +57,12 @@ impl Earlier {
     pub(super) fn keep(&self, manifest: &Manifest, file: &[u8]) -> Result<(), whole::Failed> {
         fs::create_dir_all(&self.0).map_err(whole::Failed::new("made", &self.0))?;
         let Version { epoch, number } = manifest.version();
-        let name = format!("{epoch}.{number}-{}", Hex(&manifest.root().short()));
-        let path = self.0.join(name);
+        let path = self.path(manifest);
+        // What had the same version never came to count: whoever takes numbers twice lost `state`.
+        let same = self.all().remove(&Version { epoch, number });
+        if let Some((old, _)) = same.filter(|(old, _)| *old != path) {
+            fs::remove_file(&old).map_err(whole::Failed::new("removed", &old))?;
+        }
         if !path.exists() {
             // Who has which rights is nobody else's business.
             whole::write(&path, file, 0o600)?;
@@ -68,6 +72,19 @@ impl Earlier {
         }
 
         Ok(())
+    }
+
+    /// Returns the snapshot of `manifest`, where it is there and whole.
+    pub(super) fn file(&self, manifest: &Manifest) -> Option<Vec<u8>> {
+        let bytes = fs::read(self.path(manifest)).ok()?;
+
+        (chunk::root_of(&bytes, manifest.chunk_log2()) == Some(manifest.root())).then_some(bytes)
+    }
+
+    fn path(&self, manifest: &Manifest) -> PathBuf {
+        let Version { epoch, number } = manifest.version();
+
+        self.0.join(format!("{epoch}.{number}-{}", Hex(&manifest.root().short())))
     }
 
     /// Makes deltas from the newest of them to `file`, which is to be `version`; those that are not
