@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use gateward_core::name::Hex;
@@ -20,6 +20,8 @@ use crate::keys::{self, NewAccount};
 use crate::policy::PrincipalStatus;
 use crate::testing::NOW;
 
+mod deltas;
+mod lost;
 mod news;
 mod rotation;
 
