@@ -32,7 +32,7 @@ use crate::lock::{Lock, NotLocked};
 use crate::policy::{Account, KnownIds, Policy, Unusable, Widening};
 use crate::secret;
 use crate::whole;
-use job::{compare, jobs};
+use job::{Job, compare, jobs};
 use plan::Maker;
 
 /// What to publish, and where.
@@ -122,6 +122,9 @@ pub enum NotPublished {
     /// A group cannot be compiled.
     #[error(transparent)]
     NotCompiled(#[from] NotCompiled),
+    /// Everything is published but the beacons of these groups.
+    #[error("everything is published but for beacons:\n{}", .0.join("\n"))]
+    NoBeacon(Vec<String>),
     /// A revocation list or a beacon cannot be made.
     #[error("revocation list or beacon: {0}")]
     NewsUnusable(String),
@@ -195,9 +198,30 @@ pub async fn publish(options: &PublishOptions) -> Result<Vec<Published>, NotPubl
     for job in &mut jobs {
         done.push(job.run(&broker, &chain, &maker).await?);
     }
+    let silent = beacons_of(&mut jobs, &mut done, &broker, &maker).await?;
     broker.leave().await;
 
-    Ok(done)
+    if silent.is_empty() { Ok(done) } else { Err(NotPublished::NoBeacon(silent)) }
+}
+
+/// Sends the beacons, after everything that they name; returns of which groups there is none. A
+/// stolen beacon key must stop nothing else.
+async fn beacons_of(
+    jobs: &mut [Job<'_>],
+    done: &mut [Published],
+    broker: &Broker,
+    maker: &Maker<'_>,
+) -> Result<Vec<String>, NotPublished> {
+    let mut silent = Vec::new();
+    for (job, done) in jobs.iter_mut().zip(done) {
+        match job.send_beacon(broker, maker).await {
+            Ok(bytes) => done.sent_bytes += bytes,
+            Err(NotPublished::NewsUnusable(why)) => silent.push(format!("`{}`: {why}", job.group)),
+            Err(other) => return Err(other),
+        }
+    }
+
+    Ok(silent)
 }
 
 /// Says what [`publish`] would change, without a broker.

@@ -72,6 +72,7 @@ impl From<NotPublished> for Failed {
             NotPublished::Policy(failed) => return failed.into(),
             NotPublished::Secret(failed) => return failed.into(),
             NotPublished::NewsUnusable(_)
+            | NotPublished::NoBeacon(_)
             | NotPublished::NoSide(_)
             | NotPublished::NoVersionLeft(_)
             | NotPublished::OtherVersion(_)

@@ -21,8 +21,8 @@ use crate::{secret, whole};
 const KEPT: usize = MAX_DELTAS + 1;
 /// With a header, below what the strictest hosted broker takes.
 const MAX_DELTA: usize = 96 * 1024;
-/// Up to here a message on `manifest` takes deltas along: every gateway reads it at once, whether it
-/// needs them or not.
+/// Up to here a message on `manifest` takes a delta along: every gateway reads it at once, whether it
+/// needs it or not.
 const MAX_MESSAGE: usize = 4_096;
 
 /// A delta to the version that is about to be published.
@@ -57,8 +57,12 @@ impl Earlier {
     pub(super) fn keep(&self, manifest: &Manifest, file: &[u8]) -> Result<(), whole::Failed> {
         fs::create_dir_all(&self.0).map_err(whole::Failed::new("made", &self.0))?;
         let Version { epoch, number } = manifest.version();
-        let name = format!("{epoch}.{number}-{}", Hex(&manifest.root().short()));
-        let path = self.0.join(name);
+        let path = self.path(manifest);
+        // What had the same version never came to count: whoever takes numbers twice lost `state`.
+        let same = self.all().remove(&Version { epoch, number });
+        if let Some((old, _)) = same.filter(|(old, _)| *old != path) {
+            fs::remove_file(&old).map_err(whole::Failed::new("removed", &old))?;
+        }
         if !path.exists() {
             // Who has which rights is nobody else's business.
             whole::write(&path, file, 0o600)?;
@@ -68,6 +72,19 @@ impl Earlier {
         }
 
         Ok(())
+    }
+
+    /// Returns the snapshot of `manifest`, where it is there and whole.
+    pub(super) fn file(&self, manifest: &Manifest) -> Option<Vec<u8>> {
+        let bytes = fs::read(self.path(manifest)).ok()?;
+
+        (chunk::root_of(&bytes, manifest.chunk_log2()) == Some(manifest.root())).then_some(bytes)
+    }
+
+    fn path(&self, manifest: &Manifest) -> PathBuf {
+        let Version { epoch, number } = manifest.version();
+
+        self.0.join(format!("{epoch}.{number}-{}", Hex(&manifest.root().short())))
     }
 
     /// Makes deltas from the newest of them to `file`, which is to be `version`; those that are not
@@ -108,19 +125,15 @@ impl Earlier {
     }
 }
 
-/// Returns which deltas travel with the manifest itself, by the version that they start from: as
-/// many as there is room for, in their order.
-fn along(envelope: &[u8], deltas: &[DeltaRef]) -> BTreeSet<u64> {
+/// Returns from which version a delta travels with the manifest itself: the newest, where there is
+/// room for it. Whoever is further behind fetches one.
+fn along(envelope: &[u8], deltas: &[DeltaRef]) -> Option<u64> {
     let framed = |len: usize| number_len(len as u64) + len;
-    let mut size = framed(envelope.len()) + number_len(deltas.len() as u64);
-    let fits = |delta: &&DeltaRef| {
-        let more = number_len(delta.from) + framed(delta.len as usize);
-        let room = size + more <= MAX_MESSAGE;
-        size += if room { more } else { 0 };
-        room
-    };
+    let newest = deltas.first()?;
+    let delta = number_len(newest.from) + framed(newest.len as usize);
+    let fits = framed(envelope.len()) + number_len(1) + delta <= MAX_MESSAGE;
 
-    deltas.iter().filter(fits).map(|delta| delta.from).collect()
+    fits.then_some(newest.from)
 }
 
 /// Bytes of a number as postcard writes it.
@@ -132,7 +145,7 @@ const fn number_len(number: u64) -> usize {
 pub(super) fn divide<'a>(signed: &Signed, made: &'a [Made]) -> (Vec<&'a Made>, Vec<&'a Made>) {
     let along = along(&signed.envelope, signed.manifest.deltas());
 
-    made.iter().partition(|one| along.contains(&one.from))
+    made.iter().partition(|one| along == Some(one.from))
 }
 
 /// Returns from which versions the manifest names a delta with a topic of its own.
@@ -141,7 +154,7 @@ pub(super) fn topics(signed: &Signed) -> impl Iterator<Item = u64> + use<> {
     let along = along(&signed.envelope, all);
     let rest: Vec<_> = all.iter().map(|delta| delta.from).collect();
 
-    rest.into_iter().filter(move |from| !along.contains(from))
+    rest.into_iter().filter(move |from| along != Some(*from))
 }
 
 #[cfg(test)]
@@ -158,17 +171,18 @@ mod tests {
                 let bytes = vec![1; len];
                 let delta = DeltaRef { from, len: u32::try_from(len).unwrap(), sha256: [0; 32] };
                 let message = sign::message(&envelope, &[(from, &bytes)]).unwrap();
-                let fits = !along(&envelope, &[delta]).is_empty();
+                let fits = along(&envelope, &[delta]).is_some();
                 assert_eq!(fits, message.len() <= MAX_MESSAGE, "{from} {len}: {}", message.len());
             }
         }
     }
 
     #[test]
-    fn what_does_not_fit_leaves_room_for_what_does() {
+    fn only_the_newest_delta_travels_with_the_manifest_and_only_where_it_fits() {
         let delta = |from, len| DeltaRef { from, len, sha256: [0; 32] };
-        let taken = along(&[0; 200], &[delta(9, 50), delta(8, 90_000), delta(7, 60)]);
 
-        assert_eq!(taken, BTreeSet::from([9, 7]));
+        assert_eq!(along(&[0; 200], &[delta(9, 50), delta(8, 60)]), Some(9));
+        assert_eq!(along(&[0; 200], &[delta(9, 90_000), delta(8, 60)]), None);
+        assert_eq!(along(&[0; 200], &[]), None);
     }
 }

@@ -98,7 +98,7 @@ pub(super) async fn compare(
         let message = found.get(topic).filter(|message| !message.is_empty());
         match message.map(|message| job.meet(message, chain)) {
             None => {}
-            Some(Ok(Met::Void(void))) => job.state.discard(&void.manifest)?,
+            Some(Ok(Met::Void(void))) => job.state.discard(&void)?,
             Some(Ok(Met::Published)) => job.kept = true,
             Some(Ok(Met::Intent)) => {
                 job.kept = true;
@@ -115,6 +115,7 @@ pub(super) async fn compare(
         return Err(NotPublished::OtherVersion(others));
     }
     for (job, theirs) in adopted {
+        job.news.speaks(theirs.manifest.revoked());
         job.state.adopt(*theirs)?;
         job.adopted = true;
     }
@@ -187,11 +188,13 @@ impl Job<'_> {
     ) -> Result<Published, NotPublished> {
         let root = chunk::root_of(&self.bytes, CHUNK_LOG2).unwrap_or_default();
         let epoch = chain.newest().epoch();
-        let revoked = self.revoke(maker)?;
+        let upcoming = self.plan(maker, root, epoch)?;
+        let revoked = self.revoke(maker, upcoming)?;
+        // With the list that there is now.
         let plan = self.plan(maker, root, epoch)?;
         // Before all that is large: what is revoked is denied while the rest is still on its way.
         let mut sent_bytes = match plan {
-            Plan::Rest if !revoked => 0,
+            Plan::Rest if !revoked && self.news.is_kept() => 0,
             Plan::Rest | Plan::Publish(_) | Plan::Refresh(_) => self.send_list(broker).await?,
         };
         let counter = self.news.counter(epoch);
@@ -215,7 +218,6 @@ impl Job<'_> {
                 Outcome::Refreshed
             }
         };
-        sent_bytes += self.send_beacon(broker, maker).await?;
         self.clean(broker).await?;
         let version = self.state.published.as_ref().map(|signed| signed.manifest.version());
 
@@ -249,12 +251,21 @@ impl Job<'_> {
 
     /// Makes the next revocation list, where there is anything to revoke or to allow again; returns
     /// whether there was.
-    pub(super) fn revoke(&mut self, maker: &Maker<'_>) -> Result<bool, NotPublished> {
-        let old = self.state.file();
-        let published = self.state.published.as_ref().map(|signed| &signed.manifest);
+    pub(super) fn revoke(&mut self, maker: &Maker<'_>, plan: Plan) -> Result<bool, NotPublished> {
+        let State { published, intent, .. } = &self.state;
+        for signed in published.iter().chain(intent) {
+            self.news.speaks(signed.manifest.revoked());
+        }
+        let published = published.as_ref().map(|signed| &signed.manifest);
+        let last = published.map_or(0, |manifest| manifest.version().number);
+        let next = match plan {
+            Plan::Publish(number) | Plan::Refresh(number) => number,
+            Plan::Rest => last,
+        };
         let Maker { keys, signers, now, .. } = maker;
+        let old = self.state.files();
 
-        self.news.revoke((old.as_deref(), published), &self.bytes, keys, signers, *now)
+        self.news.revoke((&old, published), (&self.bytes, next), keys, signers, *now)
     }
 
     async fn send_list(&self, broker: &Broker) -> Result<usize, NotPublished> {
@@ -265,7 +276,7 @@ impl Job<'_> {
     }
 
     /// After everything else, so that what a beacon names is there when it is named.
-    async fn send_beacon(
+    pub(super) async fn send_beacon(
         &mut self,
         broker: &Broker,
         maker: &Maker<'_>,

@@ -23,6 +23,8 @@ use denied::Usable;
 
 /// With more entries a list leaves out what the last snapshot denies.
 const LONG: usize = 1_024;
+/// Nobody gets here by publishing.
+const PLAUSIBLE: u64 = u64::MAX / 2;
 
 /// A revocation list with the bytes that were signed.
 #[derive(Clone, Debug)]
@@ -70,6 +72,10 @@ pub(super) struct News {
     list: Option<List>,
     /// Number of the beacon that was sent last.
     beacon: Version,
+    /// The greatest number of a list that somebody may know of, though the list is lost.
+    spoken: Version,
+    /// Whether the broker has the list.
+    kept: bool,
 }
 
 impl News {
@@ -84,14 +90,20 @@ impl News {
         let list = match fs::read(&path) {
             // What this folder wrote is its own, whoever had the key too.
             Ok(envelope) => {
-                verified(&envelope, chain, audience).map(|list| List::of(&envelope, &list))
+                // Without it, its numbers would be used twice and who it denies would be left off.
+                let list = verified(&envelope, chain, audience)
+                    .ok_or(io::ErrorKind::InvalidData.into())
+                    .map_err(whole::Failed::new("verified", &path))?;
+                Some(List::of(&envelope, &list))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(whole::Failed::new("read", &path)(error)),
         };
         let beacon = whole::read_text(&folder.join("beacon"))?.as_deref().and_then(parse);
 
-        Ok(Self { folder, audience, list, beacon: beacon.unwrap_or_default() })
+        let (beacon, spoken) = (beacon.unwrap_or_default(), Version::default());
+
+        Ok(Self { folder, audience, list, beacon, spoken, kept: false })
     }
 
     /// Goes on from what the broker has, where our keys signed that and it is further: numbers must
@@ -103,13 +115,28 @@ impl News {
         {
             self.list = Some(theirs);
         }
+        self.kept = revoked == self.list();
         let verify = |bytes| {
             let verify = |set: &KeySet| Beacon::verify(bytes, set, self.audience).ok();
             chain.sets().iter().rev().find_map(verify)
         };
         if let Some(theirs) = beacon.and_then(verify) {
             self.beacon = self.beacon.max(theirs.number());
+            // Who has only the beacon key must not use up the numbers of lists.
+            if theirs.revoked().number <= PLAUSIBLE {
+                self.speaks(theirs.revoked());
+            }
         }
+    }
+
+    /// Notes that a manifest or a beacon spoke of that list.
+    pub(super) fn speaks(&mut self, of: Version) {
+        self.spoken = self.spoken.max(of);
+    }
+
+    /// Whether the broker has the list as it is to be.
+    pub(super) const fn is_kept(&self) -> bool {
+        self.kept
     }
 
     /// Returns the number of the list that a manifest of `epoch` must speak of; 0 where nothing was
@@ -125,19 +152,23 @@ impl News {
         self.list.as_ref().map(|list| list.envelope.as_slice())
     }
 
-    /// Makes the next list where `new` denies what `old` allowed, or allows it again; `published`
-    /// is the manifest of `old`. Returns whether there is another list.
+    /// Makes the next list where `new` denies what any of `old` allowed, or allows it again;
+    /// `published` is the manifest that was published last, and `next` the number of the version that
+    /// `new` is to have. Returns whether there is another list.
     pub(super) fn revoke(
         &mut self,
-        (old, published): (Option<&[u8]>, Option<&Manifest>),
-        new: &[u8],
+        (old, published): (&[Vec<u8>], Option<&Manifest>),
+        (new, next): (&[u8], u64),
         keys: &KeySet,
         signers: &Signers,
         now: UnixSeconds,
     ) -> Result<bool, NotPublished> {
         let after = Usable::of(new)?;
-        let before = old.map(Usable::of).transpose()?.unwrap_or_default();
-        let Some(draft) = self.draft(&before, &after, published, keys, now)? else {
+        let mut before = Usable::default();
+        for old in old {
+            before.also(Usable::of(old)?);
+        }
+        let Some(draft) = self.draft(&before, &after, (published, next), keys, now)? else {
             return Ok(false);
         };
         let envelope = draft.sign(&signers.reaching(Some(self.audience))?)?;
@@ -160,7 +191,7 @@ impl News {
         &self,
         before: &Usable,
         after: &Usable,
-        published: Option<&Manifest>,
+        (published, next): (Option<&Manifest>, u64),
         keys: &KeySet,
         now: UnixSeconds,
     ) -> Result<Option<RevokedDraft>, NotPublished> {
@@ -182,10 +213,16 @@ impl News {
                 base = of_epoch(list.base);
             }
         }
+        let lost = self.is_lost(epoch);
+        if lost || tokens.len() + principals.len() > MAX_ENTRIES {
+            // What is left out, only the snapshot that comes next denies for certain.
+            base = next;
+        }
         // What does not fit is said by the snapshot alone (TRUST section 2).
         principals = principals.into_iter().take(MAX_ENTRIES).collect();
         tokens = tokens.into_iter().take(MAX_ENTRIES - principals.len()).collect();
         let unchanged = match &self.list {
+            _ if lost => false,
             None => tokens.is_empty() && principals.is_empty(),
             Some(list) => {
                 list.number.epoch == epoch
@@ -195,8 +232,7 @@ impl News {
         if unchanged {
             return Ok(None);
         }
-        let number = self.list.as_ref().map_or(0, |list| list.number.number);
-        let counter = number.checked_add(1).ok_or_else(|| unusable(&NO_NUMBER))?;
+        let counter = self.next_counter(epoch).ok_or_else(|| unusable(&NO_NUMBER))?;
 
         Ok(Some(RevokedDraft {
             account: keys.account(),
@@ -210,6 +246,21 @@ impl News {
         }))
     }
 
+    /// Whether gateways may know of a list of this epoch that is nowhere any more.
+    fn is_lost(&self, epoch: u32) -> bool {
+        self.spoken.epoch == epoch && self.spoken.number > self.counter(epoch)
+    }
+
+    /// Returns the number that follows all those of `epoch`. It goes on from earlier epochs too, but
+    /// for numbers that only a thief can have brought there; none where those of `epoch` are used up.
+    fn next_counter(&self, epoch: u32) -> Option<u64> {
+        let list = self.list.as_ref().map_or(Version::default(), |list| list.number);
+        let counts = |of: &Version| of.epoch == epoch || of.number <= PLAUSIBLE;
+        let numbers = [list, self.spoken].into_iter().filter(counts).map(|of| of.number);
+
+        numbers.max().unwrap_or_default().checked_add(1)
+    }
+
     /// Signs the next beacon: the time, and what is the newest.
     pub(super) fn beacon(
         &mut self,
@@ -220,7 +271,7 @@ impl News {
     ) -> Result<Vec<u8>, NotPublished> {
         let epoch = keys.epoch();
         let last = if self.beacon.epoch == epoch { self.beacon.number } else { 0 };
-        let number = last.checked_add(1).ok_or_else(|| unusable(&NO_NUMBER))?;
+        let number = last.checked_add(1).ok_or_else(|| unusable(&NO_BEACON))?;
         let draft = BeaconDraft {
             account: keys.account(),
             audience: self.audience,
@@ -240,8 +291,10 @@ impl News {
     }
 }
 
-const NO_NUMBER: &str = "the greatest number there is is used up; if it was not you, a key is stolen: \
-                         run `keys rotate DIR --compromised`";
+const NO_NUMBER: &str = "the greatest number of a revocation list is used up; if it was not you, the \
+                         snapshot key is stolen: run `keys rotate DIR --role snapshot --compromised`";
+const NO_BEACON: &str = "the greatest number of a beacon is used up; if it was not you, the beacon key \
+                         is stolen: run `keys rotate DIR --role beacon --compromised`";
 
 fn unusable(why: &impl std::fmt::Display) -> NotPublished {
     NotPublished::NewsUnusable(why.to_string())

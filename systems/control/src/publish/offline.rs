@@ -41,10 +41,9 @@ pub fn bundle(
     let mut parts = Vec::new();
     for mut job in jobs(dir, &policy, &chain, &[group.to_owned()])? {
         let root = chunk::root_of(&job.bytes, CHUNK_LOG2).unwrap_or_default();
-        job.revoke(&maker)?;
-        if let Plan::Publish(version) | Plan::Refresh(version) =
-            maker.plan(&job.state, root, true, group)?
-        {
+        let plan = maker.plan(&job.state, root, true, group)?;
+        job.revoke(&maker, plan)?;
+        if let Plan::Publish(version) | Plan::Refresh(version) = plan {
             let counter = job.news.counter(chain.newest().epoch());
             let next = maker.sign(&job.state, group, &job.bytes, version, counter, Vec::new())?;
             known.merge(&policy);

@@ -81,6 +81,16 @@ impl State {
         (chunk::root_of(&bytes, manifest.chunk_log2()) == Some(manifest.root())).then_some(bytes)
     }
 
+    /// Returns what was published last and what was intended, each where it is there and whole: of
+    /// both, gateways may have either.
+    pub(super) fn files(&self) -> Vec<Vec<u8>> {
+        let earlier = self.earlier();
+        let read = |signed: &Option<Signed>| earlier.file(&signed.as_ref()?.manifest);
+        let published = self.file().or_else(|| read(&self.published));
+
+        published.into_iter().chain(read(&self.intent)).collect()
+    }
+
     /// Returns the snapshots that may be in force somewhere.
     pub(super) fn earlier(&self) -> Earlier {
         Earlier::of(&self.folder)
@@ -163,13 +173,16 @@ impl State {
         used.checked_add(1).or_else(|| of_epoch.checked_add(1))
     }
 
-    /// Notes that the chunks of a void manifest are to be removed from the broker.
-    pub(super) fn discard(&mut self, void: &Manifest) -> Result<(), whole::Failed> {
-        let mut ours = self.published.iter().chain(&self.intent);
-        if ours.any(|ours| ours.manifest.root() == void.root()) {
-            return Ok(());
+    /// Notes that the chunks and deltas of a void manifest are to be removed from the broker.
+    pub(super) fn discard(&mut self, void: &Signed) -> Result<(), whole::Failed> {
+        let Signed { manifest, .. } = void;
+        let ours = || self.published.iter().chain(&self.intent);
+        if !ours().any(|ours| ours.manifest.root() == manifest.root()) {
+            self.garbage.insert(manifest.root().short(), manifest.chunk_count());
         }
-        self.garbage.insert(void.root().short(), void.chunk_count());
+        let used: BTreeSet<_> = ours().flat_map(deltas::topics).collect();
+        let named = manifest.deltas().iter().map(|delta| delta.from);
+        self.garbage_deltas.extend(named.filter(|from| !used.contains(from)));
         fs::create_dir_all(&self.folder).map_err(whole::Failed::new("made", &self.folder))?;
 
         whole::write(&self.folder.join("garbage"), self.garbage_text().as_bytes(), 0o644)

@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use gateward_core::name::Hex;
@@ -21,6 +21,7 @@ use crate::policy::PrincipalStatus;
 use crate::testing::NOW;
 
 mod deltas;
+mod lost;
 mod news;
 mod rotation;
 

@@ -34,6 +34,13 @@ impl Usable {
         Ok(Self { tokens, principals, owners })
     }
 
+    /// Takes in what may act in another snapshot too.
+    pub(super) fn also(&mut self, other: Self) {
+        self.tokens.extend(other.tokens);
+        self.principals.extend(other.principals);
+        self.owners.extend(other.owners);
+    }
+
     /// Returns what `after` no longer has: tokens, but for those whose owner is gone too, and
     /// principals.
     pub(super) fn lost_in(&self, after: &Self) -> (BTreeSet<u64>, BTreeSet<u32>) {

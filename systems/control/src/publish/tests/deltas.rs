@@ -1,187 +1,142 @@
-//! Deltas, as a broker retains them.
+//! Deltas, as a broker retains them and a gateway applies them.
 
-use gateward_core::snapshot::delta::{Delta, Mark};
+use gateward_core::snapshot::delta::{Broken, Delta, Mark, Sink};
+use gateward_core::trust::manifest::MAX_DELTAS;
 use sha2::{Digest as _, Sha256};
 
 use super::*;
+use crate::accounts::NewToken;
+use crate::policy::TokenStatus;
+use crate::publish::deltas::Earlier;
+
+/// A file that grows.
+struct File(Vec<u8>);
+
+impl Sink for File {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), Broken> {
+        self.0.extend(bytes);
+
+        Ok(())
+    }
+}
+
+fn apply(base: &Verified<Vec<u8>>, delta: &[u8]) -> Vec<u8> {
+    let delta = Delta::read(delta).unwrap();
+    let mut marks = vec![Mark::default(); delta.room()];
+    let mut file = File(Vec::new());
+    delta.on(base, &mut marks).unwrap().write(&mut file).unwrap();
+
+    file.0
+}
 
 impl World {
-    /// The deltas that travel with the manifest, by the version that they start from.
-    fn along(&self) -> Vec<(u64, Vec<u8>)> {
-        let message = self.retained(GroupTopic::Manifest).unwrap();
-        let message = manifest::split(&message).unwrap();
-
-        message.deltas.iter().map(|delta| (delta.from, delta.bytes.to_vec())).collect()
-    }
-
-    /// From which versions there is a delta with a topic of its own.
-    fn apart(&self) -> Vec<u64> {
-        let topics = self.broker.retained_topics();
-        let from = |topic: &String| topic.split_once("/delta/")?.1.parse().ok();
-
-        topics.iter().filter_map(from).collect()
-    }
-
-    /// What a gateway with `old` in force ends up with, by delta.
-    fn arrives_by_delta(&self, old: &Verified<Vec<u8>>) -> Vec<u8> {
-        let (from, manifest) = (old.manifest().version().number, self.manifest().unwrap());
-        let named = manifest.deltas().iter().find(|delta| delta.from == from).unwrap();
-        let along = self.along().into_iter().find(|(one, _)| *one == from).map(|(_, bytes)| bytes);
-        let bytes = along.or_else(|| self.retained(GroupTopic::Delta { from })).unwrap();
-        assert_eq!(named.len as usize, bytes.len());
-        assert_eq!(named.sha256, <[u8; 32]>::from(Sha256::digest(&bytes)));
-        let delta = Delta::read(&bytes).unwrap();
-        let mut marks = vec![Mark::default(); delta.room()];
-        let mut file = Vec::new();
-        delta.on(old, &mut marks).unwrap().write(&mut file).unwrap();
-
-        snapshot::open(file, manifest).unwrap().bytes().to_vec()
-    }
-
-    fn earlier(&self) -> Vec<PathBuf> {
-        let folder = self.policy().join("state/published/plant-1/earlier");
-
-        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
-    }
-
-    /// A world whose snapshot is long enough for deltas to be worth it.
-    async fn published() -> (Self, Uuid) {
+    async fn with_tokens() -> Self {
         let world = Self::new().await;
         let owner = Policy::load(&world.policy()).unwrap().principals()[0].id;
         world.add_tokens(owner, 300);
         world.publish().await.unwrap();
 
-        (world, owner)
+        world
     }
-}
 
-#[tokio::test]
-async fn a_change_travels_as_a_delta_in_the_message_of_its_manifest() {
-    let (world, _) = World::published().await;
-    let old = world.arrives().unwrap();
-    assert!(old.manifest().deltas().is_empty());
-    world.accounts().set_status(Kind::User, "ana.ruiz", PrincipalStatus::Disabled).unwrap();
-    world.publish().await.unwrap();
-
-    assert_eq!(world.arrives_by_delta(&old), world.arrives().unwrap().bytes());
-    assert_eq!(world.apart(), Vec::<u64>::new());
-    let message = world.retained(GroupTopic::Manifest).unwrap();
-    assert!(message.len() <= 400, "{} bytes", message.len());
-}
-
-#[tokio::test]
-async fn the_last_four_versions_have_a_delta_and_no_more_is_kept() {
-    let (world, _) = World::published().await;
-    let mut held = vec![world.arrives().unwrap()];
-    for number in 2..9 {
-        world.add_user(&format!("user{number}"));
-        world.publish().await.unwrap();
-        held.push(world.arrives().unwrap());
-    }
-    let newest = held.pop().unwrap();
-    for old in held.iter().rev().take(4) {
-        assert_eq!(world.arrives_by_delta(old), newest.bytes());
-    }
-    let from: BTreeSet<_> = newest.manifest().deltas().iter().map(|delta| delta.from).collect();
-    assert_eq!(from, BTreeSet::from([4, 5, 6, 7]));
-    assert_eq!(world.earlier().len(), 5);
-}
-
-#[tokio::test]
-async fn a_refreshed_manifest_names_the_deltas_too() {
-    let (mut world, _) = World::published().await;
-    let old = world.arrives().unwrap();
-    world.add_user("cy");
-    world.publish().await.unwrap();
-    let new = world.arrives().unwrap();
-
-    world.now = NOW.plus(86_400 / 4);
-    assert_eq!(world.publish().await.unwrap().outcome, Outcome::Refreshed);
-
-    assert_eq!(world.arrives_by_delta(&old), new.bytes());
-    assert_eq!(world.manifest().unwrap().deltas().len(), 1, "none from a version to itself");
-}
-
-#[tokio::test]
-async fn a_delta_too_long_to_travel_along_has_a_topic_until_no_manifest_names_it() {
-    let (world, owner) = World::published().await;
-    world.add_tokens(owner, 2_000);
-    world.publish().await.unwrap();
-    let two = world.arrives().unwrap();
-    assert_eq!(world.apart(), Vec::<u64>::new(), "a delta of most of the file is not worth it");
-    world.add_tokens(owner, 2_400);
-    world.publish().await.unwrap();
-
-    assert_eq!(world.apart(), [2]);
-    assert_eq!(world.arrives_by_delta(&two), world.arrives().unwrap().bytes());
-    let message = world.retained(GroupTopic::Manifest).unwrap();
-    assert!(message.len() <= 4_096, "{} bytes", message.len());
-
-    // Four versions later nothing names it.
-    for number in 4..9 {
-        world.add_user(&format!("user{number}"));
-        world.publish().await.unwrap();
-        let named: BTreeSet<_> =
-            world.manifest().unwrap().deltas().iter().map(|delta| delta.from).collect();
-        assert!(world.apart().iter().all(|from| named.contains(from)), "{:?}", world.apart());
-    }
-    assert_eq!(world.apart(), Vec::<u64>::new());
-}
-
-#[tokio::test]
-async fn another_table_of_divisions_is_published_whole() {
-    let (world, _) = World::published().await;
-    let path = world.policy().join("policy.toml");
-    let text = fs::read_to_string(&path).unwrap();
-    let more = "\n[[divisions]]\nid = \"0193a5d4-1111-7c61-8d5e-0000000000ff\"\nname = \"new\"\n";
-    let reached = text.replace("divisions = [\"plant-1\"]", "divisions = [\"plant-1\", \"new\"]");
-    fs::write(&path, reached + more).unwrap();
-    let published = world.publish().await.unwrap();
-
-    assert_eq!(published.outcome, Outcome::Published);
-    assert!(world.manifest().unwrap().deltas().is_empty());
-    assert!(world.arrives().is_some());
-}
-
-#[tokio::test]
-async fn an_earlier_snapshot_that_is_lost_or_damaged_costs_a_delta_and_no_more() {
-    for damage in [&b"rubbish"[..], b""] {
-        let (world, _) = World::published().await;
-        for path in world.earlier() {
-            if damage.is_empty() {
-                fs::remove_file(path).unwrap();
-            } else {
-                fs::write(path, damage).unwrap();
-            }
+    /// Every delta that the manifest names is there, is what it says and leads from its version to
+    /// the new file; no other is there. Returns from where they lead.
+    fn deltas_lead(&self, history: &BTreeMap<u64, Verified<Vec<u8>>>) -> Vec<u64> {
+        let message = self.retained(GroupTopic::Manifest).unwrap();
+        let along = manifest::split(&message).unwrap().deltas;
+        let (arrived, manifest) = (self.arrives().unwrap(), self.manifest().unwrap());
+        let mut apart = 0;
+        for named in manifest.deltas() {
+            let own = self.retained(GroupTopic::Delta { from: named.from });
+            let riding = along.iter().find(|one| one.from == named.from);
+            assert!(own.is_some() != riding.is_some(), "in one place");
+            apart += usize::from(own.is_some());
+            let bytes = own.unwrap_or_else(|| riding.unwrap().bytes.to_vec());
+            assert_eq!(bytes.len(), usize::try_from(named.len).unwrap());
+            assert_eq!(<[u8; 32]>::from(Sha256::digest(&bytes)), named.sha256);
+            assert_eq!(&apply(&history[&named.from], &bytes), arrived.bytes(), "{}", named.from);
         }
-        world.add_user("cy");
-        world.publish().await.unwrap();
+        let topics = self.broker.retained_topics();
+        assert_eq!(topics.iter().filter(|topic| topic.contains("/delta/")).count(), apart);
+        assert!(along.len() <= 1);
 
-        assert!(world.manifest().unwrap().deltas().is_empty());
-        assert!(world.arrives().is_some());
+        manifest.deltas().iter().map(|delta| delta.from).collect()
     }
 }
 
 #[tokio::test]
-async fn wherever_the_broker_dies_a_gateway_can_go_on_from_what_it_has() {
-    let (world, _) = World::published().await;
+async fn every_version_is_reached_by_delta_from_the_four_before_it_and_old_deltas_go() {
+    let world = World::with_tokens().await;
+    let mut history = BTreeMap::from([(1, world.arrives().unwrap())]);
+    for number in 2..=8 {
+        world.add_user(&format!("user{number}"));
+        assert_eq!(world.publish().await.unwrap().version.number, number);
+
+        let from = world.deltas_lead(&history);
+        let expected: Vec<u64> = (1..number).rev().take(MAX_DELTAS).collect();
+        assert_eq!(from, expected);
+        history.insert(number, world.arrives().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn wherever_the_broker_dies_the_next_publish_leaves_deltas_that_lead_there_and_no_others() {
+    let world = World::with_tokens().await;
+    let mut history = BTreeMap::from([(1, world.arrives().unwrap())]);
+    for number in 2..=5 {
+        world.add_user(&format!("user{number}"));
+        world.publish().await.unwrap();
+        history.insert(number, world.arrives().unwrap());
+    }
+    // From behind the CONNACK to well past the last packet.
     for packets in 4..60 {
-        let old = world.arrives().unwrap();
-        world.add_user(&format!("user{packets}"));
+        world.add_user(&format!("killed{packets}"));
         world.broker.kill_after(packets);
         let killed = world.publish().await;
         world.broker.mend();
-        let between = world.arrives().unwrap();
-        world.publish().await.unwrap();
-        let new = world.arrives().unwrap();
-        for held in [old, between] {
-            if held.manifest().version() != new.manifest().version() {
-                assert_eq!(world.arrives_by_delta(&held), new.bytes(), "after {packets} packets");
-            }
-        }
+        history.insert(world.manifest().unwrap().version().number, world.arrives().unwrap());
+
+        let done = world.publish().await.unwrap();
+        let arrived = world.arrives().unwrap();
+        let from = world.deltas_lead(&history);
+        assert_eq!(from.len(), MAX_DELTAS, "after {packets} packets");
+        history.insert(done.version.number, arrived);
         if killed.is_ok() {
             return;
         }
     }
     panic!("a publish takes more packets than that");
+}
+
+#[tokio::test]
+async fn the_message_that_revokes_a_token_is_at_most_400_bytes_as_it_is_sent() {
+    let world = World::with_tokens().await;
+    let (kind, owner) = (Kind::User, "ana.ruiz".to_owned());
+    let new = NewToken { kind, owner: owner.clone(), name: "plc".to_owned(), end: None };
+    world.accounts().new_token(&new).unwrap();
+    for number in 2..=5 {
+        world.add_user(&format!("user{number}"));
+        world.publish().await.unwrap();
+    }
+    let token = crate::accounts::TokenRef::Named(kind, owner, "plc".to_owned());
+    world.accounts().set_token_status(&token, TokenStatus::Disabled).unwrap();
+    world.publish().await.unwrap();
+
+    let message = world.retained(GroupTopic::Manifest).unwrap();
+    assert_eq!(manifest::split(&message).unwrap().deltas.len(), 1);
+    assert!(message.len() <= 400, "{} bytes", message.len());
+}
+
+#[tokio::test]
+async fn of_one_version_one_snapshot_is_kept() {
+    let worlds = [World::new().await, World::new().await];
+    let folder = tempfile::tempdir().unwrap();
+    for world in worlds {
+        world.publish().await.unwrap();
+        let (manifest, file) = (world.manifest().unwrap(), world.arrives().unwrap());
+        let earlier = Earlier::of(folder.path());
+        earlier.keep(&manifest, file.bytes()).unwrap();
+        assert_eq!(earlier.file(&manifest).as_deref(), Some(file.bytes()));
+        assert_eq!(fs::read_dir(folder.path().join("earlier")).unwrap().count(), 1);
+    }
 }

@@ -9,16 +9,16 @@ use crate::policy::TokenStatus;
 
 /// A list as it was published.
 #[derive(Debug, Eq, PartialEq)]
-struct List {
-    number: Version,
-    base: Version,
-    tokens: Vec<u64>,
-    principals: usize,
-    bytes: usize,
+pub(super) struct List {
+    pub(super) number: Version,
+    pub(super) base: Version,
+    pub(super) tokens: Vec<u64>,
+    pub(super) principals: usize,
+    pub(super) bytes: usize,
 }
 
 impl World {
-    async fn with_token() -> (Self, u64) {
+    pub(super) async fn with_token() -> (Self, u64) {
         let world = Self::new().await;
         let new = NewToken {
             kind: Kind::User,
@@ -32,16 +32,16 @@ impl World {
         (world, id)
     }
 
-    fn set_token(&self, status: TokenStatus) {
+    pub(super) fn set_token(&self, status: TokenStatus) {
         let token = TokenRef::Named(Kind::User, "ana.ruiz".to_owned(), "plc".to_owned());
         self.accounts().set_token_status(&token, status).unwrap();
     }
 
-    fn keys(&self) -> KeySet {
+    pub(super) fn keys(&self) -> KeySet {
         Chain::load(&self.policy(), self.account).unwrap().newest().clone()
     }
 
-    fn list(&self) -> Option<List> {
+    pub(super) fn list(&self) -> Option<List> {
         let bytes = self.retained(GroupTopic::Revoked)?;
         let audience = Audience::of(self.account, "plant-1");
         let list = Revoked::verify(&bytes, &self.keys(), audience).unwrap();
@@ -55,14 +55,14 @@ impl World {
         })
     }
 
-    fn beacon(&self) -> Beacon {
+    pub(super) fn beacon(&self) -> Beacon {
         let bytes = self.retained(GroupTopic::Time).unwrap();
 
         Beacon::verify(&bytes, &self.keys(), Audience::of(self.account, "plant-1")).unwrap()
     }
 }
 
-fn version(epoch: u32, number: u64) -> Version {
+pub(super) fn version(epoch: u32, number: u64) -> Version {
     Version { epoch, number }
 }
 

@@ -1,14 +1,14 @@
 //! What publishing does after the keys have changed, and when somebody else has one.
 
 use gateward_core::snapshot::chunk;
-use gateward_core::trust::KeyId;
 use gateward_core::trust::sign::{self, ManifestDraft, PrivateKey};
+use gateward_core::trust::{DeltaRef, KeyId};
 
 use super::*;
 use crate::keys::{Fate, NewKey, Rotated, Rotation, rotate};
 
 impl World {
-    fn rotate(&self, role: Role, old: Option<Fate>, groups: &[&str]) -> Rotated {
+    pub(super) fn rotate(&self, role: Role, old: Option<Fate>, groups: &[&str]) -> Rotated {
         let groups = groups.iter().map(|&group| group.to_owned()).collect();
         let new = NewKey { role, groups, old, replaces: None, root_out: None };
         let rotation = Rotation {
@@ -23,7 +23,7 @@ impl World {
         rotate(&rotation).unwrap()
     }
 
-    fn snapshot_key(&self) -> PrivateKey {
+    pub(super) fn snapshot_key(&self) -> PrivateKey {
         keys::signing_key(&self.policy(), Role::Snapshot).unwrap()
     }
 
@@ -44,12 +44,14 @@ impl World {
             revoked_counter: 0,
             allow_observe: false,
             allow_drop: false,
-            deltas: Vec::new(),
+            deltas: vec![DeltaRef { from: number - 1, len: 90_000, sha256: [7; 32] }],
         };
         let root = draft.root.short();
         let topics = GroupTopics::new(self.account, "plant-1").unwrap();
         let message = sign::message(&draft.sign(&[key]).unwrap(), &[]).unwrap();
         self.broker.plant(&topics.topic(GroupTopic::Chunk { root, index: 0 }), file);
+        let delta = GroupTopic::Delta { from: number - 1 };
+        self.broker.plant(&topics.topic(delta), vec![7; 90_000]);
         self.broker.plant(&topics.topic(GroupTopic::Manifest), message);
     }
 
@@ -100,13 +102,19 @@ async fn the_manifest_of_a_thief_stops_publishing_until_his_key_is_known_as_stol
     let done = world.publish().await.unwrap();
     assert_eq!((done.version.epoch, done.version.number), (2, 2));
     assert!(world.arrives().is_some());
-    assert_eq!(world.roots().len(), 1, "what the thief had sent is removed");
+    let delta = GroupTopic::Delta { from: u64::MAX - 1 };
+    assert_eq!(
+        (world.roots().len(), world.retained(delta)),
+        (1, None),
+        "what he had sent is removed"
+    );
 
     // He still has the broker: what he puts there is void, and is replaced.
     world.plant(&thief, 7);
     let done = world.publish().await.unwrap();
     assert_eq!((done.outcome, done.version.number), (Outcome::Published, 2));
     assert_eq!((world.arrives().is_some(), world.roots().len()), (true, 1));
+    assert_eq!(world.retained(GroupTopic::Delta { from: 6 }), None);
 }
 
 #[tokio::test]
