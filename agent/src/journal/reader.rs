@@ -101,7 +101,7 @@ impl Reader {
                 let next = segments.find(|first| *first > place.first);
                 self.next = next.unwrap_or(self.next).max(self.next);
                 let path = segment_path(&self.folder, place.first);
-                return Err(NotRead::Damaged { path, from: place.last + 1, next });
+                return Err(NotRead::Damaged { path, from: place.last.saturating_add(1), next });
             }
             match segments.find(|first| *first >= self.next) {
                 Some(first) => self.next = first,
@@ -162,7 +162,7 @@ impl Reader {
     /// Returns the next records of the segment, and whether it goes on with what is no record.
     fn read(&mut self, durable: u64, limit: usize) -> io::Result<(Option<Piece>, bool)> {
         let Some(place) = &mut self.at else { return Ok((None, false)) };
-        let (before, snapshot, first) = (place.head, place.snapshot, place.last + 1);
+        let (before, snapshot, first) = (place.head, place.snapshot, place.last.saturating_add(1));
         let mut records = Vec::new();
         if first == self.next {
             place.advance(durable, limit, |frame| {
@@ -173,7 +173,7 @@ impl Reader {
             })?;
         }
         let (last, after) = (place.last, place.head);
-        self.next = self.next.max(last + 1);
+        self.next = self.next.max(last.saturating_add(1));
         let piece = Piece { first, last, before, after, snapshot, records };
 
         Ok((Some(piece).filter(|piece| !piece.records.is_empty()), !place.whole))

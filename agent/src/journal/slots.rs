@@ -14,6 +14,9 @@ use super::medium::{Handle, Medium};
 
 const SLOT: usize = 64;
 const SUM: usize = 8;
+/// No journal ever counts so far, at a record a microsecond for nine years: who says so is not the
+/// agent, and counting on from there would end.
+const NEVER: u64 = 1 << 48;
 
 /// A value and the number of the record after which it stood.
 #[derive(Clone)]
@@ -84,11 +87,12 @@ fn read(slot: Option<&[u8]>, incarnation: Incarnation) -> Option<Slot> {
     let (body, sum) = slot?.split_last_chunk::<SUM>()?;
     let (number, rest) = body.split_first_chunk()?;
     let (value, rest) = rest.split_first_chunk()?;
-    if checksum(body) != *sum || !rest.starts_with(&incarnation.0) {
+    let number = u64::from_le_bytes(*number);
+    if checksum(body) != *sum || !rest.starts_with(&incarnation.0) || number >= NEVER {
         return None;
     }
 
-    Some(Slot { number: u64::from_le_bytes(*number), value: Zeroizing::new(*value) })
+    Some(Slot { number, value: Zeroizing::new(*value) })
 }
 
 fn checksum(body: &[u8]) -> [u8; SUM] {
@@ -102,6 +106,20 @@ fn checksum(body: &[u8]) -> [u8; SUM] {
 mod tests {
     use super::super::medium::Real;
     use super::*;
+
+    #[test]
+    fn a_number_from_which_nobody_could_count_on_is_not_believed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let open = || Slots::open(&Real, &path, Incarnation([1; 8])).unwrap();
+
+        for (number, believed) in [(NEVER - 1, true), (NEVER, false), (u64::MAX, false)] {
+            open().0.write(number, &[1; 32]).unwrap();
+            let (mut slots, slot) = open();
+            assert_eq!(slot.is_some_and(|slot| slot.number == number), believed, "{number}");
+            slots.write(0, &[0; 32]).unwrap();
+        }
+    }
 
     #[test]
     fn a_torn_slot_leaves_the_one_before() {

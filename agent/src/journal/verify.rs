@@ -173,10 +173,10 @@ pub fn walk(
         }
         verified.head = Some(walk.head);
         if !walk.is_over() && newest != Some(first) {
-            return Err(Broken::Record { path, record: walk.last + 1 });
+            return Err(Broken::Record { path, record: walk.last.saturating_add(1) });
         }
         if !walk.is_over() && !is_torn(&bytes, walk.at) {
-            return Err(Broken::Record { path, record: walk.last + 1 });
+            return Err(Broken::Record { path, record: walk.last.saturating_add(1) });
         }
         if let Some((path, first, last)) = open.take() {
             return Err(Broken::Missing { path, first, last });
