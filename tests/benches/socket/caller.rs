@@ -18,21 +18,29 @@ pub(crate) struct Caller {
     requests: [Vec<u8>; Class::ALL.len()],
     buffer: Vec<u8>,
     answer: Vec<u8>,
+    asked: u64,
 }
 
 impl Caller {
     pub(crate) fn connect(agent: &Gateway, world: &World) -> Self {
         let stream = UnixStream::connect(agent.api()).expect("the agent should take a connection");
         let requests = Class::ALL.map(|class| world.request(class));
-        let mut caller = Self { stream, requests, buffer: vec![0; 4096], answer: Vec::new() };
+        let mut caller =
+            Self { stream, requests, buffer: vec![0; 4096], answer: Vec::new(), asked: 0 };
         caller.answer = caller.exchange(Class::Unknown);
         assert!(caller.answer.starts_with(b"HTTP/1.1 401 "), "an unknown token is no credential");
 
         caller
     }
 
+    /// Returns how often it has asked.
+    pub(crate) const fn asked(&self) -> u64 {
+        self.asked
+    }
+
     /// Asks, and returns how long the answer took.
     pub(crate) fn ask(&mut self, class: Class) -> Duration {
+        self.asked += 1;
         let watch = Stopwatch::start();
         if class == Class::Delayed {
             while watch.elapsed() < DELAY {

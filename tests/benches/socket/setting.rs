@@ -89,8 +89,7 @@ impl Setting {
 
     /// Makes sure that the agent kept as many records as it should have: `before` is how many there
     /// were before it was asked so often.
-    pub(crate) fn was_kept(self, gateway: &Gateway, before: u64, asked: usize) {
-        let asked = u64::try_from(asked).expect("a number");
+    pub(crate) fn was_kept(self, gateway: &Gateway, before: u64, asked: u64) {
         if self == Self::Counted {
             let more = written(gateway) - before;
             assert!(more < 10, "{more} records of {asked} requests");

@@ -95,10 +95,12 @@ impl Table {
         let copies: Vec<_> = (0..copies).map(copy).collect();
         let revoke = |copy: &Verified<Aligned>| revoked(&copy.view(), &rows, &ids);
         let revoked = copies.iter().map(revoke).collect();
-        let tokens = Class::ALL.map(|class| {
+        let mut tokens = Class::ALL.map(|class| {
             let row = place(class, &rows);
             (class, row, text(class, ids[row], &secrets[&row]))
         });
+        // No class lies at the same address in every table.
+        draw.shuffle(&mut tokens);
 
         Self { copies, revoked, places, context, tokens: tokens.into(), ids }
     }
@@ -125,7 +127,7 @@ impl Table {
         &self.places
     }
 
-    /// Returns the same question for every class, in the order of [`Class::ALL`].
+    /// Returns the same question for every class, in an order drawn for this table.
     #[must_use]
     pub fn cases(&self) -> Vec<Case<'_>> {
         let ask = |view: &View<'_>| {
