@@ -8,6 +8,7 @@
 )]
 
 mod audit;
+mod bundle;
 mod damage;
 mod drills;
 mod endurance;
