@@ -6,6 +6,7 @@ mod audit;
 mod check;
 mod check_config;
 mod healthcheck;
+mod import;
 mod run;
 mod snapshot;
 mod status;

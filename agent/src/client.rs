@@ -19,6 +19,9 @@ use tokio::time::timeout;
 /// How long an answer may take.
 pub const DEADLINE: Duration = Duration::from_secs(5);
 
+/// How long an answer may take to something large, which a slow disk keeps twice.
+const LONG_DEADLINE: Duration = Duration::from_secs(600);
+
 /// The largest answer that is read, in bytes.
 pub const MAX_BODY: usize = 4 * 1024 * 1024;
 
@@ -47,14 +50,38 @@ pub async fn post_json(
     ask(socket, request.header(CONTENT_TYPE, "application/json").body(Full::from(body))).await
 }
 
+/// Sends `body` as it is to `path` at the agent behind `socket`; returns the status and the body.
+///
+/// # Errors
+///
+/// Returns why there is no answer. A status that means failure is an answer.
+pub async fn post_bytes(
+    socket: &Path,
+    path: &str,
+    body: Vec<u8>,
+) -> Result<(u16, Vec<u8>), ClientError> {
+    let request = Request::builder().method(Method::POST).uri(path);
+    let request = request.header(CONTENT_TYPE, "application/octet-stream").body(Full::from(body));
+
+    ask_within(LONG_DEADLINE, socket, request).await
+}
+
 async fn ask(
+    socket: &Path,
+    request: Result<Request<Full<Bytes>>, hyper::http::Error>,
+) -> Result<(u16, Vec<u8>), ClientError> {
+    ask_within(DEADLINE, socket, request).await
+}
+
+async fn ask_within(
+    deadline: Duration,
     socket: &Path,
     request: Result<Request<Full<Bytes>>, hyper::http::Error>,
 ) -> Result<(u16, Vec<u8>), ClientError> {
     let mut request = request.map_err(|_| ClientError::Unsendable)?;
     request.headers_mut().insert(HOST, hyper::header::HeaderValue::from_static("localhost"));
 
-    timeout(DEADLINE, exchange(socket, request)).await.map_err(|_| ClientError::Late)?
+    timeout(deadline, exchange(socket, request)).await.map_err(|_| ClientError::Late)?
 }
 
 async fn exchange(
@@ -99,7 +126,7 @@ pub enum ClientError {
     #[error("the agent's answer cannot be read; see its log")]
     Broken(#[source] hyper::Error),
     /// There was no answer in time.
-    #[error("the agent did not answer within {} seconds; see its log", DEADLINE.as_secs())]
+    #[error("the agent did not answer in time; see its log")]
     Late,
     /// Nobody listens there.
     #[error("no agent at `{socket}`; start it, or name its configuration with `--config`")]

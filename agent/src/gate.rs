@@ -9,6 +9,7 @@ mod authorize;
 mod body;
 mod credential;
 mod health;
+mod import;
 mod judge;
 mod listen;
 mod metrics;
@@ -32,6 +33,7 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
 pub(crate) use self::admin::Subject;
+pub(crate) use self::import::Imports;
 pub(crate) use self::judge::{Judge, Policy};
 pub use self::rehearsal::{Rehearsed, rehearse};
 
@@ -91,10 +93,16 @@ impl Gate {
     }
 
     /// Answers until told to stop, then finishes what was accepted.
-    pub(crate) async fn run(self, judge: Judge, subject: Subject, stop: Stop) -> io::Result<()> {
+    pub(crate) async fn run(
+        self,
+        judge: Judge,
+        subject: Subject,
+        imports: Imports,
+        stop: Stop,
+    ) -> io::Result<()> {
         let decisions = decisions(judge.clone());
         let figures = metrics::router(judge.clone());
-        let operators = admin::router(judge, subject);
+        let operators = admin::router(judge, subject, imports);
         // Operators are served when the others have used up every place.
         let header_timeout = self.limits.header_timeout;
         let some =

@@ -17,10 +17,13 @@ use rustix::fs::{FlockOperation, flock};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
+pub(crate) mod bundle;
 mod cache;
 mod delta;
 mod disk;
 mod error;
+mod export;
+mod import;
 mod in_force;
 mod load;
 mod news;
@@ -28,10 +31,13 @@ mod revoked;
 mod rules;
 mod slot;
 
+pub use bundle::BadBundle;
 use cache::Cache;
 use disk::Disk;
 pub use disk::{Step, Watcher};
 pub use error::{NotAdmitted, NotPatched, NotStored, OpenFailed};
+pub use export::NotExported;
+pub use import::{Imported, NotImported, Outcome};
 pub use in_force::{InForce, Missing};
 use load::Loaded;
 pub use load::{FloorState, InSlot, Look};
@@ -103,6 +109,15 @@ impl Store {
         Self::open_watched(place, now, None)
     }
 
+    /// Like [`Store::open`], for something that is done while no agent runs: it is no start.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn open_between_starts(place: Place, now: &Now) -> Result<Self, OpenFailed> {
+        Self::open_as(place, now, None, 0).map(|(store, _)| store)
+    }
+
     /// Like [`Store::open`], and shows every change to a file of the truth to `watcher` first.
     ///
     /// # Errors
@@ -113,6 +128,15 @@ impl Store {
         now: &Now,
         watcher: Option<Watcher>,
     ) -> Result<(Self, Opened), OpenFailed> {
+        Self::open_as(place, now, watcher, 1)
+    }
+
+    fn open_as(
+        place: Place,
+        now: &Now,
+        watcher: Option<Watcher>,
+        starts: u32,
+    ) -> Result<(Self, Opened), OpenFailed> {
         let lock = lock(&place.dir)?;
         let disk = Disk::new(place.dir.clone(), watcher);
         for dir in ["trust", "snapshot", Slot::A.dir(), Slot::B.dir()] {
@@ -122,7 +146,7 @@ impl Store {
             load::load(&disk, &place)?;
         let (cache, problem) = Cache::open(disk.path(Path::new("cache")));
         problems.extend(problem.map(String::from));
-        floor.boots = floor.boots.saturating_add(1);
+        floor.boots = floor.boots.saturating_add(starts);
         let floor_rebuilt =
             floor_state == FloorState::Rebuilt || disk.path(Path::new(FLOOR_REBUILT)).exists();
         let slot = in_force.as_ref().map_or(Slot::B, |(slot, _)| *slot);

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use gateward_core::name::Uuid;
 use gateward_core::snapshot::{self, chunk};
 use gateward_core::sync::{CatchUp, Dropped, MAX_CHUNKS, Output, Settled, Topics};
-use gateward_core::time::{Millis, UnixSeconds};
+use gateward_core::time::Millis;
 use gateward_core::topic::{GroupTopic, GroupTopics, Topic};
 use gateward_core::trust::{Admission, Manifest, Refused, Root, Version, manifest};
 use tokio::runtime::Handle;
@@ -24,10 +24,12 @@ use crate::now::Timekeeper;
 use crate::store::{NotAdmitted, NotStored, Store};
 
 mod delta;
+mod import;
 mod limits;
 mod news;
 mod status;
 
+pub use import::Import;
 use limits::Limits;
 pub use status::Standing;
 
@@ -143,6 +145,8 @@ pub struct Parts<A> {
     pub forward: Option<mpsc::Sender<Event>>,
     /// The group.
     pub group: String,
+    /// Bundles that an operator brought.
+    pub imports: mpsc::Receiver<Import>,
     /// Where to tell what belongs into the audit.
     pub notices: mpsc::Sender<Notice>,
     /// What the gateway says about itself.
@@ -211,6 +215,7 @@ impl<A: Ask> Sync<A> {
                     Some(event) => self.tell(event),
                     None => break,
                 },
+                Some(import) = self.parts.imports.recv() => self.import(import),
                 () = self.parts.clock.reach(Some(deadline)) => {}
             }
             self.act();
@@ -530,11 +535,7 @@ impl<A: Ask> Sync<A> {
 
     /// Whatever is accepted next is accepted into a floor that knows how late it is.
     fn bring_time_up_to_date(&mut self) {
-        let store = &mut self.parts.store;
-        let current = store.current().borrow().clone();
-        let until = current.map_or(UnixSeconds(0), |now| now.verified.manifest().expires_at());
-        store.bring_up_to_date(self.parts.time.kept(store.floor(), until));
-        self.parts.time.follow(store.floor());
+        self.parts.store.keep_up(&self.parts.time);
     }
 
     /// What was accepted moves time, and belongs into the status.

@@ -1,5 +1,5 @@
 //! One file with everything that a gateway needs to believe a snapshot: for sticks, firmware and
-//! `gateward check --snapshot` (TRUST section 2).
+//! the commands `check --snapshot` and `snapshot import` of the agent (TRUST section 2).
 //!
 //! `GWDBNDL1` ‖ number of key sets u32 ‖ key sets from the first ‖ manifest ‖ hash list ‖ file ‖
 //! revocation list (empty where there is none); each is preceded by its length as u32, all numbers
@@ -33,7 +33,7 @@ pub struct NotABundle;
 
 impl fmt::Display for NotABundle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not one whole bundle; make it with `gateward-control compile --bundle`")
+        f.write_str("not one whole bundle; make it with `gateward-control compile --bundle` or `gateward snapshot export`")
     }
 }
 
@@ -80,6 +80,28 @@ impl<'a> Bundle<'a> {
     }
 }
 
+/// Writes a bundle of `key_sets`, the first epoch first, and of manifest, hash list, file and
+/// revocation list, piece by piece.
+///
+/// A part of 4 GiB or more cannot be said and leaves a bundle that does not read.
+///
+/// # Errors
+///
+/// Whatever `put` returns.
+pub fn write<E>(
+    key_sets: &[&[u8]],
+    parts: [&[u8]; 4],
+    mut put: impl FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let len = |len: usize| u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
+    put(&MAGIC)?;
+    put(&len(key_sets.len()))?;
+    key_sets.iter().copied().chain(parts).try_for_each(|part| {
+        put(&len(part.len()))?;
+        put(part)
+    })
+}
+
 impl fmt::Debug for Bundle<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Bundle").field("file_len", &self.file.len()).finish_non_exhaustive()
@@ -102,22 +124,19 @@ pub mod build {
     extern crate alloc;
 
     use alloc::vec::Vec;
+    use core::convert::Infallible;
 
-    use super::{Bundle, MAGIC};
+    use super::Bundle;
 
-    /// Returns the bytes of a bundle of `key_sets`, the first epoch first, and of the other parts
-    /// of `bundle`.
-    ///
-    /// A part of 4 GiB or more cannot be said and leaves a bundle that does not read.
+    /// Returns the bytes of a bundle; see [`super::write`].
     #[must_use]
-    pub fn write(key_sets: &[&[u8]], [manifest, list, file, revoked]: [&[u8]; 4]) -> Vec<u8> {
-        let len = |len: usize| u32::try_from(len).unwrap_or(u32::MAX).to_le_bytes();
-        let mut bytes = Vec::from(MAGIC);
-        bytes.extend(len(key_sets.len()));
-        for part in key_sets.iter().copied().chain([manifest, list, file, revoked]) {
-            bytes.extend(len(part.len()));
-            bytes.extend(part);
-        }
+    pub fn write(key_sets: &[&[u8]], parts: [&[u8]; 4]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let put = |piece: &[u8]| {
+            bytes.extend_from_slice(piece);
+            Ok::<_, Infallible>(())
+        };
+        let Ok(()) = super::write(key_sets, parts, put);
         debug_assert!(Bundle::read(&bytes).is_ok());
 
         bytes

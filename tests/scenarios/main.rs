@@ -9,6 +9,7 @@
 
 mod attackers;
 mod audit;
+mod bundle;
 mod clocks;
 mod damage;
 mod delta;

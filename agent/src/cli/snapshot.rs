@@ -1,5 +1,5 @@
-//! `gateward snapshot inspect` and `gateward snapshot verify`: what is on disk, and whether it may be
-//! believed. Neither needs or disturbs a running agent.
+//! `gateward snapshot`: what is on disk, and whether it may be believed. Looking neither needs nor
+//! disturbs a running agent.
 
 use core::fmt;
 use std::fs;
@@ -14,7 +14,7 @@ use gateward_core::trust::{KeySet, Manifest};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Exit, Global};
+use super::{Exit, Global, import};
 use crate::clock::Clock;
 use crate::store::{Look, OpenFailed, Place, Store};
 
@@ -27,6 +27,17 @@ pub(crate) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Write what is in force here into a bundle, for another gateway of the group
+    Export {
+        /// Where to write it; only this user may read it
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Take a bundle, as from a broker; the agent may run or not
+    Import {
+        /// What `gateward-control compile --bundle` or `gateward snapshot export` wrote
+        bundle: PathBuf,
+    },
     /// Say what a snapshot holds
     Inspect {
         /// A snapshot's file, whose origin is then not checked [default: what is in force here]
@@ -43,6 +54,8 @@ impl Args {
     /// Ends with 0, with 65 where the content is bad, with 75 where there is no snapshot.
     pub(crate) fn run(self, global: &Global) -> Exit {
         let done = match self.command {
+            Command::Export { out } => return import::export(&out, global),
+            Command::Import { bundle } => return import::import(&bundle, global),
             Command::Inspect { path: Some(path) } => inspect_file(&path, global),
             Command::Inspect { path: None } => inspect(global),
             Command::Verify { path } => verify(path, global),

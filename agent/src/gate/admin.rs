@@ -15,6 +15,7 @@ use super::authorize::Body;
 use super::body::Whole;
 use super::credential::Presented;
 use super::health::{self, Readiness};
+use super::import::{self, Imports};
 use super::judge::Judge;
 use super::listen::Peer;
 use super::{MAX_BODY, metrics};
@@ -39,13 +40,15 @@ struct Admin {
     subject: Arc<Subject>,
 }
 
-pub(super) fn router(judge: Judge, subject: Subject) -> Router {
+pub(super) fn router(judge: Judge, subject: Subject, imports: Imports) -> Router {
     let admin = Admin { judge: judge.clone(), subject: Arc::new(subject) };
 
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/explain", post(explain))
         .with_state(admin)
+        // What it takes has a bound of its own.
+        .merge(Router::new().route("/v1/snapshot", post(import::import)).with_state(imports))
         .merge(
             Router::new()
                 .route("/livez", get(health::livez))

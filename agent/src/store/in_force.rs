@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use gateward_core::snapshot::{Revocation, Verified, View};
 use gateward_core::time::UnixSeconds;
-use gateward_core::trust::Version;
+use gateward_core::trust::{Floor, Version};
 
 use super::revoked::Bits;
 
@@ -41,6 +41,13 @@ pub enum Missing {
 }
 
 impl Missing {
+    /// Returns what a gateway with this floor lacks that holds the revocation list numbered `list`.
+    pub(super) fn of(floor: &Floor, list: Version) -> Option<Self> {
+        let snapshot = || floor.lacks_snapshot().map(Self::Snapshot);
+
+        floor.lacks_list(list).map(Self::Revocations).or_else(snapshot)
+    }
+
     /// Returns the word for it in status and metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {

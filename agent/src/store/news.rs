@@ -144,10 +144,8 @@ impl Store {
     #[must_use]
     pub fn missing(&self) -> Option<Missing> {
         let lost = self.floor_rebuilt.then_some(Missing::Floor);
-        let list = || self.lacks_list().map(Missing::Revocations);
-        let snapshot = || self.floor.lacks_snapshot().map(Missing::Snapshot);
 
-        lost.or_else(list).or_else(snapshot)
+        lost.or_else(|| Missing::of(&self.floor, self.revoked.number))
     }
 
     /// Returns the version in force; 0.0 where there is none.

@@ -7,6 +7,7 @@ use gateward_core::snapshot::build::{Contents, PrincipalEntry, Scope, TokenEntry
 use gateward_core::snapshot::chunk::{self, HashList};
 use gateward_core::snapshot::delta;
 use gateward_core::time::{End, UnixSeconds};
+use gateward_core::token::{Context, Secret};
 use gateward_core::trust::sign::{
     self, BeaconDraft, KeyDraft, KeySetDraft, ManifestDraft, RevokedDraft,
 };
@@ -16,6 +17,9 @@ use sha2::{Digest as _, Sha256};
 pub(crate) const ACCOUNT: Uuid = Uuid([0x11; 16]);
 pub(crate) const GROUP: &str = "plant-7";
 pub(crate) const T0: UnixSeconds = UnixSeconds(1_800_000_000);
+
+/// The secret of every token.
+pub(crate) const SECRET: Secret = Secret([7; 32]);
 
 const CHUNK_LOG2: u8 = 12;
 const ROOT_ROLE: u8 = 1;
@@ -261,10 +265,10 @@ fn contents(tokens: usize) -> Contents {
         scope: Scope::Only([division].into()),
         end: End::NEVER,
     };
+    let context = Context::new(&ACCOUNT.0);
     let token = |number: u64| {
         let id = token_id(number);
-        let mut verifier = [0; 32];
-        verifier[..8].copy_from_slice(&id.to_le_bytes());
+        let verifier = context.verifier(id, &SECRET);
         (id, TokenEntry { principal: 1, disabled: false, end: End::NEVER, verifier })
     };
 
@@ -275,4 +279,11 @@ fn contents(tokens: usize) -> Contents {
         tokens: (0..tokens as u64).map(token).collect(),
         ..Contents::default()
     }
+}
+
+/// A bundle of a snapshot and of a revocation list, which may be empty.
+pub(crate) fn bundle(key_sets: &[&[u8]], published: &Published, revoked: &[u8]) -> Vec<u8> {
+    let parts = [&published.envelope[..], &published.hashes(), &published.file, revoked];
+
+    gateward_core::bundle::build::write(key_sets, parts)
 }

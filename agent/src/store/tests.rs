@@ -10,6 +10,7 @@ use gateward_core::time::{TimeQuality, UnixSeconds};
 use super::testing::{ACCOUNT, Authority, GROUP, Published, T0};
 use super::*;
 
+mod bundle;
 mod delta;
 mod revoked;
 

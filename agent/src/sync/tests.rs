@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use gateward_core::audit::{Head, Ratchet};
+use gateward_core::time::UnixSeconds;
 use gateward_core::trust::{Floor, GatewayId, Incarnation, SigningKey, Status};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -19,6 +20,7 @@ use crate::store::testing::{ACCOUNT, Authority, GROUP, Published, T0};
 use crate::store::{Current, Place};
 
 mod delta;
+mod import;
 mod news;
 
 const SEED: [u8; 32] = [9; 32];
@@ -212,6 +214,7 @@ struct Gateway {
     authority: Authority,
     broker: Broker,
     events: mpsc::Sender<Event>,
+    imports: mpsc::Sender<Import>,
     notices: mpsc::Receiver<Notice>,
     current: Current,
     task: JoinHandle<Result<(), SyncFailed>>,
@@ -232,6 +235,7 @@ impl Gateway {
         time.follow(store.floor());
         let (events, events_rx) = mpsc::channel(4_096);
         let (notices_tx, notices) = mpsc::channel(64);
+        let (imports, imports_rx) = mpsc::channel(1);
         let broker = Broker::new(events.downgrade());
         broker.put("keys", authority.key_set());
         let (_, audit) = watch::channel(journal::Status {
@@ -257,6 +261,7 @@ impl Gateway {
             events: events_rx,
             forward: None,
             group: GROUP.into(),
+            imports: imports_rx,
             notices: notices_tx,
             standing: Arc::new(standing),
             store,
@@ -264,7 +269,17 @@ impl Gateway {
         };
         let task = tokio::spawn(Sync::new(parts).run());
 
-        Self { authority, broker, events, notices, current, task, clock: simulated, _dir: dir }
+        Self {
+            authority,
+            broker,
+            events,
+            imports,
+            notices,
+            current,
+            task,
+            clock: simulated,
+            _dir: dir,
+        }
     }
 
     async fn connect(&self) {

@@ -4,14 +4,14 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use gateward_core::bundle::Bundle;
 use gateward_core::decide::{Ask, Class, Mode, Reason, decide};
 use gateward_core::division::DivisionRules;
 use gateward_core::permission::Operation;
 use gateward_core::route::{self, Sent};
-use gateward_core::snapshot::{self, View, chunk::HashList};
+use gateward_core::snapshot::{self, View};
+use gateward_core::time::UnixSeconds;
 use gateward_core::token::Token;
-use gateward_core::trust::{Audience, Floor, KeySet, Manifest};
+use gateward_core::trust::{Audience, Floor, KeySet};
 use serde_json::json;
 use thiserror::Error;
 
@@ -20,6 +20,7 @@ use crate::cli::{Exit, Global};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::now::Timekeeper;
+use crate::store::bundle::{self, Checked};
 
 /// Why a file cannot be decided from.
 #[derive(Debug, Error)]
@@ -30,9 +31,6 @@ enum Unusable {
     /// The question makes no sense.
     #[error("`--operation` is read, write, delete, issue, issue_ca, revoke or approve")]
     Operation,
-    /// Deciding without its revocations would allow what is revoked.
-    #[error("`{path}`: carries a revocation list, which this build does not read; update gateward")]
-    Revocations { path: String },
     /// It cannot be read.
     #[error("`{path}` cannot be read")]
     Read { path: String, source: io::Error },
@@ -41,8 +39,11 @@ enum Unusable {
 impl Unusable {
     fn exit(&self) -> Exit {
         match self {
-            Self::Bad { .. } | Self::Revocations { .. } => Exit::BadData,
+            Self::Bad { .. } => Exit::BadData,
             Self::Operation => Exit::Usage,
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::FileTooLarge => {
+                Exit::BadData
+            }
             Self::Read { .. } => Exit::Io.unless_refused(self),
         }
     }
@@ -77,7 +78,9 @@ pub(super) fn check(args: &Args, path: &Path, token: &str, global: &Global) -> E
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
-    fs::read(path).map_err(|source| Unusable::Read { path: path.display().to_string(), source })
+    fs::File::open(path)
+        .and_then(bundle::read)
+        .map_err(|source| Unusable::Read { path: path.display().to_string(), source })
 }
 
 fn unsigned(args: &Args, path: &Path, file: Vec<u8>, token: &str) -> Result<Reason, Unusable> {
@@ -86,7 +89,8 @@ fn unsigned(args: &Args, path: &Path, file: Vec<u8>, token: &str) -> Result<Reas
     question(args, &content.view(), token, DivisionRules::default())
 }
 
-/// Walks the key sets from the one that this gateway was enrolled with, as the agent does.
+/// Decides as an agent does that was enrolled as this gateway and has this bundle, with what is
+/// revoked in it and stale where it says that something is missing.
 fn signed(
     args: &Args,
     path: &Path,
@@ -94,23 +98,16 @@ fn signed(
     token: &str,
     config: &Config,
 ) -> Result<Reason, Unusable> {
-    let bundle = Bundle::read(file).map_err(|not| bad(path, &not))?;
-    if !bundle.revoked.is_empty() {
-        return Err(Unusable::Revocations { path: path.display().to_string() });
-    }
     let anchor = read(&config.key_set)?;
-    let mut keys = KeySet::anchor(&anchor, config.account)
+    let keys = KeySet::anchor(&anchor, config.account)
         .map_err(|refused| bad(&config.key_set, &refused))?;
-    for next in bundle.key_sets().skip_while(|key_set| *key_set != anchor).skip(1) {
-        keys = keys.follow(next).map_err(|refused| bad(path, &refused))?;
-    }
     let audience = Audience::of(config.account, config.group.as_str());
-    let manifest = Manifest::verify(bundle.manifest, &keys, audience)
-        .map_err(|refused| bad(path, &refused))?;
-    HashList::check(bundle.list, &manifest).map_err(|refused| bad(path, &refused))?;
-    let verified = snapshot::open(bundle.file, manifest).map_err(|refused| bad(path, &refused))?;
+    let checked = Checked::new(file, &keys, audience).map_err(|why| bad(path, &why))?;
+    let in_force = checked
+        .in_force(UnixSeconds(0))
+        .ok_or_else(|| bad(path, &"cannot be decided from; compile the bundle again"))?;
 
-    question(args, &verified.view(), token, config.decision.rules())
+    question(args, &in_force.view(), token, config.decision.rules())
 }
 
 fn bad(path: &Path, reason: &dyn core::fmt::Display) -> Unusable {
@@ -155,11 +152,11 @@ fn question(
 #[cfg(test)]
 mod tests {
     use clap::Parser as _;
-    use gateward_core::bundle::build;
-    use gateward_core::snapshot::chunk;
+    use gateward_core::principal::TokenKind;
+    use gateward_core::token;
 
     use super::*;
-    use crate::store::testing::{ACCOUNT, Authority, GROUP};
+    use crate::store::testing::{self, ACCOUNT, Authority, GROUP, token_id};
 
     #[derive(clap::Parser)]
     struct Command {
@@ -167,13 +164,11 @@ mod tests {
         args: Args,
     }
 
-    /// Decides about `question` from a bundle with `revoked`, as on a gateway of that group.
-    fn decided(revoked: &[u8], question: &[&str]) -> Result<Reason, Unusable> {
+    /// Decides about `question` from a bundle, as on a gateway of that group.
+    fn decided(bytes: &[u8], token: &str, question: &[&str]) -> Result<Reason, Unusable> {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let authority = Authority::new();
-        let (anchor, published) = (authority.key_set(), authority.publish(1, 3));
-        fs::write(path("keyset"), &anchor).unwrap();
+        fs::write(path("keyset"), Authority::new().key_set()).unwrap();
         fs::write(path("gateway.key"), b"").unwrap();
         let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
         fs::set_permissions(path("gateway.key"), private).unwrap();
@@ -186,28 +181,84 @@ mod tests {
         );
         fs::write(path("agent.toml"), toml).unwrap();
         let config = Config::load(&path("agent.toml"), core::iter::empty()).unwrap();
-        let list = chunk::leaves(&published.file, 12).flatten().collect::<Vec<_>>();
-        let parts = [&published.envelope[..], &list, &published.file, revoked];
-        let bundle = build::write(&[&anchor], parts);
         let args = Command::parse_from(["check"].iter().chain(question)).args;
 
-        signed(&args, Path::new("bundle"), &bundle, "", &config)
+        signed(&args, Path::new("bundle"), bytes, token, &config)
+    }
+
+    const QUESTION: [&str; 2] = ["--permission", "view_device"];
+
+    /// A bundle of nine tokens with a revocation list; its snapshot is of now.
+    fn with(revoked: &[u8]) -> Vec<u8> {
+        let authority = Authority::new();
+        let file = authority.publish(4, 9).file;
+        let published = authority.sign(1, 4, Clock::real().wall(), file);
+
+        testing::bundle(&[&authority.key_set()], &published, revoked)
+    }
+
+    fn reason(bytes: &[u8], number: u64) -> Reason {
+        let text = token::write(TokenKind::Api, token_id(number), &testing::SECRET);
+
+        decided(bytes, core::str::from_utf8(&text).unwrap(), &QUESTION).unwrap()
     }
 
     #[test]
-    fn a_bundle_with_a_revocation_list_is_not_decided_from() {
-        let question = ["--permission", "view_device"];
-        let refused = decided(b"list", &question).unwrap_err();
-        assert_eq!(refused.exit(), Exit::BadData);
-        assert!(refused.to_string().contains("revocation list"), "{refused}");
+    fn h19_what_a_list_in_the_bundle_revokes_is_denied_and_nothing_else() {
+        let list = Authority::new().revoke(1, 4, &[token_id(3)]);
 
-        assert_eq!(decided(b"", &question).unwrap(), Reason::MalformedToken);
+        let (without, bytes) = (with(b""), with(&list));
+
+        assert_ne!(reason(&without, 3), Reason::Revoked);
+        assert_eq!(reason(&bytes, 4), reason(&without, 4));
+        assert_eq!(reason(&bytes, 3), Reason::Revoked);
+    }
+
+    #[test]
+    fn h4_a_list_that_is_damaged_or_of_a_key_that_nobody_trusts_is_not_decided_from() {
+        let mut damaged = Authority::new().revoke(1, 4, &[token_id(3)]);
+        let last = damaged.len() - 5;
+        damaged[last] ^= 1;
+        let elsewhere = Authority::new().revoke_under(2, 1, 4, &[token_id(3)]);
+        for list in [&b"list"[..], &damaged, &elsewhere] {
+            let refused = decided(&with(list), "", &QUESTION).unwrap_err();
+            assert_eq!(refused.exit(), Exit::BadData);
+            assert!(refused.to_string().contains("revocation list"), "{refused}");
+        }
+    }
+
+    #[test]
+    fn what_a_compromised_key_signed_is_not_decided_from() {
+        let authority = Authority::new();
+        let published = authority.publish(1, 3);
+        let sets = [authority.key_set(), authority.key_set_after_theft()];
+        let bytes = testing::bundle(&[&sets[0], &sets[1]], &published, b"");
+
+        let refused = decided(&bytes, "", &QUESTION).unwrap_err();
+
+        assert_eq!(refused.exit(), Exit::BadData);
+    }
+
+    #[test]
+    fn h22_a_bundle_without_the_list_that_its_manifest_speaks_of_is_stale() {
+        let authority = Authority::new();
+        let lacking = authority.publish_with_revocations(4);
+        let keys = KeySet::anchor(&authority.key_set(), ACCOUNT).unwrap();
+        let view_stale_at = |list: &[u8]| {
+            let bytes = testing::bundle(&[&authority.key_set()], &lacking, list);
+            let audience = Audience::of(ACCOUNT, GROUP);
+            let checked = Checked::new(&bytes, &keys, audience).unwrap();
+            checked.in_force(UnixSeconds(0)).unwrap().stale_at()
+        };
+
+        assert_eq!(view_stale_at(b""), UnixSeconds(0));
+        assert!(view_stale_at(&authority.revoke(1, 4, &[])) > UnixSeconds(0));
     }
 
     #[test]
     fn a_path_that_no_rule_knows_is_denied_from_a_bundle_too() {
         let question = ["--method", "GET", "--path", "/no/such/path"];
 
-        assert_eq!(decided(b"", &question).unwrap(), Reason::RouteUnknown);
+        assert_eq!(decided(&with(b""), "", &question).unwrap(), Reason::RouteUnknown);
     }
 }

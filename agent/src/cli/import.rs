@@ -1,0 +1,276 @@
+//! `gateward snapshot import` and `gateward snapshot export`: a snapshot that is carried by hand.
+//!
+//! While an agent runs, it takes the bundle itself, so that it counts at once; while none does, this
+//! process takes it into the state folder. Both go through [`Store::import`].
+
+use core::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use gateward_core::bundle::MAGIC;
+use gateward_core::name::Hex;
+use gateward_core::trust::Floor;
+use serde_json::{Value, json};
+
+use super::{Exit, Global};
+use crate::client::{self, ClientError};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::now::Timekeeper;
+use crate::store::{NotExported, NotImported, OpenFailed, Place, Store, bundle};
+
+/// Takes a bundle. Ends with 0, with 65 where it is refused, with 69 where an agent has the state
+/// folder and does not answer, with 75 where the agent cannot take it now, with 77 where this user
+/// may not.
+pub(super) fn import(path: &Path, global: &Global) -> Exit {
+    let config = match global.load() {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    match take(path, &config) {
+        Ok(report) => global.print(Exit::Success, &Said(&report), &report),
+        Err(failed) => global.fail(failed.exit(), &failed),
+    }
+}
+
+fn take(path: &Path, config: &Config) -> Result<Value, Failed> {
+    let read = |source| Failed::Read { path: path.into(), source };
+    let bytes = File::open(path).and_then(bundle::read).map_err(read)?;
+    if !is_own(&config.state_dir) {
+        // What another user wrote there the agent could not read.
+        return match post(&bytes, config) {
+            Err(Failed::Client(ClientError::NoAgent { .. })) => {
+                Err(Failed::NotOwn { dir: config.state_dir.clone() })
+            }
+            taken => taken,
+        };
+    }
+    let clock = Clock::real();
+    let first = Timekeeper::new(clock.clone(), &Floor::default()).now();
+    let mut store = match Store::open_between_starts(place(config)?, &first) {
+        Err(OpenFailed::Locked { .. }) => return post(&bytes, config),
+        opened => opened?,
+    };
+    let time = Timekeeper::new(clock, store.floor());
+
+    Ok(store.import(&bytes, &time)?.report())
+}
+
+/// Whether the state folder is this user's, or not there yet.
+fn is_own(dir: &Path) -> bool {
+    fs::metadata(dir).map_or(true, |dir| dir.uid() == rustix::process::geteuid().as_raw())
+}
+
+fn place(config: &Config) -> Result<Place, Failed> {
+    let anchor = fs::read(&config.key_set)
+        .map_err(|source| Failed::Read { path: config.key_set.clone(), source })?;
+
+    Ok(Place {
+        account: config.account,
+        group: config.group.to_string(),
+        dir: config.state_dir.clone(),
+        anchor,
+    })
+}
+
+/// Hands the bundle to the agent that runs.
+fn post(bytes: &[u8], config: &Config) -> Result<Value, Failed> {
+    let exchange = client::post_bytes(&config.api.admin_socket, "/v1/snapshot", bytes.to_vec());
+    let (status, body) = super::wait(exchange)?;
+    let answer: Value = serde_json::from_slice(&body).unwrap_or_default();
+    if status == 200 {
+        return Ok(answer);
+    }
+    let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or("-").to_owned();
+
+    Err(Failed::Answer { status, title: text("title"), code: text("code") })
+}
+
+/// Writes what this gateway holds into a file that only this user may read. Ends with 0, with 75
+/// where there is no usable snapshot.
+pub(super) fn export(out: &Path, global: &Global) -> Exit {
+    let config = match global.load() {
+        Ok(config) => config,
+        Err(exit) => return exit,
+    };
+    let exported = place(&config).and_then(|place| {
+        let (bytes, version) = Store::export(&place)?;
+        write(out, &bytes)?;
+        Ok((bytes.len(), version))
+    });
+    match exported {
+        Ok((len, version)) => {
+            let human = format!("version {version} in {len} bytes");
+            let json = json!({ "epoch": version.epoch, "version": version.number, "bytes": len });
+            global.print(Exit::Success, &human, &json)
+        }
+        Err(failed) => global.fail(failed.exit(), &failed),
+    }
+}
+
+/// Puts a whole file in place, where there is none or another bundle.
+fn write(out: &Path, bytes: &[u8]) -> Result<(), Failed> {
+    let failed = |source| Failed::Write { path: out.into(), source };
+    if is_something_else(out).map_err(failed)? {
+        return Err(Failed::InTheWay { path: out.into() });
+    }
+    let mut drawn = [0; 8];
+    getrandom::fill(&mut drawn).map_err(|error| failed(io::Error::other(error)))?;
+    let beside = out.with_added_extension(format!("{}.new", Hex(&drawn)));
+    let mut options = OpenOptions::new();
+    let made = options.write(true).create_new(true).mode(0o600).open(&beside);
+    let written = made.and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&beside, out)
+    });
+    if written.is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+
+    written.map_err(failed)
+}
+
+/// Whether there is a file that is no bundle.
+fn is_something_else(out: &Path) -> io::Result<bool> {
+    match fs::symlink_metadata(out) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Ok(found) if !found.is_file() => return Ok(true),
+        found => found.map(drop)?,
+    }
+    let mut start = Vec::new();
+    File::open(out)?.take(MAGIC.len() as u64).read_to_end(&mut start)?;
+
+    Ok(start != MAGIC)
+}
+
+/// What became of a bundle, for people.
+struct Said<'a>(&'a Value);
+
+impl fmt::Display for Said<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let number = |pointer: &str| self.0.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
+        let text = |pointer: &str| self.0.pointer(pointer).and_then(Value::as_str);
+        let outcome = match text("/outcome") {
+            Some("already_in_force") => "is already in force",
+            Some("refreshed") => "is valid for longer",
+            _ => "is in force",
+        };
+        write!(f, "version {}.{} {outcome}", number("/epoch"), number("/version"))?;
+        let (epoch, list) = (number("/revoked/epoch"), number("/revoked/counter"));
+        if list > 0 {
+            write!(f, ", with revocation list {epoch}.{list}")?;
+        }
+
+        text("/missing").map_or(Ok(()), |missing| write!(f, "\nstale: {missing}"))
+    }
+}
+
+/// Why there is nothing to say.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error("the agent refused it: {title} ({code})")]
+    Answer { status: u16, title: String, code: String },
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Export(#[from] NotExported),
+    #[error("`{}` is there and is no bundle; name another file", path.display())]
+    InTheWay { path: PathBuf },
+    #[error("the bundle is refused: {0}")]
+    Import(#[from] NotImported),
+    #[error("`{}` is another user's, and no agent runs; run this as the agent's user", dir.display())]
+    NotOwn { dir: PathBuf },
+    #[error(transparent)]
+    Open(#[from] OpenFailed),
+    #[error("cannot read `{}`", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("cannot write `{}`", path.display())]
+    Write {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Failed {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Answer { status: 413 | 422, .. }
+            | Self::Open(OpenFailed::Anchor(_))
+            | Self::Export(NotExported::Open(OpenFailed::Anchor(_)))
+            | Self::Import(
+                NotImported::Bad(_) | NotImported::Refused(_) | NotImported::Unusable(_),
+            ) => Exit::BadData,
+            Self::Answer { status: 503, .. }
+            | Self::Export(NotExported::Bad(_) | NotExported::Nothing { .. }) => Exit::NotNow,
+            Self::Client(error) => Exit::from(error),
+            Self::NotOwn { .. } => Exit::Permission,
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::FileTooLarge => {
+                Exit::BadData
+            }
+            Self::Answer { .. }
+            | Self::Export(NotExported::Open(_))
+            | Self::Import(NotImported::Io(_))
+            | Self::InTheWay { .. }
+            | Self::Open(_)
+            | Self::Read { .. }
+            | Self::Write { .. } => Exit::Io.unless_refused(self),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn what_is_exported_replaces_nothing_but_a_bundle_and_is_for_nobody_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("plant-7.bundle");
+        write(&out, b"GWDBNDL1 one").unwrap();
+        write(&out, b"GWDBNDL1 two").unwrap();
+        assert_eq!(fs::read(&out).unwrap(), b"GWDBNDL1 two");
+        assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
+
+        fs::write(&out, b"a letter").unwrap();
+        let refused = write(&out, b"GWDBNDL1 three").unwrap_err();
+        assert!(matches!(refused, Failed::InTheWay { .. }), "{refused}");
+        assert!(write(dir.path(), b"GWDBNDL1").is_err());
+        assert_eq!(fs::read(&out).unwrap(), b"a letter");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn each_answer_of_the_agent_has_its_number() {
+        let text = String::new;
+        for (status, exit) in [(413, 65), (422, 65), (503, 75), (404, 74), (500, 74)] {
+            let failed = Failed::Answer { status, title: text(), code: text() };
+            assert_eq!(failed.exit() as u8, exit, "{status}");
+        }
+        assert_eq!(Failed::NotOwn { dir: "/state".into() }.exit(), Exit::Permission);
+        let nothing = NotExported::Nothing { problems: Vec::new() };
+        assert_eq!(Failed::Export(nothing).exit(), Exit::NotNow);
+    }
+
+    #[test]
+    fn what_is_in_force_and_what_is_missing_is_said() {
+        let report = json!({ "outcome": "in_force", "epoch": 1, "version": 7,
+            "revoked": { "epoch": 1, "counter": 3 }, "missing": "version 1.8 is out" });
+
+        let said = Said(&report).to_string();
+
+        assert_eq!(
+            said,
+            "version 1.7 is in force, with revocation list 1.3\nstale: version 1.8 is out"
+        );
+    }
+}
