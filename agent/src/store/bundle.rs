@@ -106,7 +106,7 @@ impl<'a> Checked<'a> {
         let version = self.manifest.version();
         let (mut floor, mut held) = (Floor::default().with(&self.manifest), Held::default());
         if let Some(list) = &self.revoked {
-            floor = floor.with_revoked(list);
+            floor = floor.with_revoked(list.number(), list.base());
             held = held.with(list, self.parts.revoked, version);
         }
         let bits = held.bits(&verified.view(), version)?;

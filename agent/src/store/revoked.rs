@@ -118,6 +118,11 @@ impl Held {
         Self::lost(Version { epoch, number: 0 })
     }
 
+    /// Returns the signed list; empty where there is none.
+    pub(super) fn envelope(&self) -> &[u8] {
+        &self.kept.envelope
+    }
+
     /// Returns whether this list says the same as the one held.
     pub(super) fn is_same(&self, list: &Revoked<'_>) -> bool {
         list.number() == self.number && list.base() == self.base && Entries::of(list) == self.list

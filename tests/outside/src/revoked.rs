@@ -57,7 +57,7 @@ fn admitted(list: &Revoked<'_>) {
     let floor = Floor { keys: 1, ..Floor::default() };
     match floor.admit_revoked(Version::default(), list) {
         Ok(_) => {
-            let next = floor.with_revoked(list);
+            let next = floor.with_revoked(list.number(), list.base());
             assert_eq!(next.admit_revoked(list.number(), list), Ok(Admission::Same));
             assert_eq!(next.lacks_list(list.number()), None);
             assert!(next.revoked >= list.number() && next.signed == floor.signed);
