@@ -49,8 +49,7 @@ fn who_holds_the_snapshot_key_cannot_lift_time_far_sign_receipts_or_rotate_keys(
     let thief = stage.key(Role::Snapshot);
     let file = stage.wider();
     // Nine minutes are believed, and not nine more on top of them.
-    let mut number = 1_000;
-    for minutes in [9, 18, 27, 24 * 60] {
+    for (number, minutes) in (1_000..).zip([9, 18, 27, 24 * 60]) {
         let mut draft = stage.manifest(&file, 1, number);
         draft.issued_at = draft.issued_at.plus(minutes * 60);
         if minutes == 9 {
@@ -62,7 +61,6 @@ fn who_holds_the_snapshot_key_cannot_lift_time_far_sign_receipts_or_rotate_keys(
             stage.plant_in_vain(GroupTopic::Manifest, &message(&draft, &thief), "");
         }
         assert!(ahead(&stage) <= 600, "{minutes}: {} s ahead", ahead(&stage));
-        number += 1;
     }
     assert_eq!(stage.gateway.version(), Some(1_000));
 
