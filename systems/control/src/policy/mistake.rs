@@ -46,7 +46,8 @@ impl Mistakes {
     }
 
     pub(crate) fn add(&mut self, place: Place, key: impl Into<String>, what: impl Into<String>) {
-        self.0.push(Mistake { place, key: key.into(), what: what.into() });
+        let (key, what) = (printable(key.into()), printable(what.into()));
+        self.0.push(Mistake { place, key, what });
     }
 
     /// Returns `value` where nothing is wrong.
@@ -56,6 +57,16 @@ impl Mistakes {
 
         if self.0.is_empty() { Ok(value) } else { Err(self) }
     }
+}
+
+/// What a policy says must not forge a line of the terminal that shows it.
+fn printable(text: String) -> String {
+    if !text.chars().any(char::is_control) {
+        return text;
+    }
+    let shown = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.into() };
+
+    text.chars().map(shown).collect()
 }
 
 impl fmt::Display for Mistakes {
