@@ -17,8 +17,12 @@ use super::plan::CHUNK_LOG2;
 use super::state::Signed;
 use crate::{secret, whole};
 
-/// Those that a manifest can name a delta from, and the one that it is about.
-const KEPT: usize = MAX_DELTAS + 1;
+/// From so many versions a manifest names a delta. It could name one more, but a revocation, with its
+/// delta, is to stay within 400 bytes however great the numbers are.
+pub(super) const NAMED: usize = 3;
+const _: () = assert!(NAMED <= MAX_DELTAS, "no manifest names more");
+/// Those, and the one that it is about.
+const KEPT: usize = NAMED + 1;
 /// With a header, below what the strictest hosted broker takes.
 const MAX_DELTA: usize = 96 * 1024;
 /// Up to here a message on `manifest` takes a delta along: every gateway reads it at once, whether it
@@ -99,7 +103,7 @@ impl Earlier {
 
         newest
             .into_iter()
-            .take(MAX_DELTAS)
+            .take(NAMED)
             .filter_map(|(Version { number: from, .. }, (path, root))| {
                 let old = fs::read(path).ok()?;
                 let whole = chunk::root_of(&old, CHUNK_LOG2)?.short() == root;

@@ -1,13 +1,12 @@
 //! Deltas, as a broker retains them and a gateway applies them.
 
 use gateward_core::snapshot::delta::{Broken, Delta, Mark, Sink};
-use gateward_core::trust::manifest::MAX_DELTAS;
 use sha2::{Digest as _, Sha256};
 
 use super::*;
 use crate::accounts::NewToken;
 use crate::policy::TokenStatus;
-use crate::publish::deltas::Earlier;
+use crate::publish::deltas::{Earlier, NAMED};
 
 /// A file that grows.
 struct File(Vec<u8>);
@@ -65,7 +64,7 @@ impl World {
 }
 
 #[tokio::test]
-async fn every_version_is_reached_by_delta_from_the_four_before_it_and_old_deltas_go() {
+async fn every_version_is_reached_by_delta_from_the_three_before_it_and_old_deltas_go() {
     let world = World::with_tokens().await;
     let mut history = BTreeMap::from([(1, world.arrives().unwrap())]);
     for number in 2..=8 {
@@ -73,7 +72,7 @@ async fn every_version_is_reached_by_delta_from_the_four_before_it_and_old_delta
         assert_eq!(world.publish().await.unwrap().version.number, number);
 
         let from = world.deltas_lead(&history);
-        let expected: Vec<u64> = (1..number).rev().take(MAX_DELTAS).collect();
+        let expected: Vec<u64> = (1..number).rev().take(NAMED).collect();
         assert_eq!(from, expected);
         history.insert(number, world.arrives().unwrap());
     }
@@ -99,7 +98,7 @@ async fn wherever_the_broker_dies_the_next_publish_leaves_deltas_that_lead_there
         let done = world.publish().await.unwrap();
         let arrived = world.arrives().unwrap();
         let from = world.deltas_lead(&history);
-        assert_eq!(from.len(), MAX_DELTAS, "after {packets} packets");
+        assert_eq!(from.len(), NAMED, "after {packets} packets");
         history.insert(done.version.number, arrived);
         if killed.is_ok() {
             return;
@@ -124,7 +123,8 @@ async fn the_message_that_revokes_a_token_is_at_most_400_bytes_as_it_is_sent() {
 
     let message = world.retained(GroupTopic::Manifest).unwrap();
     assert_eq!(manifest::split(&message).unwrap().deltas.len(), 1);
-    assert!(message.len() <= 400, "{} bytes", message.len());
+    // Numbers that are greater in a large account take a few bytes more each.
+    assert!(message.len() <= 400 - 25, "{} bytes", message.len());
 }
 
 #[tokio::test]

@@ -103,11 +103,8 @@ async fn the_manifest_of_a_thief_stops_publishing_until_his_key_is_known_as_stol
     assert_eq!((done.version.epoch, done.version.number), (2, 2));
     assert!(world.arrives().is_some());
     let delta = GroupTopic::Delta { from: u64::MAX - 1 };
-    assert_eq!(
-        (world.roots().len(), world.retained(delta)),
-        (1, None),
-        "what he had sent is removed"
-    );
+    let gone = world.retained(delta).is_none();
+    assert!(world.roots().len() == 1 && gone, "what he had sent is removed");
 
     // He still has the broker: what he puts there is void, and is replaced.
     world.plant(&thief, 7);
