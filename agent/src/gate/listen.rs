@@ -165,6 +165,8 @@ impl Open {
         let service = TowerToHyperService::new(router);
         let mut closing = self.closing.subscribe();
         let connection = http1::Builder::new()
+            // Who has said all that it wants may hang up in one direction and still read.
+            .half_close(true)
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_timeout)
             .max_buf_size(MAX_HEAD)

@@ -14,7 +14,6 @@
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
-    clippy::panic,
     clippy::print_stdout,
     reason = "a program that measures, prints, and stops where it cannot go on"
 )]

@@ -100,7 +100,7 @@ fn made(mut input: Input<'_>) {
         newer.resources.insert(key, None);
     }
     let doomed: Vec<_> = newer.tokens.keys().copied().take(usize::from(gone % 16)).collect();
-    doomed.iter().for_each(|id| drop(newer.tokens.remove(id)));
+    newer.tokens.retain(|id, _| !doomed.contains(id));
     newer.suspended = gone >= 128;
     let Ok(file) = newer.compile(VerifierLen::Full) else { return };
     if unsigned(&file[..]).is_err() {

@@ -17,10 +17,13 @@ struct Fields<'a> {
     thresholds: [u8; 4],
     required: [u8; 4],
     #[serde(borrow)]
-    keys: Vec<(&'a [u8], u8, u8, Option<Vec<[u8; 16]>>)>,
+    keys: Vec<Key<'a>>,
     retired: Vec<[u8; 8]>,
     compromised: Vec<[u8; 8]>,
 }
+
+/// Public key, algorithm, roles, audiences.
+type Key<'a> = (&'a [u8], u8, u8, Option<Vec<[u8; 16]>>);
 
 pub(super) fn run(data: &[u8]) {
     let mut input = Input(data);

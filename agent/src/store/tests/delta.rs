@@ -139,14 +139,15 @@ fn h11_on_a_full_disk_the_old_snapshot_stays_and_the_delta_works_later() {
     drop(store);
     let room = Arc::new(AtomicUsize::new(0));
     let left = Arc::clone(&room);
-    let watcher: Watcher = Arc::new(move |step| match step {
-        Step::Write { path, .. } if path.starts_with("snapshot") => {
-            let take = |left: usize| left.checked_sub(1);
-            left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-                .map(drop)
-                .map_err(|_| io::ErrorKind::StorageFull.into())
+    let watcher: Watcher = Arc::new(move |step| {
+        let Step::Write { path, .. } = step else { return Ok(()) };
+        if !path.starts_with("snapshot") {
+            return Ok(());
         }
-        _ => Ok(()),
+        let take = |left: usize| left.checked_sub(1);
+        left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .map(drop)
+            .map_err(|_| io::ErrorKind::StorageFull.into())
     });
     let (mut store, _) = Store::open_watched(home.place(), &now(), Some(watcher)).unwrap();
 
@@ -193,7 +194,7 @@ fn a_delta_that_gives_another_file_of_the_same_length_is_never_in_force() {
     let mut file = old.file.clone();
     // The account is suspended in one of them.
     file[68] = 1;
-    let other = home.authority.publish_with(2, file, good.deltas.clone());
+    let other = home.authority.publish_with(2, file, good.deltas);
     let (mut store, _) = home.open();
     install(&mut store, &old).unwrap();
     let manifest = home.verify(&store, &other);

@@ -185,14 +185,12 @@ fn a_list_that_the_disk_has_no_room_for_counts_all_the_same() {
     drop(store);
     let room = Arc::new(AtomicBool::new(false));
     let there_is = Arc::clone(&room);
-    let full: Watcher = Arc::new(move |step| match step {
-        Step::Create { path, .. } | Step::Write { path, .. }
-            if path.to_string_lossy().starts_with("revoked")
-                && !there_is.load(Ordering::Relaxed) =>
-        {
-            Err(io::ErrorKind::StorageFull.into())
-        }
-        _ => Ok(()),
+    let full: Watcher = Arc::new(move |step| {
+        let (Step::Create { path, .. } | Step::Write { path, .. }) = step else { return Ok(()) };
+        let of_lists = path.to_string_lossy().starts_with("revoked");
+        let fits = !of_lists || there_is.load(Ordering::Relaxed);
+
+        if fits { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
     });
     let (mut store, _) = Store::open_watched(home.place(), &now(), Some(full)).unwrap();
 
@@ -237,11 +235,10 @@ fn h10_a_power_cut_at_any_step_of_a_new_list_leaves_the_old_one_or_the_new() {
 fn h11_a_key_set_that_the_disk_has_no_room_for_ends_a_stolen_key_all_the_same() {
     let (home, store) = with_snapshot(4);
     drop(store);
-    let full: Watcher = Arc::new(|step| match step {
-        Step::Create { path, .. } if path.starts_with("trust") => {
-            Err(io::ErrorKind::StorageFull.into())
-        }
-        _ => Ok(()),
+    let full: Watcher = Arc::new(|step| {
+        let Step::Create { path, .. } = step else { return Ok(()) };
+
+        if path.starts_with("trust") { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
     });
     let (mut store, _) = Store::open_watched(home.place(), &now(), Some(full)).unwrap();
 
