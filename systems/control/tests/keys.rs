@@ -39,7 +39,7 @@ fn json(dir: &Path, line: &[&str]) -> Value {
 fn ids(dir: &Path, role: &str) -> Vec<String> {
     let sets = json(dir, &["keys", "list", "acme"]);
     let newest = sets.as_array().unwrap().last().unwrap().clone();
-    let keys = newest["keys"].as_array().unwrap().clone();
+    let keys = newest.get("keys").unwrap().as_array().unwrap().clone();
     let own = keys.iter().filter(|key| key["roles"] == serde_json::json!([role]));
 
     own.map(|key| key["id"].as_str().unwrap().to_owned()).collect()

@@ -549,7 +549,7 @@ async fn h7_the_collector_sees_two_roots_though_the_second_gateway_was_enrolled_
     let mut work = world.work();
     work.status("edge-1", &world.says(&gateway, |_| {})).unwrap();
     // Unknown when the collector started, then enrolled, then enrolled again with another key.
-    let mut second = gateway.clone();
+    let mut second = gateway;
     second.enrolled.gateway = "edge-2".to_owned();
     for seed in [1, 2] {
         second.key = SigningKey::from_bytes(&[seed; 32]);
