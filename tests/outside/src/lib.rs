@@ -9,7 +9,7 @@
 //! - nothing is allowed that no row of the snapshot allows;
 //! - the heap is asked for no more than the bytes at hand deserve.
 //!
-//! The first byte of an input says how the rest is meant ([`Input::way`]): as it would arrive, or as
+//! The first byte of an input says how the rest is meant (`Input::way`): as it would arrive, or as
 //! what a holder of the right keys signs, so that a search is not stopped by the first signature.
 
 #![expect(
