@@ -83,7 +83,8 @@ fn what_a_running_gateway_exports_another_one_of_its_group_imports() {
     drop(other.cli(&["snapshot", "import", &out]).ok());
     let elsewhere = deck.gateway_at("edge-8a", "plant-8", &deck.broker.url());
     assert_eq!(elsewhere.cli(&["snapshot", "import", &out]).code, 65, "h3: another group");
-    let stranger = Deck::new().gateway("edge-7a");
+    let theirs = Deck::new();
+    let stranger = theirs.gateway("edge-7a");
     let refused = stranger.cli(&["snapshot", "import", &out]);
     assert_eq!(refused.code, 65, "h4: another account: {}", refused.err);
 
