@@ -10,20 +10,21 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gateward_core::name::Uuid;
 use gateward_core::snapshot::{self, chunk};
-use gateward_core::sync::{CatchUp, Dropped, MAX_CHUNKS, Output, Settled, Topics};
+use gateward_core::sync::{CatchUp, Dropped, Output, Settled, Topics};
 use gateward_core::time::Millis;
 use gateward_core::topic::{GroupTopic, GroupTopics, Topic};
-use gateward_core::trust::{Admission, Manifest, Refused, Root, Version, manifest};
+use gateward_core::trust::{Refused, Root, Version};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tracing::{debug, info, warn};
+use tracing::{debug, warn};
 
 use crate::clock::Clock;
 use crate::link::{self, Event};
 use crate::now::Timekeeper;
-use crate::store::{NotAdmitted, NotStored, Store};
+use crate::store::{NotStored, Store};
 
 mod delta;
+mod hear;
 mod import;
 mod limits;
 mod news;
@@ -334,103 +335,6 @@ impl<A: Ask> Sync<A> {
             matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
         warn!(%error, full, "cannot keep what arrived; what is in force stays");
         self.out.push(Notice::StorageFailed { full });
-    }
-
-    fn hear_keys(&mut self, payload: &[u8], now: Millis) -> Result<(), Unheard> {
-        let held = self.parts.store.keys().epoch();
-        match self.parts.store.accept_keys(payload) {
-            Ok(epoch) => {
-                info!(epoch, "key set accepted");
-                self.machine.keys_held(epoch, now);
-                self.accepted(Notice::KeysAccepted { epoch }, now);
-                Ok(())
-            }
-            Err(NotAdmitted::Refused(Refused::NewerKeys(epoch))) => {
-                self.machine.keys_behind(held, epoch, now);
-                Ok(())
-            }
-            Err(NotAdmitted::Refused(Refused::OldKeys)) => {
-                self.machine.keys_known(held, now);
-                Ok(())
-            }
-            Err(NotAdmitted::Refused(refused)) => Err(Unheard::Refused(refused.code())),
-            // It is held all the same, and written when there is room.
-            Err(NotAdmitted::Io(error)) => {
-                let epoch = self.parts.store.keys().epoch();
-                self.machine.keys_held(epoch, now);
-                self.accepted(Notice::KeysAccepted { epoch }, now);
-                Err(Unheard::Storage(error))
-            }
-        }
-    }
-
-    fn hear_manifest(&mut self, payload: &Bytes, now: Millis) -> Result<(), Unheard> {
-        let manifest::Message { envelope, deltas } = manifest::split(payload)?;
-        let trusted = self.parts.time.reader().now();
-        let (manifest, admission) = match self.parts.store.admit(envelope, &trusted) {
-            Err(Refused::NewerKeys(epoch)) => {
-                self.machine.keys_behind(self.parts.store.keys().epoch(), epoch, now);
-                return Ok(());
-            }
-            Err(refused @ Refused::Unconfirmed) => {
-                self.keep_candidate(payload);
-                return Err(refused.into());
-            }
-            admitted => admitted?,
-        };
-        let in_force = self.parts.store.current().borrow().is_some();
-        match admission {
-            Admission::Same if in_force => Ok(()),
-            Admission::Refresh if in_force => self.refresh(&manifest, envelope, now),
-            Admission::Newer | Admission::Refresh | Admission::Same => {
-                self.aim(&manifest, envelope, now)?;
-                self.set_out(&deltas, now)
-            }
-        }
-    }
-
-    fn refresh(
-        &mut self,
-        manifest: &Manifest,
-        envelope: &[u8],
-        now: Millis,
-    ) -> Result<(), Unheard> {
-        let trusted = self.parts.time.reader().now();
-        match self.parts.store.refresh(manifest, envelope, &trusted) {
-            Ok(()) => {
-                self.accepted(Notice::Refreshed { version: manifest.version() }, now);
-                Ok(())
-            }
-            Err(NotStored::Io(error)) => Err(Unheard::Storage(error)),
-            Err(NotStored::NotAdmitted(refused)) => Err(Unheard::Refused(refused.code())),
-            Err(NotStored::NotBegun | NotStored::Refused(_)) => Err(Unheard::Useless),
-        }
-    }
-
-    fn aim(&mut self, manifest: &Manifest, envelope: &[u8], now: Millis) -> Result<(), Unheard> {
-        // No more room than the largest list, whatever the manifest says.
-        let room = vec![0; manifest.chunk_count().min(MAX_CHUNKS) as usize * 32];
-        self.machine.aim(manifest, room, now)?;
-        self.envelope = envelope.to_vec();
-        self.parts.store.hear_of(manifest).map_err(Unheard::Storage)?;
-        self.parts.time.follow(self.parts.store.floor());
-        self.ask_for_what_is_missing(now);
-
-        Ok(())
-    }
-
-    fn hear_chunk(
-        &mut self,
-        root: [u8; 8],
-        index: u32,
-        payload: &[u8],
-        now: Millis,
-    ) -> Result<(), Unheard> {
-        self.machine.chunk(root, index, payload, now)?;
-        self.parts.store.keep_chunk(index, payload).map_err(Unheard::Storage)?;
-        self.machine.kept(index, now);
-
-        Ok(())
     }
 
     fn topics(&self) -> Option<GroupTopics<'_>> {
