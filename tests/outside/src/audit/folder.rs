@@ -39,7 +39,7 @@ pub(super) fn opened(mut input: Input<'_>) {
     journal::verify(folder.path()).expect("what was mended can be followed");
     let again = used(folder.path());
     // From there on the journal believes no number, and nobody writes as many records.
-    if again.last < 1 << 47 {
+    if first.max(again.last) < 1 << 47 {
         assert_eq!((again.cut, again.damaged, again.gap), (0, Vec::new(), None), "mended twice");
     }
 }
