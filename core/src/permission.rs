@@ -78,7 +78,7 @@ impl PermissionSet {
     /// Returns the permission with the lowest bit.
     #[must_use]
     pub fn first(self) -> Option<Permission> {
-        self.iter().next()
+        u8::try_from(self.0.trailing_zeros()).ok().and_then(Permission::new)
     }
 }
 
