@@ -3,35 +3,38 @@
 //! There is no protocol in this file: it waits for the next thing to happen, tells the machine, and
 //! does what the machine says. It reads and writes files, so it runs on a thread that may block.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use gateward_core::name::Uuid;
-use gateward_core::snapshot::{self, chunk};
-use gateward_core::sync::{CatchUp, Dropped, Output, Settled, Topics};
+use gateward_core::snapshot;
+use gateward_core::sync::{CatchUp, Output, Settled, Topics};
 use gateward_core::time::Millis;
 use gateward_core::topic::{GroupTopic, GroupTopics, Topic};
-use gateward_core::trust::{Refused, Root, Version};
+use gateward_core::trust::{Root, Version};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use crate::clock::Clock;
-use crate::link::{self, Event};
+use crate::link::Event;
 use crate::now::Timekeeper;
 use crate::store::{NotStored, Store};
 
+mod ask;
 mod delta;
 mod hear;
 mod import;
 mod limits;
 mod news;
+mod refusals;
 mod status;
 
+pub use ask::Ask;
 pub use import::Import;
 use limits::Limits;
+use refusals::{Refusals, Unheard};
 pub use status::Standing;
 
 /// How often the signed status is published where nothing changes.
@@ -39,40 +42,6 @@ const STATUS_EVERY_MS: u64 = 5 * 60 * 1000;
 
 /// How often the time is written down (TRUST 4).
 const KEEP_TIME_EVERY_MS: u64 = 10 * 60 * 1000;
-
-/// How often one reason for refusing is reported.
-const REFUSED_EVERY_MS: u64 = 10_000;
-
-/// Sends through the link, and never waits: events and requests make a circle, and a circle of
-/// queues that all wait can stand still. What is not sent is asked for again by the machine.
-pub trait Ask: Send + 'static {
-    /// Subscribes to exact names.
-    fn subscribe(&self, topics: &[&str]);
-    /// Unsubscribes from exact names.
-    fn unsubscribe(&self, topics: &[&str]);
-    /// Publishes a retained message; false where it was not sent.
-    fn publish_retained(&self, topic: &str, payload: Vec<u8>) -> bool;
-}
-
-impl Ask for link::Handle {
-    fn subscribe(&self, topics: &[&str]) {
-        if let Err(error) = self.try_subscribe(topics) {
-            debug!(%error, "not subscribed; the machine will ask again");
-        }
-    }
-
-    fn unsubscribe(&self, topics: &[&str]) {
-        if let Err(error) = self.try_unsubscribe(topics) {
-            debug!(%error, "not unsubscribed");
-        }
-    }
-
-    fn publish_retained(&self, topic: &str, payload: Vec<u8>) -> bool {
-        self.try_publish(topic, payload, true)
-            .inspect_err(|error| debug!(%error, "status not published"))
-            .is_ok()
-    }
-}
 
 /// Something that belongs into the audit.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -448,53 +417,6 @@ impl<A: Ask> Sync<A> {
         self.ask_for_what_is_missing(now);
         self.status_at = self.status_at.map(|_| now);
         self.out.push(notice);
-    }
-}
-
-/// What was refused lately. A broker that repeats itself must not fill the audit.
-#[derive(Debug, Default)]
-struct Refusals(BTreeMap<&'static str, (Millis, [u8; 32])>);
-
-impl Refusals {
-    fn is_news(&mut self, code: &'static str, payload: &[u8], now: Millis) -> bool {
-        let digest = chunk::leaf(0, payload);
-        if let Some((at, last)) = self.0.get(code)
-            && (*last == digest || now.since(*at) < REFUSED_EVERY_MS)
-        {
-            return false;
-        }
-        self.0.insert(code, (now, digest));
-
-        true
-    }
-}
-
-/// Why a message changed nothing.
-enum Unheard {
-    /// It is evidence of something wrong.
-    Refused(&'static str),
-    /// It could not be kept.
-    Storage(io::Error),
-    /// It is late, or nobody asked for it.
-    Useless,
-}
-
-impl From<Refused> for Unheard {
-    fn from(refused: Refused) -> Self {
-        Self::Refused(refused.code())
-    }
-}
-
-impl From<Dropped> for Unheard {
-    fn from(dropped: Dropped) -> Self {
-        match dropped {
-            Dropped::Altered => Self::Refused("altered"),
-            Dropped::Fork => Self::Refused("fork"),
-            Dropped::TooManyChunks { .. } => Self::Refused("too_many_chunks"),
-            Dropped::Known | Dropped::NotAskedFor | Dropped::Older | Dropped::RefusedBefore => {
-                Self::Useless
-            }
-        }
     }
 }
 

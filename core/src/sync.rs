@@ -18,21 +18,22 @@
 //! A lost link stops nothing but the asking; everything that arrived stays. A newer manifest starts
 //! over from any state.
 
-use core::fmt;
-
 use crate::snapshot::chunk::HashList;
 use crate::time::Millis;
 use crate::topic::GroupTopic;
 use crate::trust::{Manifest, Root};
 
 mod ask;
+mod dropped;
 mod have;
 mod patch;
+mod target;
 
 use ask::{Control, Patience, Window};
 pub use ask::{Topics, WINDOW};
+pub use dropped::Dropped;
 use have::Bits;
-use patch::Patch;
+use target::{Stage, Target};
 
 /// The most chunks in a snapshot that a gateway fetches: 256 MiB in chunks of 32 KiB.
 pub const MAX_CHUNKS: u32 = 8192;
@@ -83,51 +84,6 @@ pub struct CatchUp<B> {
     window: Window,
     target: Option<Target<B>>,
     refused: Option<Root>,
-}
-
-/// The snapshot to be had next.
-#[derive(Debug)]
-struct Target<B> {
-    manifest: Manifest,
-    stage: Stage<B>,
-    patience: Patience,
-    /// Whether its delta was wanted before; it is not wanted twice.
-    delta_tried: bool,
-}
-
-#[derive(Debug)]
-enum Stage<B> {
-    Listing {
-        bytes: B,
-        have: Bits,
-    },
-    Beginning {
-        list: HashList<B>,
-        not_before: Millis,
-        told: bool,
-    },
-    Fetching {
-        list: HashList<B>,
-        have: Bits,
-    },
-    Checking {
-        list: HashList<B>,
-        not_before: Millis,
-        told: bool,
-    },
-    /// A delta is awaited or being applied; `room` is for the hash list of what comes of it.
-    Patching {
-        room: B,
-        patch: Patch,
-    },
-    /// Only while one stage turns into the next.
-    Turning,
-}
-
-impl<B> Stage<B> {
-    const fn listing(room: B) -> Self {
-        Self::Listing { bytes: room, have: Bits::new() }
-    }
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Default for CatchUp<B> {
@@ -429,168 +385,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
         asking.chain(store).min()
     }
 }
-
-impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
-    fn turn(&mut self, step: impl FnOnce(Stage<B>) -> Stage<B>) {
-        self.stage = step(self.take());
-    }
-
-    const fn take(&mut self) -> Stage<B> {
-        core::mem::replace(&mut self.stage, Stage::Turning)
-    }
-
-    /// Turns to the next stage once every piece is there; a list that the root does not cover is
-    /// forgotten whole, since nothing says which piece is wrong.
-    fn check_list(&mut self) -> Result<(), Dropped> {
-        let pieces = self.manifest.chunk_count().div_ceil(HASHES_A_PIECE);
-        let Stage::Listing { bytes, have } = &mut self.stage else { return Ok(()) };
-        if have.count() < pieces {
-            return Ok(());
-        }
-        if HashList::check(bytes.as_ref(), &self.manifest).is_err() {
-            *have = Bits::new();
-            return Err(Dropped::Altered);
-        }
-        let manifest = &self.manifest;
-        if let Stage::Listing { bytes, .. } = core::mem::replace(&mut self.stage, Stage::Turning) {
-            let list = HashList::check(bytes, manifest).map_err(|_| Dropped::Altered)?;
-            self.stage = Stage::Beginning { list, not_before: Millis(0), told: false };
-        }
-
-        Ok(())
-    }
-
-    fn finish(&mut self, now: Millis) {
-        let chunks = self.manifest.chunk_count();
-        self.turn(|stage| match stage {
-            Stage::Fetching { list, have } if have.count() == chunks => {
-                Stage::Checking { list, not_before: now, told: false }
-            }
-            Stage::Beginning { .. }
-            | Stage::Checking { .. }
-            | Stage::Fetching { .. }
-            | Stage::Listing { .. }
-            | Stage::Patching { .. }
-            | Stage::Turning => stage,
-        });
-    }
-
-    fn poll(&mut self, now: Millis) -> Option<Output> {
-        let (output, not_before, told) = match &mut self.stage {
-            Stage::Beginning { not_before, told, .. } => (Output::Begin, not_before, told),
-            Stage::Checking { not_before, told, .. } => (Output::Check, not_before, told),
-            Stage::Patching { patch, .. } => return patch.poll(now),
-            Stage::Fetching { .. } | Stage::Listing { .. } | Stage::Turning => return None,
-        };
-        if *told || now < *not_before {
-            return None;
-        }
-        *told = true;
-
-        Some(output)
-    }
-
-    /// Fills the window with what is missing, and renews it where nothing came for too long.
-    fn fill(&mut self, window: &mut Window, now: Millis) {
-        if self.give_up_patch(window, now) {
-            return self.fill(window, now);
-        }
-        if self.fetch_timeout().is_some() && self.patience.is_over(now) {
-            window.ask_again();
-            self.patience.ask_again(now);
-        }
-        let root = self.manifest.root().short();
-        let chunks = self.manifest.chunk_count();
-        match &self.stage {
-            Stage::Listing { have, .. } => {
-                let pieces = chunks.div_ceil(HASHES_A_PIECE);
-                let _ =
-                    have.missing(pieces).all(|piece| window.want(GroupTopic::List { root, piece }));
-            }
-            Stage::Fetching { have, .. } => {
-                let _ = have
-                    .missing(chunks)
-                    .all(|index| window.want(GroupTopic::Chunk { root, index }));
-            }
-            Stage::Patching { patch, .. } if patch.is_awaited() => {
-                window.want(patch.topic());
-            }
-            Stage::Beginning { .. }
-            | Stage::Checking { .. }
-            | Stage::Patching { .. }
-            | Stage::Turning => {}
-        }
-    }
-
-    const fn fetch_timeout(&self) -> Option<Millis> {
-        match &self.stage {
-            Stage::Fetching { .. } | Stage::Listing { .. } => Some(self.patience.until()),
-            Stage::Patching { patch, .. } if patch.is_awaited() => Some(self.patience.until()),
-            Stage::Beginning { .. }
-            | Stage::Checking { .. }
-            | Stage::Patching { .. }
-            | Stage::Turning => None,
-        }
-    }
-
-    const fn store_timeout(&self) -> Option<Millis> {
-        match &self.stage {
-            Stage::Beginning { not_before, told: false, .. }
-            | Stage::Checking { not_before, told: false, .. } => Some(*not_before),
-            Stage::Patching { patch, .. } => patch.store_timeout(),
-            Stage::Beginning { .. }
-            | Stage::Checking { .. }
-            | Stage::Fetching { .. }
-            | Stage::Listing { .. }
-            | Stage::Turning => None,
-        }
-    }
-}
-
-/// Why something that arrived changed nothing.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Dropped {
-    /// The bytes are not those that were signed.
-    Altered,
-    /// Another root under the version being fetched: somebody signed two snapshots as one.
-    Fork,
-    /// It is already here.
-    Known,
-    /// Nothing asked for it.
-    NotAskedFor,
-    /// A newer snapshot is being fetched.
-    Older,
-    /// The same snapshot was refused after it had arrived whole.
-    RefusedBefore,
-    /// More chunks than a gateway keeps track of.
-    TooManyChunks {
-        /// What the manifest says.
-        chunks: u32,
-    },
-}
-
-impl fmt::Display for Dropped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Altered => f.write_str("not the bytes that were signed; asking again"),
-            Self::Fork => f.write_str(
-                "another snapshot under the version being fetched; compare what was published",
-            ),
-            Self::Known => f.write_str("already here"),
-            Self::NotAskedFor => f.write_str("nothing asked for it"),
-            Self::Older => f.write_str("a newer snapshot is being fetched"),
-            Self::RefusedBefore => f.write_str("this snapshot was refused; publish a newer one"),
-            Self::TooManyChunks { chunks } => {
-                write!(
-                    f,
-                    "{chunks} chunks, and a gateway takes {MAX_CHUNKS}; publish larger chunks"
-                )
-            }
-        }
-    }
-}
-
-impl core::error::Error for Dropped {}
 
 #[cfg(test)]
 mod tests;
