@@ -9,7 +9,7 @@ static COUNT: AtomicU64 = AtomicU64::new(0);
 static COUNTING: Counting = Counting;
 
 /// Returns how many allocations `call` made, and what it returned.
-pub fn during<T>(call: impl FnOnce() -> T) -> (u64, T) {
+pub(crate) fn during<T>(call: impl FnOnce() -> T) -> (u64, T) {
     let before = COUNT.load(Ordering::Relaxed);
     let made = call();
 

@@ -13,6 +13,7 @@
 
 mod allocations;
 mod decision;
+mod draw;
 mod measure;
 mod opening;
 mod reference;

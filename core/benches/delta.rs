@@ -11,10 +11,12 @@
     reason = "a program that measures and prints"
 )]
 
-use core::hint::black_box;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicU64, Ordering};
+mod allocations;
+mod draw;
 
+use core::hint::black_box;
+
+use draw::Draw;
 use gateward_core::name::Uuid;
 use gateward_core::permission::PermissionSet;
 use gateward_core::principal::PrincipalKind;
@@ -95,13 +97,13 @@ fn measure(api_tokens: usize) {
         let mut file = Filled(vec![0; new.len()], 0);
         let manifest = keys.manifest(&new);
 
-        let allocations = ALLOCATIONS.load(Ordering::Relaxed);
-        let apply = time(|| {
-            file.1 = 0;
-            let delta = Delta::read(&bytes)?;
-            delta.on(&base, &mut marks)?.write(&mut file)
+        let (allocated, apply) = allocations::during(|| {
+            time(|| {
+                file.1 = 0;
+                let delta = Delta::read(&bytes)?;
+                delta.on(&base, &mut marks)?.write(&mut file)
+            })
         });
-        let allocated = ALLOCATIONS.load(Ordering::Relaxed) - allocations;
         assert_eq!(allocated, 0, "applying allocates");
         assert!(file.0 == new, "another file");
         let root = time(|| chunk::root_of(&file.0, LOG2).ok_or(()));
@@ -242,39 +244,3 @@ impl Keys {
         Manifest::verify(&envelope, &self.1, audience).expect("our own")
     }
 }
-
-/// A repeatable stream of numbers.
-struct Draw(u64);
-
-impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-}
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-/// Counts allocations, so that "none" is a measured word.
-struct Counting;
-
-#[expect(unsafe_code, reason = "an allocator can only be made so; it hands everything on")]
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the promises of `GlobalAlloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the promises of `GlobalAlloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;

@@ -4,6 +4,7 @@
 //! Half of the requests are allowed; the rest are refused in equal parts for the permission, for
 //! the division, as unknown, as expired and as disabled.
 
+use super::draw::Draw;
 use gateward_core::name::Uuid;
 use gateward_core::permission::PermissionSet;
 use gateward_core::principal::{PrincipalKind, TokenKind};
@@ -78,23 +79,23 @@ impl World {
         let account = Uuid([7; 16]);
         let context = Context::new(&account.0);
         let mut draw = Draw(1);
-        let roles: Vec<_> = (0..ROLES).map(|_| draw.role()).collect();
+        let roles: Vec<_> = (0..ROLES).map(|_| role(&mut draw)).collect();
         let mut contents = Contents { account, ..Contents::default() };
         contents.divisions = (0..DIVISIONS).map(|at| (uuid(at), division(at))).collect();
         let admins = api_tokens / 10;
         for at in 0..2 * admins {
-            let role = roles[draw.below(ROLES)];
+            let role = roles[below(&mut draw, ROLES)];
             contents.principals.insert(key(at), principal(at, at >= admins, role, &mut draw));
         }
         let mut credentials = Vec::new();
         for at in 0..api_tokens + admins {
             let service = at >= api_tokens;
             let owner = if service { admins + at - api_tokens } else { at % admins };
-            let (id, secret) = (draw.next(), draw.secret());
+            let (id, secret) = (draw.next(), secret(&mut draw));
             let entry = TokenEntry {
                 principal: key(owner),
-                disabled: draw.below(20) == 0,
-                end: if draw.below(10) == 0 { PAST } else { End::NEVER },
+                disabled: below(&mut draw, 20) == 0,
+                end: if below(&mut draw, 10) == 0 { PAST } else { End::NEVER },
                 verifier: context.verifier(id, &secret),
             };
             contents.tokens.insert(id, entry);
@@ -118,8 +119,8 @@ impl World {
     fn request(&self, expected: Expected, draw: &mut Draw) -> Request {
         loop {
             let Credential { kind, id, secret } =
-                &self.credentials[draw.below(self.credentials.len())];
-            let (permission, division) = (draw.below(ASKED.len()), draw.below(DIVISIONS));
+                &self.credentials[below(draw, self.credentials.len())];
+            let (permission, division) = (below(draw, ASKED.len()), below(draw, DIVISIONS));
             let division = self.often_held(*id, division, draw);
             if self.outcome(*id, permission, division) == Some(expected) {
                 let text = token::write(*kind, *id, secret);
@@ -136,8 +137,8 @@ impl World {
     fn often_held(&self, id: u64, division: usize, draw: &mut Draw) -> usize {
         let owner = &self.contents.principals[&self.contents.tokens[&id].principal];
         match &owner.scope {
-            Scope::Only(held) if draw.below(4) > 0 => {
-                let held = held.iter().nth(draw.below(held.len()));
+            Scope::Only(held) if below(draw, 4) > 0 => {
+                let held = held.iter().nth(below(draw, held.len()));
                 held.map_or(division, |held| place(*held))
             }
             Scope::Only(_) | Scope::All => division,
@@ -166,13 +167,13 @@ impl World {
 }
 
 fn principal(at: usize, service: bool, role: PermissionSet, draw: &mut Draw) -> PrincipalEntry {
-    let scope = (0..=draw.below(4)).map(|_| uuid(draw.below(DIVISIONS))).collect();
+    let scope = (0..=below(draw, 4)).map(|_| uuid(below(draw, DIVISIONS))).collect();
 
     PrincipalEntry {
         id: uuid(1_000 + at),
         name: format!("principal at line {at:>6}"),
         kind: if service { PrincipalKind::ServiceUser } else { PrincipalKind::User },
-        disabled: draw.below(20) == 0,
+        disabled: below(draw, 20) == 0,
         no_iot_access: false,
         permissions: role,
         scope: Scope::Only(scope),
@@ -202,34 +203,21 @@ fn uuid(n: usize) -> Uuid {
     Uuid(bytes)
 }
 
-/// A repeatable stream of numbers.
-struct Draw(u64);
-
-impl Draw {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        usize::try_from(self.next() % limit as u64).expect("it is below a usize")
-    }
-
-    fn secret(&mut self) -> Secret {
-        Secret(core::array::from_fn(|_| self.next().to_le_bytes()[0]))
-    }
-
-    /// About three quarters of the permissions; some that are asked for, and not all of them.
-    fn role(&mut self) -> PermissionSet {
-        let asked = ASKED.iter().fold(0, |asked, (bit, _)| asked | 1 << bit);
-        loop {
-            let role = (self.next() | self.next()) & HELD;
-            if role & asked != 0 && role & asked != asked {
-                return PermissionSet(role);
-            }
+/// About three quarters of the permissions; some that are asked for, and not all of them.
+fn role(draw: &mut Draw) -> PermissionSet {
+    let asked = ASKED.iter().fold(0, |asked, (bit, _)| asked | 1 << bit);
+    loop {
+        let role = (draw.next() | draw.next()) & HELD;
+        if role & asked != 0 && role & asked != asked {
+            return PermissionSet(role);
         }
     }
+}
+
+fn below(draw: &mut Draw, limit: usize) -> usize {
+    usize::try_from(draw.next() % limit as u64).expect("it is below a usize")
+}
+
+fn secret(draw: &mut Draw) -> Secret {
+    Secret(core::array::from_fn(|_| draw.next().to_le_bytes()[0]))
 }
