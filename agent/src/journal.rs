@@ -13,6 +13,8 @@ mod reader;
 mod recover;
 mod room;
 mod slots;
+mod tally;
+mod thread;
 mod verify;
 mod writer;
 
@@ -34,7 +36,7 @@ pub use verify::{Broken, Verified, segment, verify, walk};
 use crate::identity::Identity;
 use medium::{Medium, Real};
 use room::Permission;
-use writer::Command;
+use thread::Command;
 
 /// How many records may wait for the thread; who comes after them waits to hand over.
 const QUEUE: usize = 1024;
@@ -64,7 +66,7 @@ pub struct Options {
     pub now: Stamp,
 }
 
-/// What a caller is told about its record.
+/// What a caller is told about its record, or about the one that its own is counted with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Written {
     /// The record's number.
@@ -186,7 +188,7 @@ impl Journal {
         std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || {
-                runtime.block_on(writer::run(writer, from, show));
+                runtime.block_on(thread::run(writer, from, show));
                 // Whoever does not wait for the end does not want to know.
                 let _unheard = ended.send(());
             })

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use gateward_tests::{Deck, Gateway, PLANT_8, lookup, until};
 use serde_json::{Value, json};
 
-/// Asks a few things and returns the numbers of the decisions.
-fn ask(gateway: &Gateway, tokens: &[&str]) -> Vec<String> {
+/// Asks a few things and returns the numbers of the decisions. Each time it asks about something
+/// else: a denial that asks the same as another within a second is counted with it.
+fn ask(gateway: &Gateway, tokens: &[&str], about: &str) -> Vec<String> {
     let mut decisions = Vec::new();
     for token in tokens {
         for permission in ["manage_device", "view_license"] {
-            let question = json!({ "token": token, "permission": permission });
+            let question = json!({ "token": token, "permission": permission, "resource": about });
             let answer = gateway.authorize(&question);
             assert_eq!(answer.status, 200);
             decisions.extend(answer.json()["decision_id"].as_str().map(str::to_owned));
@@ -53,32 +54,32 @@ fn across_restarts_of_everybody_each_answer_is_kept_exactly_once() {
     let tokens = [ana.as_str(), mes.as_str()];
 
     // Before anybody collects.
-    decisions.extend(ask(&gateway, &tokens));
+    decisions.extend(ask(&gateway, &tokens, "nobody"));
     let collector = deck.collector();
-    decisions.extend(ask(&gateway, &tokens));
+    decisions.extend(ask(&gateway, &tokens, "a first collector"));
     collector.has("edge-7a", 1);
     // The collector dies and comes back.
     collector.kill();
-    decisions.extend(ask(&gateway, &tokens));
+    decisions.extend(ask(&gateway, &tokens, "no collector"));
     let collector = deck.collector();
     // The agent dies, and comes back.
     gateway.kill();
     gateway.start_ready();
-    decisions.extend(ask(&gateway, &tokens));
+    decisions.extend(ask(&gateway, &tokens, "another agent"));
     // The broker dies, and comes back empty.
     deck.broker.kill();
-    decisions.extend(ask(&gateway, &tokens));
+    decisions.extend(ask(&gateway, &tokens, "no broker"));
     deck.broker.restart();
-    decisions.extend(ask(&gateway, &tokens));
+    decisions.extend(ask(&gateway, &tokens, "another broker"));
     // Everybody in good order, one after another.
     assert!(gateway.stop().success());
     gateway.start_ready();
     assert!(collector.stop().success());
     deck.broker.stop();
-    decisions.extend(ask(&gateway, &tokens));
+    decisions.extend(ask(&gateway, &tokens, "an agent after a stop"));
     deck.broker.restart();
     let collector = deck.collector();
-    decisions.extend(ask(&gateway, &tokens));
+    decisions.extend(ask(&gateway, &tokens, "all of them"));
 
     until("a receipt for everything", || {
         (gateway.status().pointer("/audit/backlog") == Some(&json!(0))).then_some(())

@@ -1,6 +1,7 @@
 //! Nobody without a credential, or without rights, keeps those who have them from being answered,
 //! and no answer tells an attacker how close he is.
 
+use std::borrow::Cow;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -8,7 +9,7 @@ use std::thread;
 use gateward_core::principal::TokenKind;
 use gateward_core::token::{self, Lookup, Secret};
 use gateward_tests::{Deck, Gateway, lookup};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// A path that needs no token, and one that no rule knows.
 const PUBLIC: &str = "/iot/api/v1/health/heartbeat";
@@ -23,25 +24,36 @@ fn asks(gateway: &Gateway, key: Option<&str>, target: &str) -> u16 {
     gateway.nginx(&headers).status
 }
 
-/// Asks from four connections at once, as fast as they are answered.
-fn floods(gateway: &Gateway, key: Option<&str>, target: &str, times: usize) {
+/// Asks from four connections at once, as fast as they are answered: each time what `next` says.
+fn floods<'a>(gateway: &Gateway, times: usize, next: impl Fn(usize) -> Asked<'a> + Sync) {
+    let next = &next;
     thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| {
-                for _ in 0..times / 4 {
-                    let _any_answer = asks(gateway, key, target);
+        for part in 0..4 {
+            scope.spawn(move || {
+                for number in (0..times / 4).map(|number| number * 4 + part) {
+                    let (key, target) = next(number);
+                    let _any_answer = asks(gateway, key.as_deref(), &target);
                 }
             });
         }
     });
 }
 
+/// A key, where one is sent, and a target.
+type Asked<'a> = (Option<Cow<'a, str>>, Cow<'a, str>);
+
+/// The text of a token.
+fn text_of(id: u64, secret: u8) -> String {
+    let text = token::write(TokenKind::Api, id, &Secret([secret; 32]));
+
+    String::from_utf8(text.to_vec()).expect("a token is ASCII")
+}
+
 /// A token with the public part of `victim` and a secret of nobody's.
 fn forged(victim: &str) -> String {
     let public = Lookup::parse(lookup(victim)).expect("the victim has a token");
-    let text = token::write(TokenKind::Api, public.id, &Secret([0x5a; 32]));
 
-    String::from_utf8(text.to_vec()).expect("a token is ASCII")
+    text_of(public.id, 0x5a)
 }
 
 #[test]
@@ -55,7 +67,7 @@ fn j6_whoever_knows_the_public_part_of_a_token_cannot_use_up_its_allowance() {
     let guess = forged(&ana);
 
     for target in [PUBLIC, "/iot/api/v1/device"] {
-        floods(&gateway, Some(&guess), target, 100);
+        floods(&gateway, 100, |_| (Some(Cow::from(&guess)), target.into()));
     }
 
     assert_eq!(gateway.allows(&ana, "manage_device"), Some(true));
@@ -95,17 +107,79 @@ fn i6_a_flood_without_rights_fills_no_more_than_its_part_of_the_audit() {
     gateway.set("LIMITS__ALLOW_PER_S", "10000");
     gateway.start_ready();
 
-    for (key, target) in
-        [(None, NOWHERE), (None, PUBLIC), (Some(powerless.as_str()), "/iot/api/v1/device")]
-    {
-        floods(&gateway, key, target, 4_000);
-        assert_eq!(gateway.allows(&ana, "manage_device"), Some(true), "{target}");
-    }
+    // None asks what another asks, so each has a record of its own.
+    let nowhere = |number| (None, format!("{NOWHERE}/{number}").into());
+    let public = |number| (Some(text_of(number as u64, 1).into()), PUBLIC.into());
+    let device =
+        |number| (Some(Cow::from(&powerless)), format!("/iot/api/v1/device/{number}").into());
+    floods(&gateway, 4_000, nowhere);
+    assert_eq!(gateway.allows(&ana, "manage_device"), Some(true));
+    floods(&gateway, 4_000, public);
+    assert_eq!(gateway.allows(&ana, "manage_device"), Some(true));
+    floods(&gateway, 4_000, device);
+    assert_eq!(gateway.allows(&ana, "manage_device"), Some(true));
     assert_eq!(asks(&gateway, None, PUBLIC), 204);
     assert_eq!(asks(&gateway, None, NOWHERE), 403);
     let bytes = gateway.status()["audit"]["bytes"].as_u64().expect("a number");
     assert!(bytes < SMALLEST.parse::<u64>().expect("a number") / 2, "{bytes}");
     assert!(gateway.cli(&["audit", "verify"]).code == 0);
+}
+
+/// The records of denials, oldest first.
+fn denials(gateway: &Gateway) -> Vec<Value> {
+    let tail = gateway.cli(&["audit", "tail", "-n", "100000", "--format", "json"]).ok();
+    let records = tail.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+
+    records.filter(|record| record["decision"] == "deny").collect()
+}
+
+/// How many requests the records of `reason` stand for.
+fn counted(records: &[Value], reason: &str) -> u64 {
+    let those = records.iter().filter(|record| record["reason"] == reason);
+
+    those.map(|record| record["count"].as_u64().unwrap_or(1)).sum()
+}
+
+#[test]
+fn i6_n7_a_flood_of_one_denial_is_a_few_records_and_every_request_is_in_them() {
+    let deck = Deck::new();
+    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    deck.publish();
+    let mut gateway = deck.gateway("edge-7a");
+    gateway.set("LIMITS__FAILED_PER_S", "10000");
+    gateway.start_ready();
+
+    floods(&gateway, 4_000, |_| (Some(text_of(1, 1).into()), "/iot/api/v1/device".into()));
+    assert_eq!(gateway.allows(&ana, "manage_device"), Some(true));
+    assert!(gateway.stop().success());
+
+    let records = denials(&gateway);
+    assert_eq!(counted(&records, "unknown_token"), 4_000);
+    assert!(records.len() < 200, "{} records", records.len());
+    assert!(records.iter().all(|record| record.get("authentication").is_none()));
+}
+
+#[test]
+fn i6_n7_j3_what_comes_too_fast_is_in_the_records_too_and_names_no_owner_of_a_dead_token() {
+    let deck = Deck::new();
+    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    let off = deck.user_token("ana.ruiz", "off");
+    deck.disable(&off);
+    deck.publish();
+    let mut gateway = deck.gateway("edge-7a");
+    gateway.set("LIMITS__FAILED_PER_S", "1");
+    gateway.start_ready();
+
+    floods(&gateway, 400, |_| (Some(Cow::from(&off)), "/iot/api/v1/device".into()));
+    assert_eq!(gateway.allows(&ana, "manage_device"), Some(true));
+    assert!(gateway.stop().success());
+
+    let records = denials(&gateway);
+    let limited = counted(&records, "rate_limited");
+    assert_eq!(counted(&records, "token_disabled") + limited, 400);
+    assert!(limited > 0);
+    let named = |record: &&Value| record.get("authentication").is_some();
+    assert!(records.iter().filter(named).all(|record| record["reason"] == "token_disabled"));
 }
 
 /// A gateway, and a key for every reason for a 401 but that there is none.
@@ -134,8 +208,8 @@ fn bad_credentials(deck: &Deck) -> (Gateway, Vec<String>) {
 }
 
 /// Asks with `key`, and returns the whole answer but its date.
-fn refusal(gateway: &Gateway, key: &str) -> String {
-    let (method, target) = (("x-original-method", "GET"), ("x-original-uri", "/iot/api/v1/device"));
+fn refusal(gateway: &Gateway, key: &str, target: &str) -> String {
+    let (method, target) = (("x-original-method", "GET"), ("x-original-uri", target));
     let answer = gateway.nginx(&[method, target, ("x-api-key", key)]);
     assert_eq!(answer.status, 401, "{key}");
     let text = String::from_utf8_lossy(&answer.raw).into_owned();
@@ -148,7 +222,7 @@ fn n10_j5_every_bad_credential_gets_the_same_401() {
     let deck = Deck::new();
     let (gateway, keys) = bad_credentials(&deck);
 
-    let raw: Vec<_> = keys.iter().map(|key| refusal(&gateway, key)).collect();
+    let raw: Vec<_> = keys.iter().map(|key| refusal(&gateway, key, "/iot/api/v1/device")).collect();
 
     assert!(raw.iter().all(|answer| answer == &raw[0]), "{raw:#?}");
     assert!(raw[0].contains("invalid_api_key"), "{}", raw[0]);
@@ -158,11 +232,13 @@ fn n10_j5_every_bad_credential_gets_the_same_401() {
 fn j1_j3_every_401_leaves_when_one_record_more_is_durable() {
     let deck = Deck::new();
     let (gateway, keys) = bad_credentials(&deck);
-    let durable = || gateway.status()["audit"]["seq"].as_u64().expect("a number");
+    let durable = || denials(&gateway).len();
 
-    for key in &keys {
+    // What asks the same is counted, so each asks for another device.
+    for (number, key) in keys.iter().enumerate() {
         let before = durable();
-        let _the_same_as_all = refusal(&gateway, key);
+        let target = format!("/iot/api/v1/device/{number}");
+        let _the_same_as_all = refusal(&gateway, key, &target);
         assert_eq!(durable(), before + 1, "{key}");
     }
 }

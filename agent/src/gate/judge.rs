@@ -124,12 +124,24 @@ impl Judge {
         // Who only observes denies nobody for being fast; the audit bounds itself.
         let answer = if within || judgement.observed {
             self.record(judgement).await
-        } else if judgement.needs_no_record() {
-            judgement.finish().0
         } else {
-            Answer::unavailable(Reason::RateLimited)
+            self.beyond(judgement)
         };
         self.0.counters.count(answer.reason);
+
+        answer
+    }
+
+    /// Answers whoever asks too fast: nobody waits for its record, which is counted with others.
+    fn beyond(&self, judgement: Judgement) -> Answer {
+        let (free, is_known) = (judgement.needs_no_record(), judgement.known.is_some());
+        let (mut answer, mut draft) = judgement.finish();
+        if !free {
+            answer = Answer::unavailable(Reason::RateLimited);
+            draft = draft.rate_limited(is_known);
+        }
+        // Where the queue is full the figure of `/metrics` counts it.
+        let _room_or_not = self.0.journal.note(draft);
 
         answer
     }
@@ -368,6 +380,7 @@ impl Judgement {
         } else {
             Outcome::Deny(self.reason)
         };
+        self.draft.may_be_counted = !allowed || self.needs_no_record();
         let answer = Answer {
             reason: self.reason,
             allowed,

@@ -4,6 +4,7 @@ use gateward_core::audit::{
     Authentication, Credential, Event, MAX_ACTION, MAX_PATH, MAX_REQUEST_ID, MAX_RESOURCE, Method,
     Outcome, Record, SnapshotName, Source, Text, UnixMillis, Who,
 };
+use gateward_core::decide::Reason;
 use gateward_core::name::{MAX_NAME, Uuid};
 use gateward_core::permission::{Operation, Permission};
 use gateward_core::time::{Millis, TimeQuality};
@@ -19,7 +20,8 @@ pub struct Stamp {
     pub quality: TimeQuality,
 }
 
-/// Everything of a [`Record`] but its number, its boot and what was dropped before it.
+/// Everything of a [`Record`] but its number, its boot and what was dropped before it, and whether it
+/// must be one of its own.
 ///
 /// Texts can only be made by masking and cutting, so no token gets in by a path or a request id
 /// (DOMAIN I4).
@@ -46,6 +48,9 @@ pub struct Draft {
     pub route: Option<u16>,
     pub count: u32,
     pub span: Option<(u64, u64)>,
+    /// It may be counted with others of the same second that ask the same; nothing of it is let
+    /// through to anything guarded.
+    pub may_be_counted: bool,
 }
 
 impl Draft {
@@ -73,6 +78,7 @@ impl Draft {
             route: None,
             count: 1,
             span: None,
+            may_be_counted: false,
         }
     }
 
@@ -80,6 +86,30 @@ impl Draft {
     #[must_use]
     pub fn event(event: Event, stamp: Stamp, particulars: &str) -> Self {
         Self { resource: Text::untrusted(particulars), ..Self::new(Outcome::Event(event), stamp) }
+    }
+
+    /// What is kept of a request that came too fast: who sent it, not what it was about.
+    ///
+    /// Who holds the token is kept only where the answer tells it too (DOMAIN J3).
+    #[must_use]
+    pub(crate) fn rate_limited(self, is_known: bool) -> Self {
+        let limited = Self {
+            snapshot_version: self.snapshot_version,
+            stale: self.stale,
+            source: self.source,
+            may_be_counted: true,
+            ..Self::new(Outcome::Deny(Reason::RateLimited), self.stamp)
+        };
+        if !is_known {
+            return limited;
+        }
+
+        Self {
+            authentication: self.authentication,
+            principal: self.principal,
+            credential: self.credential,
+            ..limited
+        }
     }
 
     /// The record under a number.

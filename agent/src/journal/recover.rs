@@ -19,6 +19,7 @@ use super::frame::{Frame, HEAD_LEN, SegmentHead};
 use super::medium::{Medium, sync_folder};
 use super::room::Level;
 use super::slots::{Slot, Slots};
+use super::tally::Tally;
 use super::verify::Walk;
 use super::writer::{Chain, Segment, Writer, segment_path};
 use super::{Draft, Options};
@@ -119,6 +120,7 @@ pub(crate) fn recover(
         file,
         durable: (chain.clone(), bytes),
         chain,
+        tally: Tally::default(),
         unsynced: Vec::new(),
         key: key_slots,
         mark: mark_slots,

@@ -15,6 +15,8 @@ use super::medium::Handle;
 use super::writer::segment_path;
 use super::*;
 
+mod counted;
+
 const GATEWAY: GatewayId = GatewayId([7; 16]);
 const K0: [u8; 32] = [0xaa; 32];
 

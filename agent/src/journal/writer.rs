@@ -1,4 +1,4 @@
-//! The one owner of the journal's files: numbers, chains, writes, syncs, answers.
+//! The one owner of the journal's files: numbers, chains, writes, syncs.
 //!
 //! After a failed write or sync the kernel may have forgotten which pages were dirty, so those
 //! bytes are never synced again: the chain goes back, the file is cut back to its last durable
@@ -7,36 +7,20 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use std::{io, mem};
 
 use gateward_core::audit::{DecisionId, Event, Head, MAX_RECORD, Ratchet, SnapshotName};
 use gateward_core::trust::{GatewayId, Incarnation};
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::MissedTickBehavior;
 
 use super::frame::{Frame, HEAD_LEN, SegmentHead};
 use super::medium::{Handle, Medium, sync_folder};
 use super::room::{Level, Pending, Permission, Share};
 use super::slots::Slots;
+use super::tally::Tally;
 use super::{Draft, Durability, NotWritten, Options, Stamp, Status, Written};
 
-/// The most records that share a write.
-const BATCH: usize = 512;
 /// A segment is ended when it has grown to this.
 const SEGMENT: u64 = 4 << 20;
-/// How often the key file and the mark are synced, and a failed write is tried again.
-const TIDY: Duration = Duration::from_secs(1);
-
-type Reply = oneshot::Sender<Result<Written, NotWritten>>;
-
-/// What the thread is asked to do.
-#[derive(Debug)]
-pub(crate) enum Command {
-    Append(Box<Draft>, Option<Reply>),
-    Release(u64, Stamp),
-    DropWhile(Permission),
-}
 
 /// Where the chain stands: after record `seq`, with the key for the next one.
 #[derive(Clone, Debug)]
@@ -73,6 +57,7 @@ pub(crate) struct Writer {
     pub(crate) set_aside: u64,
     pub(crate) file: Option<Box<dyn Handle>>,
     pub(crate) chain: Chain,
+    pub(crate) tally: Tally,
     /// What a power cut leaves: this chain, and this many bytes of the last segment.
     pub(crate) durable: (Chain, u64),
     /// Frames that count as written and are not synced; empty with [`Durability::Group`].
@@ -93,62 +78,6 @@ pub(crate) struct Writer {
     pub(crate) last: Stamp,
 }
 
-/// The status that others see; whatever ends the thread, a panic too, leaves it refusing.
-struct Shown(watch::Sender<Status>);
-
-impl Drop for Shown {
-    fn drop(&mut self) {
-        self.0.send_modify(|status| status.failing = true);
-    }
-}
-
-/// Serves until every [`super::Journal`] is gone, then leaves everything on disk.
-pub(crate) async fn run(
-    mut writer: Writer,
-    mut from: mpsc::Receiver<Command>,
-    show: watch::Sender<Status>,
-) {
-    let show = Shown(show);
-    let every = match writer.options.sync {
-        Durability::Group => TIDY,
-        Durability::Interval(every) => every.max(Duration::from_millis(1)),
-    };
-    let mut flush = tokio::time::interval(every);
-    let mut tidy = tokio::time::interval(TIDY);
-    flush.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    tidy.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut commands = Vec::with_capacity(BATCH);
-    let mut untidy = true;
-    loop {
-        let mut answers = Vec::new();
-        tokio::select! {
-            biased;
-            _ = flush.tick(), if !writer.unsynced.is_empty() && !writer.failing => writer.flush(),
-            _ = tidy.tick(), if untidy || writer.options.drop_oldest => untidy = !writer.tidy(),
-            count = from.recv_many(&mut commands, BATCH) => {
-                if count == 0 {
-                    break;
-                }
-                answers = writer.serve(commands.drain(..));
-                untidy = true;
-            }
-        }
-        // The status goes first: whoever has an answer can read its record.
-        show.0.send_if_modified(|shown| {
-            let status = writer.status();
-            let changed = *shown != status;
-            *shown = status;
-            changed
-        });
-        for (reply, answer) in answers {
-            // A caller that went away has its record all the same.
-            let _unheard = reply.send(answer);
-        }
-    }
-    writer.flush();
-    writer.tidy();
-}
-
 impl Writer {
     pub(crate) fn status(&self) -> Status {
         Status {
@@ -159,32 +88,6 @@ impl Writer {
             full: self.is_full(),
             failing: self.failing,
         }
-    }
-
-    /// Writes what is asked for and says what to answer.
-    pub(crate) fn serve(
-        &mut self,
-        commands: impl Iterator<Item = Command>,
-    ) -> Vec<(Reply, Result<Written, NotWritten>)> {
-        let mut drafts = Vec::new();
-        for command in commands {
-            match command {
-                Command::Append(draft, reply) => drafts.push((draft, reply)),
-                Command::Release(through, at) => {
-                    self.released = self.released.max(through.min(self.durable.0.seq));
-                    (self.is_told, self.last) = (true, at);
-                }
-                Command::DropWhile(permission) => self.permission = Some(permission),
-            }
-        }
-        let results = self.commit(drafts.iter().map(|(draft, _)| &**draft));
-        self.tell();
-
-        drafts
-            .into_iter()
-            .zip(results)
-            .filter_map(|((_, reply), result)| Some((reply?, result)))
-            .collect()
     }
 
     /// Writes `drafts` as one, with one sync.
@@ -303,7 +206,7 @@ impl Writer {
     }
 
     /// Syncs what counts as written already.
-    fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         if let Err(error) = self.try_flush() {
             self.fail(&error, 0);
         }
@@ -321,7 +224,7 @@ impl Writer {
     }
 
     /// Does what need not be done for every record; returns whether nothing is left to do.
-    fn tidy(&mut self) -> bool {
+    pub(crate) fn tidy(&mut self) -> bool {
         if self.failing
             && let Err(error) = self.ready()
         {

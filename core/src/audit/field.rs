@@ -104,7 +104,7 @@ codes! {
 }
 
 /// Which credential a request carried (DOMAIN section 9, `credential_id`).
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Credential {
     /// The first 16 bytes of SHA-256 of a client certificate.
     Certificate([u8; 16]),

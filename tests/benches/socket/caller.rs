@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 
 use gateward_tests::{Gateway, Stopwatch};
 
-use crate::setting::{Class, World};
+use crate::setting::{Class, NUMBER, World};
 
 /// How long the caller holds back what it delays, within the time that it measures.
 pub(crate) const DELAY: Duration = Duration::from_micros(20);
@@ -19,14 +19,20 @@ pub(crate) struct Caller {
     buffer: Vec<u8>,
     answer: Vec<u8>,
     asked: u64,
+    /// Where the number of the device stands in a request, where each asks about another.
+    number: Option<usize>,
 }
 
 impl Caller {
-    pub(crate) fn connect(agent: &Gateway, world: &World) -> Self {
+    pub(crate) fn connect(agent: &Gateway, world: &World, asks_something_else: bool) -> Self {
         let stream = UnixStream::connect(agent.api()).expect("the agent should take a connection");
         let requests = Class::ALL.map(|class| world.request(class));
-        let mut caller =
-            Self { stream, requests, buffer: vec![0; 4096], answer: Vec::new(), asked: 0 };
+        let place = |request: &Vec<u8>| {
+            request.windows(NUMBER.len()).position(|window| window == NUMBER.as_bytes())
+        };
+        let number = place(&requests[0]).filter(|_| asks_something_else);
+        let (buffer, answer) = (vec![0; 4096], Vec::new());
+        let mut caller = Self { stream, requests, buffer, answer, asked: 0, number };
         caller.answer = caller.exchange(Class::Unknown);
         assert!(caller.answer.starts_with(b"HTTP/1.1 401 "), "an unknown token is no credential");
 
@@ -41,6 +47,10 @@ impl Caller {
     /// Asks, and returns how long the answer took.
     pub(crate) fn ask(&mut self, class: Class) -> Duration {
         self.asked += 1;
+        if let Some(at) = self.number {
+            let digits = format!("{:0width$}", self.asked, width = NUMBER.len());
+            self.requests[class as usize][at..][..digits.len()].copy_from_slice(digits.as_bytes());
+        }
         let watch = Stopwatch::start();
         if class == Class::Delayed {
             while watch.elapsed() < DELAY {

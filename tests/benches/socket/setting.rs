@@ -48,31 +48,42 @@ impl Class {
     }
 }
 
+/// Stands in a request where the number of the device is.
+pub(crate) const NUMBER: &str = "00000000";
+
 /// How records are kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Setting {
-    /// A record of its own for each, durable soon after.
-    Interval,
-    /// A record of its own for each, durable before the answer.
-    Group,
-    /// The quarter of denials is used up: each is counted instead of written.
+    /// The quarter of denials is used up: there is no record and no count.
+    UsedUp,
+    /// Each asks what others ask within the same second: it is counted, but for the first.
     Counted,
+    /// Each asks something else and has a record of its own, durable soon after.
+    Interval,
+    /// Each asks something else and has a record of its own, durable before the answer.
+    Group,
 }
 
 impl Setting {
     /// With the smallest audit first.
-    pub(crate) const ALL: [Self; 3] = [Self::Counted, Self::Interval, Self::Group];
+    pub(crate) const ALL: [Self; 4] = [Self::UsedUp, Self::Counted, Self::Interval, Self::Group];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
+            Self::UsedUp => "audit `group`, the share of denials used up",
+            Self::Counted => "audit `group`, what asks the same is counted",
             Self::Interval => "audit `interval`, a record each",
             Self::Group => "audit `group`, a record each and a sync before its answer",
-            Self::Counted => "audit `group`, the share of denials used up, counted",
         }
     }
 
     pub(crate) fn waits_for_the_disk(self) -> bool {
         self == Self::Group
+    }
+
+    /// Returns whether no request asks what another one asks.
+    pub(crate) fn asks_something_else(self) -> bool {
+        self != Self::Counted
     }
 
     /// Starts the agent so.
@@ -82,7 +93,7 @@ impl Setting {
         gateway.set("LIMITS__ALLOW_PER_S", "100000");
         let durability = if self == Self::Interval { "interval" } else { "group" };
         gateway.set("AUDIT__DURABILITY", durability);
-        let bytes = if self == Self::Counted { "1048576" } else { "4294967296" };
+        let bytes = if self == Self::UsedUp { "1048576" } else { "4294967296" };
         gateway.set("AUDIT__MAX_BYTES", bytes);
         gateway.start_ready();
     }
@@ -90,20 +101,23 @@ impl Setting {
     /// Makes sure that the agent kept as many records as it should have: `before` is how many there
     /// were before it was asked so often.
     pub(crate) fn was_kept(self, gateway: &Gateway, before: u64, asked: u64) {
-        if self == Self::Counted {
-            let more = written(gateway) - before;
-            assert!(more < 10, "{more} records of {asked} requests");
-        } else {
-            until("a record of every request", || {
-                (written(gateway) >= before + asked).then_some(())
-            });
+        let more = || written(gateway) - before;
+        match self {
+            Self::UsedUp => assert!(more() < 10, "{} records of {asked} requests", more()),
+            // A slow machine is asked a few times a second about each class; three records then.
+            Self::Counted => {
+                assert!(more() < asked / 2, "{} records of {asked} requests", more());
+            }
+            Self::Interval | Self::Group => {
+                until("a record of every request", || (more() >= asked).then_some(()));
+            }
         }
     }
 
     /// Brings the agent into the state that is measured.
     pub(crate) fn prepare(self, caller: &mut Caller) {
         // A quarter of the smallest audit is full after less than 3,000 records.
-        let first = if self == Self::Counted { 4_000 } else { 0 };
+        let first = if self == Self::UsedUp { 4_000 } else { 0 };
         for _ in 0..first {
             caller.ask(Class::Unknown);
         }
@@ -162,7 +176,7 @@ impl World {
 
         format!(
             "GET /v1/auth/nginx HTTP/1.1\r\nhost: localhost\r\nx-original-method: GET\r\n\
-             x-original-uri: /iot/api/v1/device\r\nx-api-key: {token}\r\n\r\n"
+             x-original-uri: /iot/api/v1/device/{NUMBER}\r\nx-api-key: {token}\r\n\r\n"
         )
         .into_bytes()
     }

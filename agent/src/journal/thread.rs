@@ -1,0 +1,173 @@
+//! The thread that owns the writer: takes what waits, writes it at once, and then answers.
+//!
+//! What asks the same within a second is counted instead of written; whoever is counted is answered
+//! with the others that it came with.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
+
+use super::room::Permission;
+use super::tally::Met;
+use super::writer::Writer;
+use super::{Draft, Durability, NotWritten, Stamp, Status, Written};
+
+/// The most records that share a write.
+const BATCH: usize = 512;
+/// How often the key file and the mark are synced, and a failed write is tried again.
+const TIDY: Duration = Duration::from_secs(1);
+/// For how long what asks the same is counted.
+const SECOND: Duration = Duration::from_secs(1);
+
+type Reply = oneshot::Sender<Result<Written, NotWritten>>;
+
+/// What the thread is asked to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Append(Box<Draft>, Option<Reply>),
+    Release(u64, Stamp),
+    DropWhile(Permission),
+}
+
+/// The status that others see; whatever ends the thread, a panic too, leaves it refusing.
+struct Shown(watch::Sender<Status>);
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        self.0.send_modify(|status| status.failing = true);
+    }
+}
+
+/// Serves until every [`super::Journal`] is gone, then leaves everything on disk.
+pub(crate) async fn run(
+    mut writer: Writer,
+    mut from: mpsc::Receiver<Command>,
+    show: watch::Sender<Status>,
+) {
+    let show = Shown(show);
+    let every = match writer.options.sync {
+        Durability::Group => TIDY,
+        Durability::Interval(every) => every.max(Duration::from_millis(1)),
+    };
+    let mut flush = tokio::time::interval(every);
+    let mut tidy = tokio::time::interval(TIDY);
+    let mut second = tokio::time::interval(SECOND);
+    for interval in [&mut flush, &mut tidy, &mut second] {
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    }
+    let mut commands = Vec::with_capacity(BATCH);
+    let mut untidy = true;
+    loop {
+        let was_open = writer.tally.is_open();
+        let mut answers = Vec::new();
+        tokio::select! {
+            biased;
+            _ = flush.tick(), if !writer.unsynced.is_empty() && !writer.failing => writer.flush(),
+            _ = tidy.tick(), if untidy || writer.options.drop_oldest => untidy = !writer.tidy(),
+            _ = second.tick(), if was_open => {
+                writer.end_second();
+                untidy = true;
+            }
+            count = from.recv_many(&mut commands, BATCH) => {
+                if count == 0 {
+                    break;
+                }
+                answers = writer.serve(commands.drain(..));
+                untidy = true;
+            }
+        }
+        if !was_open {
+            second.reset();
+        }
+        // The status goes first: whoever has an answer can read its record.
+        show.0.send_if_modified(|shown| {
+            let status = writer.status();
+            let changed = *shown != status;
+            *shown = status;
+            changed
+        });
+        for (reply, answer) in answers {
+            // A caller that went away has its record all the same.
+            let _unheard = reply.send(answer);
+        }
+    }
+    writer.end_second();
+    writer.flush();
+    writer.tidy();
+}
+
+impl Writer {
+    /// Writes what is asked for and says what to answer.
+    pub(crate) fn serve(
+        &mut self,
+        commands: impl Iterator<Item = Command>,
+    ) -> Vec<(Reply, Result<Written, NotWritten>)> {
+        let (mut drafts, mut callers) = (Vec::new(), Vec::new());
+        for command in commands {
+            match command {
+                Command::Append(draft, reply) => {
+                    let met = self.meet(&draft, reply.is_some());
+                    if matches!(met, Met::Alone | Met::First(_)) {
+                        drafts.push(draft);
+                    }
+                    callers.push((met, reply));
+                }
+                Command::Release(through, at) => {
+                    self.released = self.released.max(through.min(self.durable.0.seq));
+                    (self.is_told, self.last) = (true, at);
+                }
+                Command::DropWhile(permission) => self.permission = Some(permission),
+            }
+        }
+        let results = self.commit(drafts.iter().map(|draft| &**draft));
+        self.tell();
+
+        self.answers(callers, results)
+    }
+
+    /// A journal that fails counts nothing: each request tries it and is refused.
+    fn meet(&mut self, draft: &Draft, somebody_waits: bool) -> Met {
+        if self.failing { Met::Alone } else { self.tally.meet(draft, somebody_waits) }
+    }
+
+    /// Tells each caller of its own record, or of the one that it is counted with.
+    fn answers(
+        &mut self,
+        callers: Vec<(Met, Option<Reply>)>,
+        results: Vec<Result<Written, NotWritten>>,
+    ) -> Vec<(Reply, Result<Written, NotWritten>)> {
+        let mut results = results.into_iter();
+        let mut own = || results.next().unwrap_or(Err(NotWritten::Failed));
+        let mut answers = Vec::with_capacity(callers.len());
+        for (met, reply) in callers {
+            let result = match met {
+                Met::Alone => own(),
+                Met::First(place) => {
+                    self.tally.began(place, own());
+                    self.tally.first(place)
+                }
+                Met::Counted(place) => self.tally.first(place),
+                Met::Beyond => Err(NotWritten::Bounded),
+            };
+            answers.extend(reply.map(|reply| (reply, result)));
+        }
+        self.tally.forget_unwritten();
+
+        answers
+    }
+
+    /// Writes down what was counted; what there is no room for is counted on.
+    pub(crate) fn end_second(&mut self) {
+        let (sums, refused) = (self.tally.end(), self.refused);
+        let results = self.commit(sums.iter().map(|sum| &sum.draft));
+        if self.failing {
+            self.refused = refused;
+        }
+        for (sum, result) in sums.into_iter().zip(results) {
+            if result.is_err() {
+                self.tally.take_back(sum);
+            }
+        }
+    }
+}
