@@ -33,8 +33,6 @@ const ROUNDS: usize = 15;
 const ACCOUNT: Uuid = Uuid([7; 16]);
 const APPLY_100K_MS: f64 = 3.0;
 const ALL_1M_MS: f64 = 150.0;
-/// Marks beside those that are needed, as the agent brings.
-const MORE_ROOM: usize = 1_024;
 /// What is longer is never published.
 const MAX_DELTA: usize = 96 * 1024;
 
@@ -92,8 +90,8 @@ fn measure(api_tokens: usize) {
         change(&mut later);
         let new = later.compile(VerifierLen::Full).expect("the workload fits");
         let bytes = make(&old, &new, LOG2).expect("there is a delta");
-        let room = Delta::read(&bytes).expect("a delta").room() + MORE_ROOM;
-        let mut marks = vec![Mark::default(); room];
+        let delta = Delta::read(&bytes).expect("a delta");
+        let mut marks = vec![Mark::default(); delta.room_on(&base)];
         let mut file = Filled(vec![0; new.len()], 0);
         let manifest = keys.manifest(&new);
 

@@ -13,9 +13,6 @@ use super::disk::Disk;
 use super::slot::Incoming;
 use super::{NotPatched, Store};
 
-/// Marks for tokens that go with their owners, beside those that are needed.
-const MORE_ROOM: usize = 1_024;
-
 impl Store {
     /// Applies `delta` to the snapshot in force and keeps what comes of it beside that. Returns its
     /// hash list, which says whether it is the snapshot of `manifest`; if so, it is as though every
@@ -28,8 +25,8 @@ impl Store {
         self.incoming = None;
         let current = self.in_force.borrow().clone().ok_or(NotPatched::NoBase)?;
         let delta = Delta::read(delta)?;
-        // At most four times as much as the delta has bytes, and those were signed.
-        let mut marks = vec![Mark::default(); delta.room() + MORE_ROOM];
+        // At most four times as much as the delta has bytes, and a small part of the snapshot held.
+        let mut marks = vec![Mark::default(); delta.room_on(&current.verified)];
         let ready = delta.on(&current.verified, &mut marks)?;
         if ready.file_len() != manifest.file_len() {
             return Err(NotPatched::OtherLength);

@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Nothing is allocated. The only room needed beside the result is one [`Mark`] for each grant and
-//! principal that comes or goes, and the caller brings it.
+//! principal that comes or goes, and the caller brings it; with more, what is looked up for each
+//! token is looked up once.
 
 #[cfg(any(test, feature = "build"))]
 mod make;
@@ -110,13 +111,27 @@ impl<'a> Delta<'a> {
         self.base
     }
 
-    /// Returns how many [`Mark`]s are surely enough; never more than a quarter of its bytes. Where
-    /// principals go, as many more as they have tokens make it faster.
+    /// Returns how many [`Mark`]s are surely enough; never more than a quarter of its bytes.
     #[must_use]
     pub const fn room(&self) -> usize {
         let grants = self.grants.gone.len() + self.grants.put.len();
 
-        grants + self.principals.gone.len() + self.principals.put.len()
+        grants + self.principals_changed()
+    }
+
+    /// Returns how many [`Mark`]s make it fastest on this base: where principals come or go, four
+    /// bytes more for each of the base and a bit for each token.
+    #[must_use]
+    pub fn room_on<B: AsRef<[u8]>>(&self, base: &Verified<B>) -> usize {
+        let (view, still) = (base.view(), self.principals_changed() == 0);
+        let places = moves::marks_for(view.principal_count());
+        let tokens = moves::marks_for(tokens::words(view.token_count()));
+
+        self.room() + if still { 0 } else { places + tokens }
+    }
+
+    const fn principals_changed(&self) -> usize {
+        self.principals.gone.len() + self.principals.put.len()
     }
 
     /// Checks everything that it says against the snapshot that it starts from.

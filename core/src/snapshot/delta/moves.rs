@@ -4,68 +4,85 @@
 //! grant's. A place moves by how many came before it less how many went, which changes only where
 //! one comes or goes: so it is enough to remember these few.
 
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use super::NotApplied;
 use super::merge::Table;
 
 /// Remembers one record that comes or goes; the caller of [`Delta::on`](super::Delta::on) brings
-/// room for some.
-#[derive(Clone, Copy, Debug, Default)]
+/// room for some. Any bytes are one, so that what is left of the room can hold other numbers.
+#[derive(Clone, Copy, Debug, Default, FromBytes, Immutable, IntoBytes, KnownLayout)]
+#[repr(C)]
 pub struct Mark {
     key: u32,
     /// The first place of the base that is moved by it.
     from: u32,
     /// By how much places from here on move, with all marks before.
     shift: i32,
-    gone: bool,
+    /// 1 where the record goes.
+    gone: u32,
 }
 
 impl Mark {
-    /// Remembers no more than a place.
-    pub(super) const fn at(place: u32) -> Self {
-        Self { key: 0, from: place, shift: 0, gone: false }
-    }
-
-    pub(super) const fn place(&self) -> usize {
-        self.from as usize
+    const fn goes(&self) -> bool {
+        self.gone != 0
     }
 }
 
-/// In how many blocks the places of a table are taken together.
-const BLOCKS: usize = 128;
+/// Returns how many marks have room for so many numbers.
+pub(super) const fn marks_for(numbers: usize) -> usize {
+    numbers.div_ceil(size_of::<Mark>() / size_of::<u32>())
+}
+
+/// Takes room for so many numbers, where there is that much, and returns what is left.
+pub(super) fn take(room: &mut [Mark], numbers: usize) -> (Option<&mut [u32]>, &mut [Mark]) {
+    let needed = marks_for(numbers);
+    let fits = needed <= room.len();
+    let (taken, rest) = room.split_at_mut(if fits { needed } else { 0 });
+    let taken = <[u32]>::mut_from_bytes(taken.as_mut_bytes()).ok();
+
+    (taken.and_then(|all| all.get_mut(..numbers)).filter(|_| fits), rest)
+}
+
+/// Stands in a table of places for a record that goes: no table has so many.
+const GONE: u32 = u32::MAX;
 
 /// All marks of one table, in the order of their keys.
 pub(super) struct Moves<'a> {
     marks: &'a [Mark],
     any_gone: bool,
-    /// A place is in the block that stands after so many of its bits are dropped.
-    bits: u32,
-    /// How many marks move all places of a block, and at the end all marks: in most blocks there is
-    /// none to be looked for.
-    before: [u32; BLOCKS + 1],
-    /// In which blocks something goes.
-    gone: [bool; BLOCKS],
+    /// The new place of every record, where there was room: one look instead of a search.
+    places: &'a [u32],
 }
 
 impl<'a> Moves<'a> {
-    pub(super) fn new(marks: &'a [Mark], places: usize) -> Self {
-        let mut bits = 0;
-        while places >> bits >= BLOCKS {
-            bits += 1;
+    fn new(marks: &'a [Mark]) -> Self {
+        Self { marks, any_gone: marks.iter().any(Mark::goes), places: &[] }
+    }
+
+    /// Writes down where each of `len` records goes, if there is room; returns what is left of it.
+    pub(super) fn listed(self, len: usize, room: &'a mut [Mark]) -> (Self, &'a mut [Mark]) {
+        if self.is_still() {
+            return (self, room);
         }
-        let mut before = [0; BLOCKS + 1];
-        for (block, count) in before.iter_mut().enumerate() {
-            let moved = |mark: &Mark| u64::from(mark.from) <= (block as u64) << bits;
-            *count = u32::try_from(marks.partition_point(moved)).unwrap_or(u32::MAX);
+        let (places, rest) = take(room, len);
+        let Some(places) = places else { return (self, rest) };
+        let (mut start, mut shift) = (0_u32, 0);
+        let end = Mark { from: u32::try_from(len).unwrap_or(GONE), ..Mark::default() };
+        for mark in self.marks.iter().chain([&end]) {
+            let run = start as usize..mark.from as usize;
+            for (place, at) in places.get_mut(run).unwrap_or_default().iter_mut().zip(start..) {
+                *place = at.wrapping_add_signed(shift);
+            }
+            (start, shift) = (mark.from, mark.shift);
+            if mark.goes()
+                && let Some(place) = places.get_mut((mark.from as usize).wrapping_sub(1))
+            {
+                *place = GONE;
+            }
         }
 
-        let mut gone = [false; BLOCKS];
-        for mark in marks.iter().filter(|mark| mark.gone) {
-            // It stood before the first place that it moves.
-            let block = (mark.from.saturating_sub(1) >> bits) as usize;
-            gone.get_mut(block).into_iter().for_each(|gone| *gone = true);
-        }
-
-        Self { marks, any_gone: gone.contains(&true), bits, before, gone }
+        (Self { places, ..self }, rest)
     }
 
     /// Returns whether every place is the one that it was.
@@ -77,41 +94,21 @@ impl<'a> Moves<'a> {
         self.any_gone
     }
 
-    /// Returns whether what stands at `at` goes.
-    #[inline]
-    pub(super) fn goes(&self, at: u32) -> bool {
-        let block = (at >> self.bits) as usize;
-
-        self.gone.get(block) == Some(&true) && self.is_gone(at, self.next(at))
-    }
-
-    fn is_gone(&self, at: u32, next: usize) -> bool {
-        self.marks.get(next).is_some_and(|mark| mark.gone && mark.from == at + 1)
-    }
-
     /// Returns the new place of what stood at `at`; none where that goes.
     #[inline]
     pub(super) fn place(&self, at: u32) -> Option<u32> {
-        let next = self.next(at);
-        if self.any_gone && self.is_gone(at, next) {
-            return None;
+        match self.places.get(at as usize) {
+            Some(&place) => (place != GONE).then_some(place),
+            None => self.find(at),
         }
-
-        at.checked_add_signed(self.shift(next))
     }
 
-    /// Returns how many marks move the place `at`.
-    #[inline]
-    fn next(&self, at: u32) -> usize {
-        let block = (at >> self.bits) as usize;
-        let count = |block: usize| {
-            let count = self.before.get(block).map_or(self.marks.len(), |count| *count as usize);
-            count.min(self.marks.len())
-        };
-        let (first, last) = (count(block), count(block + 1));
-        let within = self.marks.get(first..last).unwrap_or_default();
+    fn find(&self, at: u32) -> Option<u32> {
+        let next = self.marks.partition_point(|mark| mark.from <= at);
+        // A record that goes stood before the first place that it moves.
+        let gone = self.marks.get(next).is_some_and(|mark| mark.goes() && mark.from == at + 1);
 
-        first + within.partition_point(|mark| mark.from <= at)
+        if gone { None } else { at.checked_add_signed(self.shift(next)) }
     }
 
     /// Returns the new place of the record of `key`; none where there is none.
@@ -121,7 +118,7 @@ impl<'a> Moves<'a> {
         let moved = at.checked_add_signed(self.shift(next))?;
         let marked = self.marks.get(next).filter(|mark| mark.key == key);
         let is_there = match marked {
-            Some(mark) => !mark.gone,
+            Some(mark) => !mark.goes(),
             None => table.key(usize::try_from(at).ok()?) == Some(key),
         };
 
@@ -164,17 +161,17 @@ impl<'a> Marker<'a> {
     fn mark(&mut self, key: u32, from: usize, gone: bool) -> Result<(), NotApplied> {
         let from = u32::try_from(from).map_err(|_| NotApplied::TooMany)?;
         let mark = self.marks.get_mut(self.used).ok_or(NotApplied::NoRoom)?;
-        *mark = Mark { key, from, shift: self.shift, gone };
+        *mark = Mark { key, from, shift: self.shift, gone: gone.into() };
         self.used += 1;
 
         Ok(())
     }
 
-    /// Returns what was marked in a table of so many places, and the room that is left.
-    pub(super) fn done(self, places: usize) -> (Moves<'a>, &'a mut [Mark]) {
+    /// Returns what was marked, and the room that is left.
+    pub(super) fn done(self) -> (Moves<'a>, &'a mut [Mark]) {
         let used = self.used.min(self.marks.len());
         let (marks, rest) = self.marks.split_at_mut(used);
 
-        (Moves::new(marks, places), rest)
+        (Moves::new(marks), rest)
     }
 }

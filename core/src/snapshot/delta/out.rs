@@ -54,6 +54,31 @@ impl<'s, S: Sink> Out<'s, S> {
         Ok(())
     }
 
+    /// Puts records of `len` bytes, each changed on its way.
+    pub(super) fn put_changed(
+        &mut self,
+        records: &[u8],
+        len: usize,
+        mut change: impl FnMut(&mut [u8]) -> Result<(), NotApplied>,
+    ) -> Result<(), NotApplied> {
+        let mut rest = records;
+        while !rest.is_empty() {
+            let fit = (GATHERED - self.used) / len * len;
+            if fit == 0 {
+                self.flush()?;
+                continue;
+            }
+            let (now, later) = rest.split_at(fit.min(rest.len()));
+            let start = self.used;
+            self.put(now)?;
+            let put = self.gathered.get_mut(start..self.used).unwrap_or_default();
+            put.chunks_exact_mut(len).try_for_each(&mut change)?;
+            rest = later;
+        }
+
+        Ok(())
+    }
+
     pub(super) fn flush(&mut self) -> Result<(), Broken> {
         let gathered = self.gathered.get(..self.used).unwrap_or_default();
         self.used = 0;

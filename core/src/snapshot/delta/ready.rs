@@ -113,7 +113,7 @@ fn grants<'a>(
             }
         }
     }
-    let (moved, rest) = marker.done(view.grants.len());
+    let (moved, rest) = marker.done();
 
     Ok((count, moved, rest))
 }
@@ -154,7 +154,8 @@ impl<'a> Checked<'a, '_> {
             count += 1;
             names += put.name.len();
         }
-        let (moved, rest) = marker.done(table.len());
+        let (moved, rest) = marker.done();
+        let (moved, rest) = moved.listed(table.len(), rest);
 
         Ok((count, names, moved, rest))
     }

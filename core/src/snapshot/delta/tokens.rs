@@ -1,12 +1,12 @@
 //! The tokens of the new file, in the order of their ids.
 //!
 //! A token whose owner goes, goes with it: so where owners go, each row is looked at, once where
-//! there are marks left to remember those that go, else each time.
+//! there is room left for a bit for each token, else each time.
 
 use core::ops::Range;
 
 use super::merge::{Merge, Step, Table};
-use super::moves::{Mark, Moves};
+use super::moves::{Mark, Moves, take};
 use super::read::TokenPut;
 use super::{Changes, NotApplied};
 use crate::snapshot::layout::{TOKEN_DISABLED, bucket, dir_bits};
@@ -23,30 +23,38 @@ pub(super) enum Next<'a> {
 /// Which tokens of the base go with their owners.
 #[derive(Clone, Copy)]
 pub(super) enum Gone<'a> {
-    /// Those of these places, in order.
-    Listed(&'a [Mark]),
-    /// There are more than marks.
+    /// Those whose bits are set, 32 to a word; past the last word none.
+    Listed(&'a [u32]),
+    /// There was no room for their bits.
     Unlisted,
+}
+
+/// Returns how many words the bits of so many tokens take.
+pub(super) const fn words(tokens: usize) -> usize {
+    tokens.div_ceil(32)
 }
 
 impl<'a> Gone<'a> {
     /// Looks at each row where owners go.
-    pub(super) fn list(view: &View<'a>, owners: &Moves<'_>, marks: &'a mut [Mark]) -> Self {
+    pub(super) fn list(view: &View<'_>, owners: &Moves<'_>, room: &'a mut [Mark]) -> Self {
         if !owners.any_gone() {
             return Self::Listed(&[]);
         }
-        let mut used = 0;
-        for at in gone(view, owners, 0..view.ids.len()) {
-            let Some((mark, at)) = marks.get_mut(used).zip(u32::try_from(at).ok()) else {
-                return Self::Unlisted;
-            };
-            *mark = Mark::at(at);
-            used += 1;
+        let (Some(listed), _) = take(room, words(view.ids.len())) else { return Self::Unlisted };
+        for (word, rows) in listed.iter_mut().zip(view.rows.chunks(32 * view.row_len)) {
+            let gone = rows.chunks_exact(view.row_len).map(|row| u32::from(goes(owners, row)));
+            *word = gone.zip(0..).fold(0, |word, (gone, at)| word | gone << at);
         }
-        let marks: &'a [Mark] = marks;
 
-        Self::Listed(marks.get(..used).unwrap_or_default())
+        Self::Listed(listed)
     }
+}
+
+/// Returns whether the owner of a row goes.
+fn goes(owners: &Moves<'_>, row: &[u8]) -> bool {
+    let owner = row.first_chunk().map_or(0, |owner| u32::from_le_bytes(*owner));
+
+    owners.place(owner & !TOKEN_DISABLED).is_none()
 }
 
 /// Returns the places in `run` of the tokens whose owner goes.
@@ -56,12 +64,21 @@ fn gone<'d>(
     run: Range<usize>,
 ) -> impl Iterator<Item = usize> + 'd {
     let rows = view.rows(&run).chunks_exact(view.row_len);
-    let goes = |row: &[u8]| {
-        let owner = row.first_chunk().map_or(0, |owner| u32::from_le_bytes(*owner));
-        owners.goes(owner & !TOKEN_DISABLED)
-    };
 
-    run.zip(rows).filter(move |(_, row)| goes(row)).map(|(at, _)| at)
+    run.zip(rows).filter(|(_, row)| goes(owners, row)).map(|(at, _)| at)
+}
+
+/// Returns the places in `run` whose bits are set.
+fn set(words: &[u32], run: Range<usize>) -> impl Iterator<Item = usize> {
+    let first = run.start / 32;
+    let words = words.get(first..).unwrap_or_default().iter().zip(first..);
+    let set = words.flat_map(|(word, at)| {
+        let lowest = |word: &u32| Some(word & (word - 1)).filter(|word| *word != 0);
+        let left = core::iter::successors(Some(*word).filter(|word| *word != 0), lowest);
+        left.map(move |word| at * 32 + word.trailing_zeros() as usize)
+    });
+
+    set.skip_while(move |at| *at < run.start).take_while(move |at| *at < run.end)
 }
 
 /// All tokens of the new file.
@@ -95,26 +112,10 @@ impl<'a> Tokens<'a, '_> {
         run: Range<usize>,
         give: &mut impl FnMut(Next<'a>) -> Result<(), NotApplied>,
     ) -> Result<(), NotApplied> {
-        let Gone::Listed(places) = self.gone else {
-            return split(&run, gone(&self.view, self.owners, run.clone()), give);
-        };
-        let first = places.partition_point(|mark| mark.place() < run.start);
-        let within = places.get(first..).unwrap_or_default().iter().map(Mark::place);
-
-        split(&run, within.take_while(|at| *at < run.end), give)
-    }
-
-    /// Gives the ids, in order.
-    fn each_id(
-        &self,
-        mut give: impl FnMut(u64) -> Result<(), NotApplied>,
-    ) -> Result<(), NotApplied> {
-        self.each(|next| match next {
-            Next::Keep(run) => {
-                self.view.ids.get(run).unwrap_or_default().iter().try_for_each(|id| give(id.get()))
-            }
-            Next::Put(put) => give(put.id),
-        })
+        match self.gone {
+            Gone::Listed(words) => split(&run, set(words, run.clone()), give),
+            Gone::Unlisted => split(&run, gone(&self.view, self.owners, run.clone()), give),
+        }
     }
 
     /// Returns how many there are and the width of the window that holds the fullest bucket of a
@@ -137,22 +138,52 @@ impl<'a> Tokens<'a, '_> {
     }
 
     /// Gives the entries of the directory: the number of ids before each bucket, and of all.
+    ///
+    /// Within a run that is kept they are those of the base, moved.
     pub(super) fn directory(
         &self,
         bits: u8,
         mut give: impl FnMut(u32) -> Result<(), NotApplied>,
     ) -> Result<(), NotApplied> {
         let (mut next, mut rank) = (0, 0_u32);
-        self.each_id(|id| {
-            while next <= bucket(id, bits) {
+        let bucket_at = |at: usize| self.view.ids.get(at).map_or(0, |id| bucket(id.get(), bits));
+        self.each(|part| {
+            let (run, first) = match part {
+                Next::Keep(run) => (run.clone(), bucket_at(run.start)),
+                Next::Put(put) => (0..1, bucket(put.id, bits)),
+            };
+            while next <= first {
                 give(rank)?;
                 next += 1;
             }
-            rank += 1;
+            let count = u32::try_from(run.len()).map_err(|_| NotApplied::TooMany)?;
+            if count > 1 {
+                let moved = rank.wrapping_sub(u32::try_from(run.start).unwrap_or_default());
+                let last = bucket_at(run.end - 1);
+                while next <= last {
+                    give(self.before(next, bits).wrapping_add(moved))?;
+                    next += 1;
+                }
+            }
+            rank += count;
             Ok(())
         })?;
 
         (next..=1 << bits).try_for_each(|_| give(rank))
+    }
+
+    /// Returns how many ids of the base stand before a bucket of a directory of so many bits.
+    fn before(&self, at: usize, bits: u8) -> u32 {
+        let View { directory, header, ids, .. } = self.view;
+        let entry = |at: usize| directory.get(at).map_or(0, |entry| entry.get());
+        let Some(finer) = bits.checked_sub(header.dir_bits).filter(|finer| *finer > 0) else {
+            return entry(at << (header.dir_bits - bits));
+        };
+        let (low, high) = (entry(at >> finer), entry((at >> finer) + 1));
+        let within = ids.get(low as usize..high as usize).unwrap_or_default();
+        let before = within.partition_point(|id| bucket(id.get(), bits) < at);
+
+        low + u32::try_from(before).unwrap_or_default()
     }
 
     /// Returns how many there are, and the fullest bucket in steps of four.

@@ -4,7 +4,7 @@
 
 use core::ops::Range;
 
-use zerocopy::IntoBytes as _;
+use zerocopy::{FromBytes as _, IntoBytes as _};
 
 use super::super::merge::{Merge, Principals, Step};
 use super::super::out::Out;
@@ -90,17 +90,16 @@ impl Ready<'_> {
             let whole = run.start * stride..run.end * stride;
             return Ok(out.put(self.view.principals.get(whole).unwrap_or_default())?);
         }
-        for at in run {
-            let bytes = self.view.principal_bytes(at).ok_or(NotApplied::Dangling)?;
-            let mut record = *table.record(at).ok_or(NotApplied::Dangling)?;
-            let offset = table.name_start(at) - old_off + name_off;
-            record.name_off = number(offset)?.into();
-            record.grant = self.grant(self.grants.place(record.grant.get().into()))?.into();
-            out.put(record.as_bytes())?;
-            out.put(bytes.get(PrincipalRecord::LEN..).unwrap_or_default())?;
-        }
+        let kept = self.view.principals.get(run.start * stride..run.end * stride);
+        let moved = number(name_off)?.wrapping_sub(number(old_off)?);
 
-        Ok(())
+        out.put_changed(kept.unwrap_or_default(), stride, |bytes| {
+            let record = PrincipalRecord::mut_from_prefix(bytes);
+            let (record, _) = record.map_err(|_| NotApplied::Dangling)?;
+            record.name_off = record.name_off.get().wrapping_add(moved).into();
+            record.grant = self.grant(self.grants.place(record.grant.get().into()))?.into();
+            Ok(())
+        })
     }
 
     fn put_principal(
@@ -158,15 +157,14 @@ impl Ready<'_> {
         if self.principals.is_still() {
             return Ok(out.put(rows)?);
         }
-        for row in rows.chunks_exact(self.view.row_len) {
-            let (owner, rest) = row.split_first_chunk().ok_or(NotApplied::Dangling)?;
-            let owner = u32::from_le_bytes(*owner);
-            let moved = place(self.principals.place(owner & !TOKEN_DISABLED))?;
-            out.put(&(moved | owner & TOKEN_DISABLED).to_le_bytes())?;
-            out.put(rest)?;
-        }
 
-        Ok(())
+        out.put_changed(rows, self.view.row_len, |row| {
+            let owner = row.first_chunk_mut().ok_or(NotApplied::Dangling)?;
+            let old = u32::from_le_bytes(*owner);
+            let moved = place(self.principals.place(old & !TOKEN_DISABLED))?;
+            *owner = (moved | old & TOKEN_DISABLED).to_le_bytes();
+            Ok(())
+        })
     }
 
     fn write_resources(&self, out: &mut Out<'_, impl Sink>) -> Written {
