@@ -8,6 +8,7 @@
 mod draft;
 mod frame;
 pub mod json;
+mod known;
 mod medium;
 mod reader;
 mod recover;

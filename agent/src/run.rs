@@ -15,7 +15,7 @@ use gateward_core::trust::{Floor, GatewayId, KeySet};
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::clock::Clock;
 use crate::config::{Config, Durability, ItemWithoutDivision, Mode, WhenFull};
@@ -150,6 +150,11 @@ impl Ready {
             warn!("the audit refuses where it could drop its oldest records");
         }
         info!(last = recovered.last, "the journal goes on");
+        if recovered.lost_key {
+            error!(
+                "the audit's key is lost, and collectors refuse its records; enrol this gateway again"
+            );
+        }
         let gate = Gate::bind(&config.api, &config.limits, config.metrics.listen).await?;
 
         Ok(Self { clock, identity, store, opened, keeper, journal, written: done, gate })

@@ -1,6 +1,8 @@
 //! Nobody without a credential, or without rights, keeps those who have them from being answered,
 //! and no answer tells an attacker how close he is.
 
+mod way;
+
 use std::borrow::Cow;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;

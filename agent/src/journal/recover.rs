@@ -11,26 +11,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{fs, io};
 
-use gateward_core::audit::{Event, Head, Ratchet, Record, SnapshotName};
+use gateward_core::audit::{Event, Head, Record, SnapshotName};
 use gateward_core::name::Hex;
 use gateward_core::trust::GatewayId;
 
 use super::frame::{Frame, HEAD_LEN, SegmentHead};
+use super::known::Known;
 use super::medium::{Medium, sync_folder};
 use super::room::Level;
-use super::slots::{Slot, Slots};
+use super::slots::Slots;
 use super::tally::Tally;
 use super::verify::Walk;
 use super::writer::{Chain, Segment, Writer, segment_path};
 use super::{Draft, Options};
 use crate::identity::Identity;
-
-/// No record is further than this from the last one that the key file or the mark knows of: both
-/// are written with every sync, and no journal holds this many. What says otherwise is damage, and
-/// following the chain that far would take for ever.
-const FAR: u64 = 1 << 24;
-/// The same where neither file is left and the chain is followed from enrolment's first key.
-const FURTHEST: u64 = 1 << 32;
 
 /// What was found and mended at start.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -43,6 +37,9 @@ pub struct Recovered {
     pub damaged: Vec<PathBuf>,
     /// Numbers of records that are missing, first and last.
     pub gap: Option<(u64, u64)>,
+    /// The key file is lost, and the key is too far from enrolment's to be found again: no tag from
+    /// here on is the gateway's, which only a new enrolment mends.
+    pub lost_key: bool,
 }
 
 /// How far the last good segment goes.
@@ -61,12 +58,7 @@ struct Recovery<'a> {
     folder: &'a Path,
     medium: &'a dyn Medium,
     gateway: GatewayId,
-    identity: &'a Identity,
-    key: Option<Slot>,
-    /// Records up to this number were durable once.
-    known: u64,
-    /// No number above this is believed.
-    most: u64,
+    files: Known,
     found: Recovered,
     /// The highest number seen in what is damaged.
     seen: u64,
@@ -82,34 +74,33 @@ pub(crate) fn recover(
 ) -> io::Result<(Writer, Recovered)> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     set_other_enrolment_aside(folder, gateway, identity)?;
-    let (key_slots, key) = Slots::open(&*medium, &folder.join("key"), identity.incarnation)?;
-    let (mark_slots, mark) = Slots::open(&*medium, &folder.join("mark"), identity.incarnation)?;
+    let files = Known::open(&*medium, folder, identity.incarnation)?;
     let (share_slots, share) = Slots::open(&*medium, &folder.join("share"), identity.incarnation)?;
     sync_folder(folder)?;
-    let number = |slot: &Option<Slot>| slot.as_ref().map_or(0, |slot| slot.number);
-    // They are written together; one that is far from the other was not written by an agent.
-    let from = number(&key);
-    let mark = mark.filter(|mark| mark.number <= from.saturating_add(reach(&key)));
-    let known = from.max(number(&mark));
-    let most = known.saturating_add(if mark.is_some() { FAR } else { reach(&key) });
     let found = Recovered::default();
-    let mut recovery =
-        Recovery { folder, medium: &*medium, gateway, identity, key, known, most, found, seen: 0 };
+    let mut recovery = Recovery { folder, medium: &*medium, gateway, files, found, seen: 0 };
     let mut segments = recovery.segments()?;
     let end = recovery.end(&mut segments)?;
+    recovery.found.damaged.extend(recovery.files.damaged.take());
 
-    let to = known.max(recovery.seen).max(end.last);
+    let to = recovery.files.durable().max(recovery.seen).max(end.last);
     recovery.found.last = end.last;
     recovery.found.gap = (to > end.last).then_some((end.last + 1, to));
-    let head = match mark {
-        Some(mark) if to > end.last && mark.number == to => Head(*mark.value),
-        _ => end.head,
+    let marked = recovery.files.head_after(to).filter(|_| to > end.last);
+    let key = recovery.files.key_after(to, &identity.audit);
+    recovery.found.lost_key = key.is_none();
+    let chain = Chain {
+        seq: to,
+        head: marked.unwrap_or(end.head),
+        // A number is never used twice, so the chain goes on; any key will do for a tag that
+        // proves nothing.
+        key: key.unwrap_or_else(|| identity.audit.clone()),
+        snapshot: end.snapshot,
     };
-    let chain = Chain { seq: to, head, key: recovery.key_after(to), snapshot: end.snapshot };
     let segment = end.segment.filter(|_| recovery.found.gap.is_none());
     let bytes = u64::try_from(end.good).unwrap_or_default();
     let file = segment.map(|first| medium.open(&segment_path(folder, first))).transpose()?;
-    let found = recovery.found;
+    let Recovery { files, found, .. } = recovery;
     let mut writer = Writer {
         folder: folder.to_owned(),
         gateway,
@@ -122,8 +113,8 @@ pub(crate) fn recover(
         chain,
         tally: Tally::default(),
         unsynced: Vec::new(),
-        key: key_slots,
-        mark: mark_slots,
+        key: files.key_slots,
+        mark: files.mark_slots,
         share: share_slots,
         released: 0,
         is_told: false,
@@ -155,6 +146,9 @@ fn events(found: &Recovered, options: Options) -> Vec<Draft> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         event(Event::SegmentDamaged, &name, None);
     }
+    if found.lost_key {
+        event(Event::SegmentDamaged, "key", None);
+    }
     if let Some((first, last)) = found.gap {
         event(Event::Gap, "missing at start", Some((first, last)));
     }
@@ -180,20 +174,20 @@ impl Recovery<'_> {
             let bytes = fs::read(&path)?;
             let head = SegmentHead::decode(&bytes)
                 .filter(|head| head.first == last.first && head.gateway == self.gateway)
-                .filter(|head| head.first <= self.most);
+                .filter(|head| head.first <= self.files.most());
             if let Some(head) = head {
                 let end = self.walk(&head, &bytes)?;
                 last.bytes = u64::try_from(end.good).unwrap_or_default();
                 last.bounded = end.bounded;
                 return Ok(end);
             }
-            if bytes.len() <= HEAD_LEN && self.known < last.first {
+            if bytes.len() <= HEAD_LEN && self.files.durable() < last.first {
                 // It was being begun when the power went, and held nothing.
                 self.found.cut += u64::try_from(bytes.len()).unwrap_or_default();
                 fs::remove_file(&path)?;
             } else {
-                let behind = behind(&bytes, 0, self.most).unwrap_or_default();
-                let first = Some(last.first).filter(|first| *first <= self.most);
+                let behind = behind(&bytes, 0, self.files.most()).unwrap_or_default();
+                let first = Some(last.first).filter(|first| *first <= self.files.most());
                 self.seen = self.seen.max(first.unwrap_or_default()).max(behind);
                 self.set_aside(last.first, None)?;
             }
@@ -205,7 +199,7 @@ impl Recovery<'_> {
 
     fn walk(&mut self, head: &SegmentHead, bytes: &[u8]) -> io::Result<End> {
         let mut walk = Walk::new(head, bytes);
-        let mut key = self.key.clone().map(|slot| (slot.number, Ratchet::new(*slot.value)));
+        let mut key = self.files.key();
         let mut before = (walk.at, walk.last, walk.head, walk.snapshot, walk.bounded);
         while let Some(frame) = walk.step() {
             if let Some((number, key)) = &mut key
@@ -221,8 +215,8 @@ impl Recovery<'_> {
         }
         let (good, last, chain, snapshot, bounded) = before;
         let rest = bytes.get(good..).unwrap_or_default();
-        let behind = behind(rest, last, self.most);
-        let short = last < self.known && self.found.damaged.is_empty();
+        let behind = behind(rest, last, self.files.most());
+        let short = last < self.files.durable() && self.found.damaged.is_empty();
         if behind.is_some() || short {
             self.seen = self.seen.max(behind.unwrap_or_default());
             self.set_aside(head.first, bytes.get(..good))?;
@@ -239,12 +233,7 @@ impl Recovery<'_> {
     /// Keeps the whole file under another name; `good`, where there is any, stays in its place.
     fn set_aside(&mut self, first: u64, good: Option<&[u8]>) -> io::Result<()> {
         let path = segment_path(self.folder, first);
-        let mut aside = path.with_extension("damaged");
-        let mut copy = 1;
-        while aside.exists() {
-            copy += 1;
-            aside = path.with_extension(format!("{copy}.damaged"));
-        }
+        let aside = free(&path);
         fs::hard_link(&path, &aside)?;
         match good {
             None => fs::remove_file(&path)?,
@@ -262,24 +251,6 @@ impl Recovery<'_> {
 
         Ok(())
     }
-
-    /// The key for the record after `number`.
-    fn key_after(&self, number: u64) -> Ratchet {
-        let (from, mut key) = match &self.key {
-            Some(slot) if slot.number <= number => (slot.number, Ratchet::new(*slot.value)),
-            _ => (0, self.identity.audit.clone()),
-        };
-        for _ in from..number {
-            key.step();
-        }
-
-        key
-    }
-}
-
-/// How far from the last number that is known a record can be.
-const fn reach(key: &Option<Slot>) -> u64 {
-    if key.is_some() { FAR } else { FURTHEST }
 }
 
 /// Returns the highest number of a whole record anywhere in `bytes` that comes after `last`; one
@@ -297,6 +268,18 @@ fn behind(bytes: &[u8], last: u64, most: u64) -> Option<u64> {
     }
 
     highest
+}
+
+/// A name for `path` as evidence that nothing has yet.
+pub(crate) fn free(path: &Path) -> PathBuf {
+    let mut aside = path.with_extension("damaged");
+    let mut copy = 1;
+    while aside.exists() {
+        copy += 1;
+        aside = path.with_extension(format!("{copy}.damaged"));
+    }
+
+    aside
 }
 
 /// The first numbers of the segments in `folder`, ascending.

@@ -1,5 +1,7 @@
 //! What a journal promises, through crashes, damage and disks that fail.
 
+mod known;
+
 use std::fs;
 use std::io;
 use std::sync::Mutex;
@@ -95,6 +97,23 @@ fn ends(bytes: &[u8]) -> Vec<usize> {
     ends
 }
 
+/// The key after `count` records of the first segment, all with the tags of the keys that enrolment
+/// began.
+fn last_key(folder: &Path, count: usize) -> Ratchet {
+    let bytes = fs::read(only_segment(folder)).unwrap();
+    let ends = ends(&bytes);
+    let (mut head, mut key) = (Head::START, Ratchet::new(K0));
+    for end in ends.windows(2) {
+        let frame = Frame::read(&bytes[end[0]..end[1]]).unwrap();
+        head = head.next(frame.record);
+        assert!(key.accepts(&head, &frame.tag));
+        key.step();
+    }
+    assert_eq!(ends.len() - 1, count);
+
+    key
+}
+
 #[tokio::test]
 async fn n7_ten_thousand_records_share_syncs_and_are_in_order_without_gaps_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
@@ -130,14 +149,7 @@ async fn the_tags_of_all_records_are_those_of_the_keys_that_enrolment_began() {
     write(folder.path(), 1, 5).await;
     write(folder.path(), 2, 5).await;
 
-    let bytes = fs::read(only_segment(folder.path())).unwrap();
-    let (mut head, mut key) = (Head::START, Ratchet::new(K0));
-    for end in ends(&bytes).windows(2) {
-        let frame = Frame::read(&bytes[end[0]..end[1]]).unwrap();
-        head = head.next(frame.record);
-        assert!(key.accepts(&head, &frame.tag));
-        key.step();
-    }
+    let key = last_key(folder.path(), 10);
     let key_file = fs::read(folder.path().join("key")).unwrap();
     assert!(key_file.windows(32).any(|window| window == key.expose()));
     assert!(!key_file.windows(32).any(|window| window == K0), "the first key is gone");

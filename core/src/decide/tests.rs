@@ -3,6 +3,8 @@
 
 extern crate std;
 
+mod way;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::format;
 use std::vec::Vec;

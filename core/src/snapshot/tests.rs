@@ -114,6 +114,26 @@ fn h15_every_size_from_none_to_many_is_read_back_as_it_was_written() {
 }
 
 #[test]
+fn j4_the_first_id_of_the_table_is_held_against_as_many_as_the_last_and_as_any_other() {
+    for tokens in [1, 2, 3, 300, 10_000] {
+        let contents = contents(tokens, 4);
+        let file = contents.compile(VerifierLen::Full).unwrap();
+        let opened = unsigned(&file[..]).unwrap();
+        let view = opened.view();
+        let ids = || contents.tokens.keys();
+        let absent = [0, u64::MAX].into_iter().chain(ids().map(|id| id ^ 1));
+        let (_, window) = view.window(*ids().next().unwrap());
+
+        for id in ids().copied().chain(absent) {
+            assert_eq!(view.window(id).1.len(), window.len(), "{id:x} of {tokens}");
+        }
+        for id in ids() {
+            assert!(view.window(*id).1.iter().any(|other| other.get() == *id), "{id:x}");
+        }
+    }
+}
+
+#[test]
 fn same_contents_same_bytes() {
     let one = contents(200, 1).compile(VerifierLen::Full).unwrap();
 

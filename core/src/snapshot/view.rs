@@ -322,6 +322,16 @@ impl<'a> View<'a> {
     /// and one window of the same width for every id, so both cost the same (FORMAT section 1).
     #[inline]
     pub(crate) fn rank(&self, id: u64) -> usize {
+        let (first, window) = self.window(id);
+        let below: u64 = window.iter().map(|other| below(other.get(), id)).sum();
+        let last = self.ids.len().saturating_sub(1);
+
+        lesser(first + usize::try_from(below).unwrap_or(0), last)
+    }
+
+    /// Returns the ids that `id` is held against, as many for every id, and the place of the first.
+    #[inline]
+    pub(super) fn window(&self, id: u64) -> (usize, &'a [U64]) {
         let tokens = self.ids.len();
         let width = usize::from(self.header.window).min(tokens);
         let first = self
@@ -329,10 +339,8 @@ impl<'a> View<'a> {
             .get(bucket(id, self.header.dir_bits))
             .map_or(0, |first| usize::try_from(first.get()).unwrap_or(0));
         let first = lesser(first, tokens - width);
-        let window = self.ids.get(first..first + width).unwrap_or_default();
-        let below: u64 = window.iter().map(|other| below(other.get(), id)).sum();
 
-        lesser(first + usize::try_from(below).unwrap_or(0), tokens.saturating_sub(1))
+        (first, self.ids.get(first..first + width).unwrap_or_default())
     }
 }
 

@@ -1,0 +1,98 @@
+//! What the key file and the mark say of the records, and how far that is believed.
+//!
+//! Both are written with every sync and synced every second, so neither is far from the last
+//! record or from the other. What is further was not written by an agent, whatever its checksum
+//! says: it is set aside as damage, because going through the keys up to there would take minutes.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use gateward_core::audit::{Head, Ratchet};
+use gateward_core::trust::Incarnation;
+
+use super::medium::Medium;
+use super::recover::{free, list};
+use super::slots::{Slot, Slots};
+
+/// Nothing is further than this from the key file or from the mark: minutes of records on the
+/// fastest disk.
+const FAR: u64 = 1 << 22;
+/// No journal counts further; the bound where neither file is left.
+const FURTHEST: u64 = 1 << 32;
+/// More keys are never gone through, a second's work: the mark is at most [`FAR`] from the key, and
+/// the records at most that far from the mark.
+const STEPS: u64 = 2 * FAR;
+
+/// The two files, and what may be believed because of them.
+pub(super) struct Known {
+    pub(super) key_slots: Slots,
+    pub(super) mark_slots: Slots,
+    key: Option<Slot>,
+    mark: Option<Slot>,
+    /// The mark's old file, where it was not believed.
+    pub(super) damaged: Option<PathBuf>,
+}
+
+impl Known {
+    pub(super) fn open(
+        medium: &dyn Medium,
+        folder: &Path,
+        incarnation: Incarnation,
+    ) -> io::Result<Self> {
+        let (key_slots, key) = Slots::open(medium, &folder.join("key"), incarnation)?;
+        let path = folder.join("mark");
+        let (mut mark_slots, mut mark) = Slots::open(medium, &path, incarnation)?;
+        let reach = match &key {
+            Some(key) => key.number.saturating_add(FAR),
+            // Segments that agree with the mark lend it belief; a mark alone has none to lend.
+            None => list(folder)?.last().map_or(0, |first| first.saturating_add(FAR)).max(STEPS),
+        };
+        let mut damaged = None;
+        if mark.as_ref().is_some_and(|mark| mark.number > reach) {
+            let aside = free(&path);
+            fs::rename(&path, &aside)?;
+            damaged = Some(aside);
+            (mark_slots, mark) = Slots::open(medium, &path, incarnation)?;
+        }
+
+        Ok(Self { key_slots, mark_slots, key, mark, damaged })
+    }
+
+    /// Records up to this number were durable once.
+    pub(super) fn durable(&self) -> u64 {
+        let number = |slot: &Option<Slot>| slot.as_ref().map_or(0, |slot| slot.number);
+
+        number(&self.key).max(number(&self.mark))
+    }
+
+    /// No number above this is believed.
+    pub(super) fn most(&self) -> u64 {
+        let neither = self.key.is_none() && self.mark.is_none();
+
+        self.durable().saturating_add(if neither { FURTHEST } else { FAR })
+    }
+
+    /// The number before which the key file's key stands, and the key.
+    pub(super) fn key(&self) -> Option<(u64, Ratchet)> {
+        self.key.as_ref().map(|slot| (slot.number, Ratchet::new(*slot.value)))
+    }
+
+    /// The chain's head after record `number`, where the mark stands there.
+    pub(super) fn head_after(&self, number: u64) -> Option<Head> {
+        self.mark.as_ref().filter(|mark| mark.number == number).map(|mark| Head(*mark.value))
+    }
+
+    /// The key for the record after `number`; none where the one to begin with is too far from it.
+    pub(super) fn key_after(&self, number: u64, first: &Ratchet) -> Option<Ratchet> {
+        let (from, mut key) =
+            self.key().filter(|(from, _)| *from <= number).unwrap_or_else(|| (0, first.clone()));
+        if number - from > STEPS {
+            return None;
+        }
+        for _ in from..number {
+            key.step();
+        }
+
+        Some(key)
+    }
+}
