@@ -89,13 +89,13 @@ struct Group {
     asked: Asked,
     first: Result<Written, NotWritten>,
     /// What was counted, by reason and owner; each draft is the last of its kind.
-    kinds: Vec<Draft>,
+    kinds: Vec<Box<Draft>>,
 }
 
 /// A count that is to be written down.
 #[derive(Debug)]
 pub(crate) struct Sum {
-    pub(crate) draft: Draft,
+    pub(crate) draft: Box<Draft>,
     first: Written,
 }
 
@@ -107,15 +107,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Says what becomes of the record of `draft`, and counts it where it is counted.
+    /// Says what becomes of the record of `draft`.
     pub(crate) fn meet(&mut self, draft: &Draft, somebody_waits: bool) -> Met {
         let Some(asked) = draft.may_be_counted.then(|| Asked::of(draft)).flatten() else {
             return Met::Alone;
         };
         if let Some(&place) = self.places.get(&asked) {
-            if let Some(group) = self.groups.get_mut(place) {
-                group.count(draft);
-            }
             return Met::Counted(place);
         }
         if self.groups.len() >= MOST {
@@ -123,6 +120,13 @@ impl Tally {
         }
 
         Met::First(self.add(asked, Err(NotWritten::Failed)))
+    }
+
+    /// Counts what [`Self::meet`] says is counted.
+    pub(crate) fn count(&mut self, place: usize, draft: Box<Draft>) {
+        if let Some(group) = self.groups.get_mut(place) {
+            group.count(draft);
+        }
     }
 
     /// Notes what became of a first record.
@@ -169,9 +173,7 @@ impl Tally {
         let Some(asked) = Asked::of(&sum.draft) else { return };
         let place = self.places.get(&asked).copied();
         let place = place.unwrap_or_else(|| self.add(asked, Ok(sum.first)));
-        if let Some(group) = self.groups.get_mut(place) {
-            group.count(&sum.draft);
-        }
+        self.count(place, sum.draft);
     }
 
     fn add(&mut self, asked: Asked, first: Result<Written, NotWritten>) -> usize {
@@ -184,27 +186,27 @@ impl Tally {
 }
 
 impl Group {
-    fn count(&mut self, draft: &Draft) {
-        let known = self.kinds.iter_mut().find(|kind| is_alike(kind, draft));
-        let before = known.as_ref().map_or(0, |kind| kind.count);
-        let mut last = draft.clone();
-        last.count = before.saturating_add(draft.count);
+    /// Moves the draft: what is copied takes the longer, the longer a name it has.
+    fn count(&mut self, mut draft: Box<Draft>) {
         // The caller's number is that of one request.
-        last.request_id = Text::default();
-        match known {
-            Some(kind) => *kind = last,
-            None => self.kinds.push(last),
+        draft.request_id = Text::default();
+        match self.kinds.iter_mut().find(|kind| is_alike(kind, &draft)) {
+            Some(kind) => {
+                draft.count = draft.count.saturating_add(kind.count);
+                *kind = draft;
+            }
+            None => self.kinds.push(draft),
         }
     }
 
     /// The records that this group ends with: as many as its number of requests says.
-    fn drafts(mut self) -> Vec<Draft> {
+    fn drafts(mut self) -> Vec<Box<Draft>> {
         if let ([only], Class::Authn) = (&mut *self.kinds, self.asked.class)
             && only.count > 1
         {
             only.count -= 1;
-            let other = Draft { count: 1, ..only.clone() };
-            self.kinds.push(other);
+            let other = Draft { count: 1, ..(**only).clone() };
+            self.kinds.push(Box::new(other));
         }
 
         self.kinds

@@ -108,8 +108,10 @@ impl Writer {
             match command {
                 Command::Append(draft, reply) => {
                     let met = self.meet(&draft, reply.is_some());
-                    if matches!(met, Met::Alone | Met::First(_)) {
-                        drafts.push(draft);
+                    match met {
+                        Met::Alone | Met::First(_) => drafts.push(draft),
+                        Met::Counted(place) => self.tally.count(place, draft),
+                        Met::Beyond => {}
                     }
                     callers.push((met, reply));
                 }
@@ -160,7 +162,7 @@ impl Writer {
     /// Writes down what was counted; what there is no room for is counted on.
     pub(crate) fn end_second(&mut self) {
         let (sums, refused) = (self.tally.end(), self.refused);
-        let results = self.commit(sums.iter().map(|sum| &sum.draft));
+        let results = self.commit(sums.iter().map(|sum| &*sum.draft));
         if self.failing {
             self.refused = refused;
         }

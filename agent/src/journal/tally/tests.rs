@@ -32,11 +32,13 @@ fn refusal(id: u64, source: u32, reason: Reason) -> Draft {
     draft
 }
 
-/// Meets `draft` and writes its record where it has one.
+/// Meets `draft`, and writes its record or counts it.
 fn meet(tally: &mut Tally, draft: &Draft) -> Met {
     let met = tally.meet(draft, true);
-    if let Met::First(place) = met {
-        tally.began(place, Ok(written()));
+    match met {
+        Met::First(place) => tally.began(place, Ok(written())),
+        Met::Counted(place) => tally.count(place, Box::new(draft.clone())),
+        Met::Alone | Met::Beyond => {}
     }
 
     met
