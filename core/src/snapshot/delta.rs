@@ -33,7 +33,7 @@ use core::fmt;
 
 #[cfg(any(test, feature = "build"))]
 use super::Unsigned;
-use super::Verified;
+use super::{Verified, View};
 use crate::trust::Root;
 use read::{GrantPut, List, PrincipalPut, Reader, ResourceKey, ResourcePut, Shape, TokenPut};
 
@@ -123,11 +123,14 @@ impl<'a> Delta<'a> {
     /// bytes more for each of the base and a bit for each token.
     #[must_use]
     pub fn room_on<B: AsRef<[u8]>>(&self, base: &Verified<B>) -> usize {
-        let (view, still) = (base.view(), self.principals_changed() == 0);
+        self.ample(&base.view())
+    }
+
+    fn ample(&self, view: &View<'_>) -> usize {
         let places = moves::marks_for(view.principal_count());
         let tokens = moves::marks_for(tokens::words(view.token_count()));
 
-        self.room() + if still { 0 } else { places + tokens }
+        self.room() + if self.principals_changed() == 0 { 0 } else { places + tokens }
     }
 
     const fn principals_changed(&self) -> usize {

@@ -176,7 +176,7 @@ where
     T: for<'a> Deserialize<'a> + Serialize,
 {
     let envelope = Envelope::open(bytes, kind)?;
-    if !envelope.is_signed(kind, KeyId::of(key.as_bytes()), &Public::Ed25519(key.to_bytes())) {
+    if !envelope.is_signed(kind, KeyId::of(key.as_bytes()), &Public::Ed25519(*key)) {
         return Err(Refused::Unsigned);
     }
     let (of, body) = wire::read_payload(envelope.payload)?;

@@ -1,4 +1,4 @@
-//! A public key, decoded as far as it helps, and what it says about a signature.
+//! A public key, decoded once, and what it says about a signature.
 //!
 //! Both algorithms verify over two parts, the domain and the payload as it arrived, and so without
 //! a copy of the payload.
@@ -20,7 +20,7 @@ use super::role::Algorithm;
 /// A public key of an algorithm that this build has.
 #[derive(Clone, Debug)]
 pub(super) enum Public {
-    Ed25519([u8; 32]),
+    Ed25519(VerifyingKey),
     #[cfg(feature = "hybrid")]
     MlDsa65(ml_dsa_65::Public),
 }
@@ -50,7 +50,7 @@ impl Public {
     #[cfg(any(test, feature = "build"))]
     pub(super) fn bytes(&self) -> Vec<u8> {
         match self {
-            Self::Ed25519(bytes) => bytes.to_vec(),
+            Self::Ed25519(key) => key.as_bytes().to_vec(),
             #[cfg(feature = "hybrid")]
             Self::MlDsa65(key) => key.bytes(),
         }
@@ -59,8 +59,7 @@ impl Public {
     /// Returns whether `signature` is one of this key over `domain` ‖ `payload`.
     pub(super) fn verifies(&self, domain: &[u8], payload: &[u8], signature: &[u8]) -> bool {
         match self {
-            Self::Ed25519(bytes) => VerifyingKey::from_bytes(bytes)
-                .is_ok_and(|key| verify_strict(&key, domain, payload, signature).is_some()),
+            Self::Ed25519(key) => verify_strict(key, domain, payload, signature).is_some(),
             #[cfg(feature = "hybrid")]
             Self::MlDsa65(key) => key.verifies(domain, payload, signature),
         }
@@ -68,11 +67,11 @@ impl Public {
 }
 
 /// A key of small order would verify what nobody signed.
-fn ed25519(bytes: &[u8]) -> Result<[u8; 32], Refused> {
+fn ed25519(bytes: &[u8]) -> Result<VerifyingKey, Refused> {
     let bytes: [u8; 32] = bytes.try_into().map_err(|_| Refused::KeysUnusable)?;
     let key = VerifyingKey::from_bytes(&bytes).map_err(|_| Refused::KeysUnusable)?;
 
-    if key.is_weak() || !is_reduced(&bytes) { Err(Refused::KeysUnusable) } else { Ok(bytes) }
+    if key.is_weak() || !is_reduced(&bytes) { Err(Refused::KeysUnusable) } else { Ok(key) }
 }
 
 /// Whether y is below the prime 2^255 - 19, as RFC 8032 section 5.1.3 asks: the few points whose y

@@ -97,7 +97,7 @@ fn principals<'a>(view: &View<'a>) -> impl Iterator<Item = PrincipalPut<'a>> + u
         Some(PrincipalPut {
             key: principal.key(),
             id: principal.record.id,
-            name: principal.name(),
+            name: principal.name().as_bytes(),
             kind: principal.record.kind,
             flags: principal.record.flags,
             grant: grant.key.get(),

@@ -102,6 +102,10 @@ pub(super) trait Keyed {
 /// How it is written down.
 pub(super) trait Entry<'a>: Keyed + Sized {
     fn read(from: &mut Reader<'a>, shape: Shape) -> Option<Self>;
+    /// Returns whether it may stand there: looked at once, though a list is walked often.
+    fn is_sound(&self) -> bool {
+        true
+    }
     #[cfg(any(test, feature = "build"))]
     fn write(&self, to: &mut alloc::vec::Vec<u8>);
 }
@@ -199,7 +203,7 @@ impl<'a> Entry<'a> for GrantPut {
 pub(super) struct PrincipalPut<'a> {
     pub(super) key: u32,
     pub(super) id: [u8; 16],
-    pub(super) name: &'a str,
+    pub(super) name: &'a [u8],
     pub(super) kind: u8,
     pub(super) flags: u8,
     /// Key of its grant.
@@ -220,19 +224,23 @@ impl Keyed for PrincipalPut<'_> {
 impl<'a> Entry<'a> for PrincipalPut<'a> {
     fn read(from: &mut Reader<'a>, shape: Shape) -> Option<Self> {
         let (key, id) = (from.u32()?, from.array()?);
-        let name = core::str::from_utf8(from.bytes()?).ok()?;
+        let name = from.bytes()?;
         let [kind, flags] = from.array()?;
         let (grant, end) = (from.u32()?, from.u32()?);
         let scope = from.take(8 * usize::from(shape.scope_words))?;
 
-        Name::new(name).is_ok().then_some(Self { key, id, name, kind, flags, grant, end, scope })
+        Some(Self { key, id, name, kind, flags, grant, end, scope })
+    }
+
+    fn is_sound(&self) -> bool {
+        core::str::from_utf8(self.name).is_ok_and(|name| Name::new(name).is_ok())
     }
 
     #[cfg(any(test, feature = "build"))]
     fn write(&self, to: &mut alloc::vec::Vec<u8>) {
         to.extend(self.key.to_le_bytes());
         to.extend(self.id);
-        bytes(to, self.name.as_bytes());
+        bytes(to, self.name);
         to.extend([self.kind, self.flags]);
         to.extend(self.grant.to_le_bytes());
         to.extend(self.end.to_le_bytes());
@@ -339,7 +347,8 @@ impl<'a, T: Entry<'a>> List<'a, T> {
         let list = Self { rest: *from, left, shape, kind: PhantomData };
         let mut last = None;
         for _ in 0..left {
-            let entry = T::read(from, shape).ok_or(NotApplied::Malformed)?;
+            let entry = T::read(from, shape).filter(T::is_sound);
+            let entry = entry.ok_or(NotApplied::Malformed)?;
             if last >= Some(entry.key()) {
                 return Err(NotApplied::Order);
             }

@@ -18,6 +18,7 @@ use crate::time::End;
 
 mod hostile;
 mod message;
+mod room;
 
 const LOG2: u8 = 15;
 

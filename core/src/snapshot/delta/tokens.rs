@@ -68,17 +68,29 @@ fn gone<'d>(
     run.zip(rows).filter(|(_, row)| goes(owners, row)).map(|(at, _)| at)
 }
 
-/// Returns the places in `run` whose bits are set.
-fn set(words: &[u32], run: Range<usize>) -> impl Iterator<Item = usize> {
-    let first = run.start / 32;
-    let words = words.get(first..).unwrap_or_default().iter().zip(first..);
-    let set = words.flat_map(|(word, at)| {
-        let lowest = |word: &u32| Some(word & (word - 1)).filter(|word| *word != 0);
-        let left = core::iter::successors(Some(*word).filter(|word| *word != 0), lowest);
-        left.map(move |word| at * 32 + word.trailing_zeros() as usize)
-    });
+/// The places from one to another whose bits are set.
+struct Set<'a> {
+    words: &'a [u32],
+    next: usize,
+    end: usize,
+}
 
-    set.skip_while(move |at| *at < run.start).take_while(move |at| *at < run.end)
+impl Iterator for Set<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        while self.next < self.end {
+            let left = self.words.get(self.next / 32)? >> (self.next % 32);
+            if left != 0 {
+                let at = self.next + left.trailing_zeros() as usize;
+                self.next = at + 1;
+                return (at < self.end).then_some(at);
+            }
+            self.next = (self.next / 32 + 1) * 32;
+        }
+
+        None
+    }
 }
 
 /// All tokens of the new file.
@@ -113,7 +125,10 @@ impl<'a> Tokens<'a, '_> {
         give: &mut impl FnMut(Next<'a>) -> Result<(), NotApplied>,
     ) -> Result<(), NotApplied> {
         match self.gone {
-            Gone::Listed(words) => split(&run, set(words, run.clone()), give),
+            Gone::Listed(words) => {
+                let gone = Set { words, next: run.start, end: run.end };
+                split(&run, gone, give)
+            }
             Gone::Unlisted => split(&run, gone(&self.view, self.owners, run.clone()), give),
         }
     }

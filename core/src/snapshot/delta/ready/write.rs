@@ -191,7 +191,7 @@ impl Ready<'_> {
             match step? {
                 Step::Keep(run) => out.put(table.names(&run))?,
                 Step::Drop(_) => {}
-                Step::Replace(put) | Step::Insert(_, put) => out.put(put.name.as_bytes())?,
+                Step::Replace(put) | Step::Insert(_, put) => out.put(put.name)?,
             }
         }
 

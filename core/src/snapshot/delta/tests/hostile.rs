@@ -210,6 +210,21 @@ fn a_longer_spelling_a_wrong_tag_or_a_remainder_is_refused() {
 }
 
 #[test]
+fn a_name_that_is_none_is_refused_when_the_delta_is_read() {
+    let named = |name: &[u8]| {
+        let mut bytes = principal(1, any_grant());
+        bytes[20] = u8::try_from(name.len()).unwrap();
+        bytes.splice(21..22, name.iter().copied());
+        Delta::read(&Hand::default().with(PRINCIPALS, &[&bytes]).bytes()).err()
+    };
+
+    assert_eq!(named(b"ana.ruiz"), None);
+    for name in [&b""[..], b"a\nb", b"\xff", b"cut \xc3"] {
+        assert_eq!(named(name), Some(NotApplied::Malformed), "{name:?}");
+    }
+}
+
+#[test]
 fn h17_a_count_or_length_of_4_gib_and_more_is_refused_where_it_stands() {
     let head = 1 + 32 + 3;
     let good = Hand::default().bytes();
