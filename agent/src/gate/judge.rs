@@ -3,11 +3,13 @@
 //! The order is that of DOMAIN section 4. Whatever the answer is, it leaves after its record is as
 //! durable as configured; where there can be no record, there is no allow (DOMAIN N7).
 
+use core::hint::black_box;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gateward_core::audit::{Authentication, Credential, DecisionId, Method, Outcome, Source, Text};
 use gateward_core::decide::{self, Ask, Class, Decision, Mode, Reason};
 use gateward_core::division::{DivisionRules, Target};
+use gateward_core::name::MAX_NAME;
 use gateward_core::permission::Operation;
 use gateward_core::principal::TokenKind;
 use gateward_core::route::{self, Found, NoRoute, NormalPath, RouteOperation};
@@ -347,9 +349,9 @@ impl Judgement {
         Ok(())
     }
 
-    /// Writes down who acts; known only where the secret matched, and put into words only for whoever
-    /// may be told: every 401 does the same work (DOMAIN J3).
+    /// Writes down who acts; known only where the secret matched, and told only to whoever may be.
     fn identify(&mut self, decision: &Decision<'_>) {
+        let name = in_words(decision.principal.as_ref().map_or("", Principal::name));
         let Some(principal) = &decision.principal else { return };
         let kind = principal.kind().token_kind();
         self.draft.authentication = match kind {
@@ -357,7 +359,7 @@ impl Judgement {
             TokenKind::Service => Authentication::ServiceUser,
         };
         self.draft.credential = Credential::Verified(decision.lookup);
-        self.draft.principal = Some((principal.id(), Text::untrusted(principal.name())));
+        self.draft.principal = Some((principal.id(), name));
         if decision.reason.class() == Class::Authn && !self.tells_all {
             return;
         }
@@ -391,6 +393,19 @@ impl Judgement {
 
         (answer, self.draft)
     }
+}
+
+/// A name for the record, nobody's too: the longest takes as long as none, so that a 401 does not tell
+/// by its time that it knows somebody (DOMAIN J3).
+fn in_words(name: &str) -> Text<MAX_NAME> {
+    const LONGEST: &str = match str::from_utf8(&[b'x'; MAX_NAME]) {
+        Ok(text) => text,
+        Err(_) => "",
+    };
+    let spare = LONGEST.get(name.len()..).unwrap_or_default();
+    let _spare = black_box(Text::<MAX_NAME>::untrusted(black_box(spare)));
+
+    Text::untrusted(name)
 }
 
 /// Names the scope for the upstream; never empty, since proxies drop empty headers (INTERFACES

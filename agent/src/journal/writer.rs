@@ -4,12 +4,15 @@
 //! bytes are never synced again: the chain goes back, the file is cut back to its last durable
 //! byte, and everything is refused until that has worked.
 
+use core::hint::black_box;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::{io, mem};
 
-use gateward_core::audit::{DecisionId, Event, Head, MAX_RECORD, Ratchet, SnapshotName};
+use gateward_core::audit::{DecisionId, Event, Head, MAX_RECORD, Outcome, Ratchet, SnapshotName};
+use gateward_core::decide::Class;
+use gateward_core::name::MAX_NAME;
 use gateward_core::trust::{GatewayId, Incarnation};
 
 use super::frame::{Frame, HEAD_LEN, SegmentHead};
@@ -21,6 +24,9 @@ use super::{Draft, Durability, NotWritten, Options, Stamp, Status, Written};
 
 /// A segment is ended when it has grown to this.
 const SEGMENT: u64 = 4 << 20;
+
+/// The most bytes that an owner takes in a record: an id, a length, a name.
+const WHO_LEN: usize = 16 + 2 + MAX_NAME;
 
 /// Where the chain stands: after record `seq`, with the key for the next one.
 #[derive(Clone, Debug)]
@@ -152,6 +158,7 @@ impl Writer {
         // Every text of a draft is short enough, so this does not happen.
         let len = record.encode(&mut buffer).map_err(|_| NotWritten::Failed)?;
         let record = buffer.get(..len).unwrap_or_default();
+        self.even_out(draft);
         self.chain.seq = seq;
         self.chain.head = self.chain.head.next(record);
         let tag = self.chain.key.tag(&self.chain.head);
@@ -163,6 +170,20 @@ impl Writer {
         let decision_id = DecisionId::new(gateway, incarnation, self.options.boot, seq);
 
         Ok(Written { seq, decision_id })
+    }
+
+    /// Hashes as many bytes more as the owner of a refused token takes fewer than the longest name
+    /// would: the time of a 401 shall not tell that its record knows somebody (DOMAIN J3).
+    fn even_out(&self, draft: &Draft) {
+        let Outcome::Deny(reason) = draft.outcome else { return };
+        if reason.class() == Class::Authn {
+            let taken = draft
+                .principal
+                .as_ref()
+                .map_or(0, |(id, name)| id.0.len() + 1 + name.as_str().len());
+            let spare = [0; WHO_LEN];
+            black_box(self.chain.head.next(black_box(spare.get(taken..).unwrap_or_default())));
+        }
     }
 
     /// Appends `frames` to the last segment and, with [`Durability::Group`], waits for the disk.

@@ -48,6 +48,10 @@ struct Cut<const N: usize> {
 
 impl<const N: usize> fmt::Write for Cut<N> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // What fits is copied as one: the time of a refusal shall not show the length of a name in it.
+        if !self.full && self.text.push_str(text).is_ok() {
+            return Ok(());
+        }
         for character in text.chars() {
             self.write_char(character)?;
         }
