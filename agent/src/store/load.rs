@@ -26,6 +26,9 @@ pub enum FloorState {
     Rebuilt,
 }
 
+/// A snapshot and where it lies.
+type Named = (Slot, Verified<Arc<[u8]>>);
+
 /// What one of the two slots holds.
 #[derive(Debug)]
 pub struct InSlot {
@@ -57,7 +60,7 @@ pub(super) struct Loaded {
     pub(super) floor: Floor,
     pub(super) floor_state: FloorState,
     pub(super) revoked: Held,
-    pub(super) in_force: Option<(Slot, Verified<Arc<[u8]>>)>,
+    pub(super) in_force: Option<Named>,
     pub(super) problems: Vec<String>,
 }
 
@@ -73,7 +76,8 @@ pub(super) fn load(disk: &Disk, place: &Place) -> Result<Loaded, OpenFailed> {
         None
     });
     let audience = Audience::of(place.account, &place.group);
-    let (revoked, problem) = Held::load(disk, &keys, audience);
+    let newest = found.map_or(Version::default(), |floor| floor.list);
+    let (revoked, problem) = Held::load(disk, &keys, audience, newest);
     problems.extend(problem);
     let mut loaded = Loaded {
         keys,
@@ -134,40 +138,31 @@ impl Loaded {
         if self.floor.version == Floor::default().version {
             return;
         }
-        let floor = self.floor;
-        let mut reasons = Vec::new();
-        for slot in Slot::BOTH {
-            match read_manifest(disk, place, &self.keys, slot) {
-                Some(Ok(manifest)) if names(&floor, &manifest) => match open(disk, slot, &manifest)
-                {
-                    Ok(verified) => {
-                        self.in_force = Some((slot, verified));
-                        return;
-                    }
-                    Err(reason) => reasons.push(format!("{}: {reason}", slot.dir())),
-                },
-                Some(Err(reason)) => reasons.push(format!("{}: {reason}", slot.dir())),
-                Some(Ok(_)) | None => {}
-            }
+        match named(disk, place, &self.keys, &self.floor) {
+            Ok(named) => self.in_force = Some(named),
+            Err(reasons) => self.problems.push(format!(
+                "no snapshot is usable; denying until version {} is fetched again{}{}",
+                self.floor.version,
+                if reasons.is_empty() { "" } else { ": " },
+                reasons.join("; ")
+            )),
         }
-        self.problems.push(format!(
-            "no snapshot is usable; denying until version {} is fetched again{}{}",
-            floor.version,
-            if reasons.is_empty() { "" } else { ": " },
-            reasons.join("; ")
-        ));
     }
 
     /// The floor is lost: the highest snapshot that verifies is the best guess there is.
     fn rebuild(&mut self, disk: &Disk, place: &Place) {
-        let mut best: Option<(Slot, Verified<Arc<[u8]>>)> = None;
+        let mut best: Option<Named> = None;
         let mut anything = !self.problems.is_empty();
         let mut skipped = false;
         for slot in Slot::BOTH {
             let Some(manifest) = read_manifest(disk, place, &self.keys, slot) else { continue };
             anything = true;
             match manifest.and_then(|manifest| open(disk, slot, &manifest)) {
-                Ok(verified) if !self.revoked.covers(verified.manifest().version()) => {
+                // Where entries are lost, the version says whether it is served.
+                Ok(verified)
+                    if self.revoked.oldest_served().is_none()
+                        && !self.revoked.covers(verified.manifest().version()) =>
+                {
                     skipped = true;
                     self.problems.push(format!(
                         "{}: what was revoked before it was replaced is no longer known; denying \
@@ -185,7 +180,9 @@ impl Loaded {
             }
         }
         if let Some((_, verified)) = &best {
+            let spoken = verified.manifest().revoked();
             self.floor = self.floor.with(verified.manifest());
+            self.owe(spoken);
         } else if let Some(before) = skipped.then(|| self.revoked.before_served()).flatten() {
             // What is not served from here must not come back from the broker.
             self.floor.version = before;
@@ -197,6 +194,44 @@ impl Loaded {
         }
         self.in_force = best;
     }
+
+    /// Without a floor nobody knows whether the list that the manifest speaks of was held: nothing
+    /// older may take its place.
+    fn owe(&mut self, spoken: Version) {
+        let held = self.revoked.number != Version::default();
+        let lost = self.revoked.oldest_served().is_some() || self.revoked.is_nothing();
+        if spoken.number == 0 || held || !lost {
+            return;
+        }
+        self.floor.list = spoken;
+        self.revoked = Held::gone();
+        self.problems.push(
+            "the floor and the revocation list are lost; denying until the list is fetched".into(),
+        );
+    }
+}
+
+/// Opens the snapshot that the floor names; or returns why there is none.
+pub(super) fn named(
+    disk: &Disk,
+    place: &Place,
+    keys: &[KeySet],
+    floor: &Floor,
+) -> Result<Named, Vec<String>> {
+    let mut reasons = Vec::new();
+    for slot in Slot::BOTH {
+        let opened = match read_manifest(disk, place, keys, slot) {
+            Some(Ok(manifest)) if !names(floor, &manifest) => continue,
+            Some(manifest) => manifest.and_then(|manifest| open(disk, slot, &manifest)),
+            None => continue,
+        };
+        match opened {
+            Ok(verified) => return Ok((slot, verified)),
+            Err(reason) => reasons.push(format!("{}: {reason}", slot.dir())),
+        }
+    }
+
+    Err(reasons)
 }
 
 /// The anchor, and every key set that follows it one by one.

@@ -84,14 +84,34 @@ impl Store {
             }
             return Ok(admission);
         }
+        let withheld = self.revoked.oldest_served().is_some();
         // Before anything is written: a full disk must not keep a stolen token in force.
         self.revoked = self.revoked.with(&list, envelope, self.snapshot_version());
         self.floor = self.floor.with_revoked(list.number(), list.base());
         self.unwritten.revoked = true;
         self.renew();
+        if withheld {
+            self.serve_again();
+        }
         self.write_news()?;
 
         Ok(admission)
+    }
+
+    /// Puts the snapshot that the floor names in force again, where only a lost list kept it from
+    /// being served.
+    fn serve_again(&mut self) {
+        let behind = self.keys().epoch() < self.floor.keys;
+        if self.in_force.borrow().is_some() || behind || self.floor.version == Version::default() {
+            return;
+        }
+        let named = load::named(&self.disk, &self.place, &self.keys, &self.floor);
+        let Ok((slot, verified)) = named else { return };
+        let ready = self.ready(verified, self.floor.lived);
+        if ready.is_some() {
+            self.slot = slot;
+            self.in_force.send_replace(ready);
+        }
     }
 
     /// Takes note of a manifest that was admitted and whose file has not arrived: it raises time, and

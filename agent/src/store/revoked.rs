@@ -68,19 +68,28 @@ impl Entries {
 }
 
 impl Held {
-    /// Reads what is on disk. Returns what is wrong with it, if anything: what was revoked before
-    /// then stays so where it can be read, and a list must be fetched again.
-    pub(super) fn load(disk: &Disk, keys: &[KeySet], audience: Audience) -> (Self, Option<String>) {
+    /// Reads what is on disk, where the list numbered `newest` was held; 0.0 for none. Returns what
+    /// is wrong with it, if anything: what was revoked before then stays so where it can be read, and
+    /// a list must be fetched again.
+    pub(super) fn load(
+        disk: &Disk,
+        keys: &[KeySet],
+        audience: Audience,
+        newest: Version,
+    ) -> (Self, Option<String>) {
+        let lost = |why: &str| {
+            let problem = format!("`{FILE}`: {why}; denying until the revocation list is fetched");
+            let epoch = keys.last().map_or(0, KeySet::epoch);
+            let superseded = newest != Version::default() && newest.epoch < epoch;
+            // Every snapshot of a later epoch denies what a list of an earlier one revokes.
+            let held = if superseded { Self::voided(epoch) } else { Self::lost(LAST) };
+            (held, Some(problem))
+        };
         let kept = match disk.read(Path::new(FILE), MAX_FILE).and_then(decode) {
-            Ok(None) => return (Self::default(), None),
+            Ok(None) if newest == Version::default() => return (Self::default(), None),
+            Ok(None) => return lost("it is gone"),
             Ok(Some(kept)) => kept,
-            Err(error) => {
-                let problem = format!(
-                    "`{FILE}`: {error}; denying until the revocation list, or a snapshot that it \
-                     builds on, is fetched"
-                );
-                return (Self::lost(LAST), Some(problem));
-            }
+            Err(error) => return lost(&error.to_string()),
         };
         let mut why = String::new();
         for set in keys.iter().rev() {
@@ -89,6 +98,9 @@ impl Held {
                     let problem = "the revocation list was signed with a key that is compromised";
                     let epoch = keys.last().map_or(0, KeySet::epoch);
                     return (Self::voided(epoch), Some(problem.into()));
+                }
+                Ok(list) if list.number() < newest => {
+                    return lost("it holds an older list than was held before");
                 }
                 Ok(list) => {
                     let (number, base) = (list.number(), list.base());
@@ -116,6 +128,16 @@ impl Held {
     /// thief's, so only a snapshot of the new epoch is served.
     pub(super) fn voided(epoch: u32) -> Self {
         Self::lost(Version { epoch, number: 0 })
+    }
+
+    /// What is held where the floor is lost too, and a manifest speaks of a list that is gone.
+    pub(super) fn gone() -> Self {
+        Self::lost(LAST)
+    }
+
+    /// Returns whether there is no list and none was lost.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.number == Version::default() && !self.kept.lost && self.kept.envelope.is_empty()
     }
 
     /// Returns the signed list; empty where there is none.

@@ -124,28 +124,80 @@ fn an_older_list_is_refused_the_same_is_no_news_and_a_second_one_of_its_number_i
 }
 
 #[test]
-fn a_list_that_is_known_to_be_there_and_is_not_held_is_missing() {
-    let (home, mut store) = with_snapshot(4);
-    store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(3)])).unwrap();
-    drop(store);
-    let whole = fs::read(home.path("revoked")).unwrap();
-    fs::remove_file(home.path("revoked")).unwrap();
-    let (store, opened) = home.open();
-    assert_eq!(missing(&store), Some(Missing::Revocations(version(1))));
-    assert!(opened.problems.is_empty(), "{:?}", opened.problems);
-    drop(store);
+fn h19_a_revocation_is_undone_by_no_older_list_whatever_becomes_of_the_file() {
+    for becomes in ["gone", "cut short", "rubbish", "older"] {
+        let (home, mut store) = with_snapshot(4);
+        let path = home.path("revoked");
+        let first = home.authority.revoke(1, 4, &[]);
+        let second = home.authority.revoke(2, 4, &[token_id(3)]);
+        store.accept_revoked(&first).unwrap();
+        let older = fs::read(&path).unwrap();
+        store.accept_revoked(&second).unwrap();
+        drop(store);
+        let whole = fs::read(&path).unwrap();
+        match becomes {
+            "gone" => fs::remove_file(&path).unwrap(),
+            "cut short" => fs::write(&path, &whole[..whole.len() - 1]).unwrap(),
+            "rubbish" => fs::write(&path, b"rubbish").unwrap(),
+            _ => fs::write(&path, older).unwrap(),
+        }
 
-    for damage in [&whole[..whole.len() - 1], b"rubbish"] {
-        fs::write(home.path("revoked"), damage).unwrap();
         let (store, opened) = home.open();
-        assert_eq!(in_force(&store), None, "who knows what was on it");
-        assert_eq!(opened.problems.len(), 1, "{:?}", opened.problems);
+        assert_eq!(in_force(&store), None, "{becomes}: who knows what was on it");
+        assert_eq!(opened.problems.len(), 1, "{becomes}: {:?}", opened.problems);
+        let mut store = reopened(&home, store);
+        let replayed = store.accept_revoked(&first);
+        let refused = Refused::Rollback { held: version(2), offered: version(1) };
+        assert!(
+            matches!(replayed, Err(NotAdmitted::Refused(why)) if why == refused),
+            "{becomes}: {replayed:?}"
+        );
+        install(&mut store, &home.authority.publish(4, 9)).unwrap();
+        assert_eq!(in_force(&store), None, "{becomes}: nor does its snapshot help");
+
+        assert_eq!(store.lacks_list(), Some(version(2)), "{becomes}: so it is asked for");
+        assert_eq!(store.accept_revoked(&second).unwrap(), Admission::Newer);
+        assert_eq!(in_force(&store), Some(4), "{becomes}: nothing else has to be fetched");
+        assert!(is_revoked(&store, 3) && !is_revoked(&store, 4), "{becomes}");
+        assert_eq!(missing(&store), None);
+        assert!(is_revoked(&reopened(&home, store), 3), "{becomes}: after a restart");
     }
-    let (mut store, _) = home.open();
-    store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(3)])).unwrap();
-    install(&mut store, &home.authority.publish(4, 9)).unwrap();
-    assert!(is_revoked(&store, 3));
-    assert_eq!(missing(&store), None);
+}
+
+#[test]
+fn a_list_that_was_heard_of_and_never_held_is_missing_and_denies_only_what_must_be_fresh() {
+    let (home, mut store) = with_snapshot(4);
+    install(&mut store, &home.authority.publish_with_revocations(5)).unwrap();
+
+    let store = reopened(&home, store);
+
+    assert_eq!(in_force(&store), Some(5));
+    assert_eq!(missing(&store), Some(Missing::Revocations(version(1))));
+}
+
+#[test]
+fn h12_without_its_floor_and_its_list_a_gateway_denies_until_the_list_is_there_again() {
+    let list = |home: &Home| home.authority.revoke(1, 5, &[token_id(2)]);
+    for becomes in [None, Some(b"rubbish")] {
+        let (home, mut store) = with_snapshot(4);
+        store.accept_revoked(&list(&home)).unwrap();
+        install(&mut store, &home.authority.publish_with_revocations(5)).unwrap();
+        drop(store);
+        fs::remove_file(home.path("floor")).unwrap();
+        match becomes {
+            None => fs::remove_file(home.path("revoked")).unwrap(),
+            Some(rubbish) => fs::write(home.path("revoked"), rubbish).unwrap(),
+        }
+
+        let (store, _) = home.open();
+        assert_eq!(in_force(&store), None);
+        let mut store = reopened(&home, store);
+        assert_eq!(in_force(&store), None, "after another restart");
+
+        store.accept_revoked(&list(&home)).unwrap();
+        assert_eq!(in_force(&store), Some(5));
+        assert!(is_revoked(&store, 2));
+    }
 }
 
 #[test]
