@@ -26,6 +26,7 @@ mod export;
 mod import;
 mod in_force;
 mod load;
+mod named;
 mod news;
 mod revoked;
 mod rules;

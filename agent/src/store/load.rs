@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gateward_core::snapshot::Verified;
-use gateward_core::trust::{Audience, Floor, KeySet, Manifest, Version};
+use gateward_core::trust::{Audience, Floor, KeySet, Version};
 
 use super::disk::Disk;
+use super::named::{Named, named, names, open, read_manifest};
 use super::revoked::Held;
 use super::slot::Slot;
 use super::{FLOOR, OpenFailed, Place};
@@ -25,9 +26,6 @@ pub enum FloorState {
     /// It was missing or damaged, and was made anew from the highest snapshot that verifies, if any.
     Rebuilt,
 }
-
-/// A snapshot and where it lies.
-type Named = (Slot, Verified<Arc<[u8]>>);
 
 /// What one of the two slots holds.
 #[derive(Debug)]
@@ -211,29 +209,6 @@ impl Loaded {
     }
 }
 
-/// Opens the snapshot that the floor names; or returns why there is none.
-pub(super) fn named(
-    disk: &Disk,
-    place: &Place,
-    keys: &[KeySet],
-    floor: &Floor,
-) -> Result<Named, Vec<String>> {
-    let mut reasons = Vec::new();
-    for slot in Slot::BOTH {
-        let opened = match read_manifest(disk, place, keys, slot) {
-            Some(Ok(manifest)) if !names(floor, &manifest) => continue,
-            Some(manifest) => manifest.and_then(|manifest| open(disk, slot, &manifest)),
-            None => continue,
-        };
-        match opened {
-            Ok(verified) => return Ok((slot, verified)),
-            Err(reason) => reasons.push(format!("{}: {reason}", slot.dir())),
-        }
-    }
-
-    Err(reasons)
-}
-
 /// The anchor, and every key set that follows it one by one.
 fn key_sets(disk: &Disk, place: &Place) -> Result<(Vec<KeySet>, Vec<String>), OpenFailed> {
     let anchor = KeySet::anchor(&place.anchor, place.account).map_err(OpenFailed::Anchor)?;
@@ -265,39 +240,4 @@ fn read_floor(disk: &Disk) -> io::Result<Option<Floor>> {
         |refused| io::Error::new(io::ErrorKind::InvalidData, format!("`{FLOOR}`: {refused}"));
 
     Floor::decode(&bytes).map(Some).map_err(damaged)
-}
-
-fn names(floor: &Floor, manifest: &Manifest) -> bool {
-    floor.version == manifest.version() && floor.root == manifest.root()
-}
-
-/// Checks a slot's manifest against the key set of its own epoch: a key that was retired since signed
-/// it rightly, one that is compromised did not. None where the slot is empty.
-fn read_manifest(
-    disk: &Disk,
-    place: &Place,
-    keys: &[KeySet],
-    slot: Slot,
-) -> Option<Result<Manifest, String>> {
-    let envelope = match slot.read_manifest(disk) {
-        Ok(envelope) => envelope?,
-        Err(error) => return Some(Err(error.to_string())),
-    };
-    let audience = Audience::of(place.account, &place.group);
-    let mut why = String::new();
-    for set in keys.iter().rev() {
-        match Manifest::verify(&envelope, set, audience) {
-            Ok(manifest) if keys.iter().any(|set| set.compromises(&manifest)) => {
-                return Some(Err("signed with a key that is compromised".into()));
-            }
-            Ok(manifest) => return Some(Ok(manifest)),
-            Err(refused) => why = refused.to_string(),
-        }
-    }
-
-    Some(Err(why))
-}
-
-fn open(disk: &Disk, slot: Slot, manifest: &Manifest) -> Result<Verified<Arc<[u8]>>, String> {
-    slot.open(disk, manifest).map_err(|unusable| unusable.to_string())
 }

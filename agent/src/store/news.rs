@@ -1,6 +1,7 @@
 //! What changes a decision without another snapshot: revocation lists, beacons, key sets.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use gateward_core::snapshot::Verified;
@@ -10,11 +11,14 @@ use tracing::warn;
 
 use super::in_force::{InForce, Missing};
 use super::revoked::Held;
-use super::{NotAdmitted, Store, load};
+use super::slot::Slot;
+use super::{NotAdmitted, Store, load, named};
 
 /// What counts already, and could not be written.
 #[derive(Debug, Default)]
 pub(super) struct Unwritten {
+    /// Something that a stolen key signed may lie in a slot.
+    stolen: bool,
     keys: Vec<(u32, Vec<u8>)>,
     revoked: bool,
 }
@@ -48,23 +52,55 @@ impl Store {
         self.keys_told.send_replace(self.keys.last().cloned());
         self.renew();
         self.unwritten.keys.push((epoch, envelope.to_vec()));
+        self.unwritten.stolen = true;
         self.write_news()?;
 
         Ok(epoch)
     }
 
     /// Writes what counts already and is not on disk: key sets, then the list, then the floor.
+    ///
+    /// Where the key sets do not fit, a restart must not bring back what a stolen key signed: its
+    /// manifest goes first, which takes no room, and the floor then says which key set is lacking.
     pub(super) fn write_news(&mut self) -> io::Result<()> {
-        while let Some((epoch, envelope)) = self.unwritten.keys.first() {
-            self.disk.replace(&load::key_set_path(*epoch), envelope)?;
-            self.unwritten.keys.remove(0);
+        let removed = self.unwritten.stolen.then(|| self.remove_stolen());
+        if let Err(error) = self.write_keys() {
+            if !matches!(removed, None | Some(Ok(false))) {
+                // The error that is told is that of the key set.
+                let _ = self.write_floor(self.floor);
+            }
+            return Err(error);
         }
+        self.unwritten.stolen = false;
         if self.unwritten.revoked {
             self.revoked.write(&self.disk)?;
             self.unwritten.revoked = false;
         }
 
         self.write_floor(self.floor)
+    }
+
+    fn write_keys(&mut self) -> io::Result<()> {
+        while let Some((epoch, envelope)) = self.unwritten.keys.first() {
+            self.disk.replace(&load::key_set_path(*epoch), envelope)?;
+            self.unwritten.keys.remove(0);
+        }
+
+        Ok(())
+    }
+
+    /// Removes every manifest that a stolen key signed; returns whether there was one.
+    fn remove_stolen(&self) -> io::Result<bool> {
+        let mut any = false;
+        for slot in Slot::BOTH {
+            if named::is_stolen(&self.disk, &self.place, &self.keys, slot) {
+                any = true;
+                self.disk.remove(&slot.manifest())?;
+                self.disk.sync_dir(Path::new(slot.dir()))?;
+            }
+        }
+
+        Ok(any)
     }
 
     /// Takes a revocation list, which must be newer than the one held; it counts at once.
@@ -105,8 +141,8 @@ impl Store {
         if self.in_force.borrow().is_some() || behind || self.floor.version == Version::default() {
             return;
         }
-        let named = load::named(&self.disk, &self.place, &self.keys, &self.floor);
-        let Ok((slot, verified)) = named else { return };
+        let found = named::named(&self.disk, &self.place, &self.keys, &self.floor);
+        let Ok((slot, verified)) = found else { return };
         let ready = self.ready(verified, self.floor.lived);
         if ready.is_some() {
             self.slot = slot;

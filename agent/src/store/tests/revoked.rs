@@ -299,6 +299,38 @@ fn h11_a_key_set_that_the_disk_has_no_room_for_ends_a_stolen_key_all_the_same() 
     assert_eq!((in_force(&store), store.keys().epoch()), (None, 2));
     let thief = store.admit(&home.authority.publish(5, 9).envelope, &now());
     assert!(matches!(thief, Err(Refused::OldKeys)));
+    // The broker withholds the key set, and brings what the thief signed again.
+    let mut store = reopened(&home, store);
+    assert_eq!((in_force(&store), store.keys().epoch()), (None, 1));
+    let replayed = install(&mut store, &home.authority.publish(4, 9));
+    assert!(matches!(replayed, Err(NotStored::NotAdmitted(Refused::OldKeys))), "{replayed:?}");
+    assert_eq!(in_force(&store), None);
+    store.accept_keys(&home.authority.key_set_after_theft()).unwrap();
+    let file = home.authority.publish(1, 9).file;
+    install(&mut store, &home.authority.sign(2, 5, T0.plus(50), file)).unwrap();
+    assert_eq!(in_force(&reopened(&home, store)), Some(5));
+}
+
+#[test]
+fn h11_on_a_disk_without_any_room_a_restart_brings_back_nothing_that_a_stolen_key_signed() {
+    let (home, mut store) = with_snapshot(4);
+    install(&mut store, &home.authority.publish(5, 9)).unwrap();
+    drop(store);
+    let full: Watcher = Arc::new(|step| match step {
+        Step::Create { .. } | Step::Write { .. } => Err(io::ErrorKind::StorageFull.into()),
+        _ => Ok(()),
+    });
+    let (mut store, _) = Store::open_watched(home.place(), &now(), Some(full)).unwrap();
+
+    assert!(store.accept_keys(&home.authority.key_set_after_theft()).is_err());
+    drop(store);
+
+    // Not even where the floor is lost, and the highest snapshot that verifies would do.
+    let (store, _) = home.open();
+    assert_eq!(in_force(&store), None);
+    drop(store);
+    fs::remove_file(home.path("floor")).unwrap();
+    assert_eq!(in_force(&home.open().0), None);
 }
 
 #[test]
