@@ -158,12 +158,14 @@ impl Store {
     /// The disk is full or fails.
     pub fn hear_of(&mut self, manifest: &Manifest) -> io::Result<()> {
         let floor = self.floor.with_heard(manifest);
-        if floor != self.floor {
-            self.write_floor(floor)?;
-            self.renew();
+        if floor == self.floor {
+            return Ok(());
         }
+        // Before anything is written: a full disk must not keep what is missing from being known.
+        self.floor = floor;
+        self.renew();
 
-        Ok(())
+        self.write_floor(floor)
     }
 
     /// Takes a beacon: it lifts the time, and may show that something is missing. The floor must be

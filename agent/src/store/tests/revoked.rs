@@ -334,6 +334,23 @@ fn h11_on_a_disk_without_any_room_a_restart_brings_back_nothing_that_a_stolen_ke
 }
 
 #[test]
+fn h11_what_a_manifest_speaks_of_is_missing_also_where_the_disk_has_no_room_to_say_so() {
+    let (home, store) = with_snapshot(4);
+    drop(store);
+    let full: Watcher = Arc::new(|step| match step {
+        Step::Create { .. } => Err(io::ErrorKind::StorageFull.into()),
+        _ => Ok(()),
+    });
+    let (mut store, _) = Store::open_watched(home.place(), &now(), Some(full)).unwrap();
+    let manifest = home.verify(&store, &home.authority.publish_with_revocations(5));
+
+    assert!(store.hear_of(&manifest).is_err());
+
+    assert_eq!(missing(&store), Some(Missing::Revocations(version(1))));
+    assert!(store.current().borrow().as_ref().unwrap().is_stale(T0));
+}
+
+#[test]
 fn a_list_of_a_stolen_key_is_void_and_the_next_epoch_brings_another() {
     let (home, mut store) = with_snapshot(4);
     let everybody: Vec<u64> = (0..9).map(token_id).collect();
