@@ -359,8 +359,11 @@ impl<A: Ask> Sync<A> {
         let trusted = self.parts.time.reader().now();
         match self.parts.store.commit(&manifest, &self.envelope, &trusted) {
             Ok(()) => {
-                let (version, root) = (manifest.version(), manifest.root());
-                self.accepted(Notice::Accepted { version, root }, now);
+                // What a list is owed for is told once the list is there.
+                if self.parts.store.current().borrow().is_some() {
+                    let (version, root) = (manifest.version(), manifest.root());
+                    self.accepted(Notice::Accepted { version, root }, now);
+                }
                 self.machine.settled(Settled::InForce, now);
             }
             Err(NotStored::Io(error)) => {

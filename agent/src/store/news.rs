@@ -228,9 +228,8 @@ impl Store {
         since: UnixSeconds,
     ) -> Option<Arc<InForce>> {
         let version = verified.manifest().version();
-        if self.revoked.oldest_served().is_some_and(|oldest| version < oldest) {
-            warn!(%version, "entries of a revocation list are lost; denying until it is replaced");
-            return None;
+        if !self.revoked.serves(version) {
+            warn!(%version, "not all that is revoked beside it is known; denying until it is");
         }
         let bits = self.revoked.bits(&verified.view(), version)?;
         let (revoked, revocations) = (self.revoked.number, self.revoked.count(version));

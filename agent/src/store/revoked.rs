@@ -163,14 +163,16 @@ impl Held {
     }
 
     /// Returns what is held once `list`, which was admitted, is accepted while `snapshot` is in
-    /// force.
+    /// force; 0.0 where none is.
     pub(super) fn with(&self, list: &Revoked<'_>, envelope: &[u8], snapshot: Version) -> Self {
         let (number, base, new) = (list.number(), list.base(), Entries::of(list));
         let pair = |version: Version| (version.epoch, version.number);
         let mut kept = Kept {
             envelope: envelope.to_vec(),
             complete_from: pair(base),
-            lost: self.kept.lost && snapshot < base,
+            // Nothing is in force that would keep what it has: whatever comes next must be a snapshot
+            // that the entries are all for.
+            lost: snapshot == Version::default(),
             entries: new.clone(),
         };
         if snapshot < base {
@@ -224,8 +226,25 @@ impl Held {
         Some(Version { epoch, number: number.checked_sub(1)? })
     }
 
-    /// Resolves what is revoked into the bits of `view`, which has this version.
+    /// Returns whether a snapshot of this version may be decided with.
+    pub(super) fn serves(&self, snapshot: Version) -> bool {
+        self.oldest_served().is_none_or(|oldest| snapshot >= oldest)
+    }
+
+    /// Returns whether the signed list says all that is revoked beside a snapshot of this version.
+    pub(super) fn is_whole_for(&self, snapshot: Version) -> bool {
+        let held = self.number != Version::default();
+        let all = if held { snapshot >= self.base } else { self.count(snapshot) == 0 };
+
+        all && self.serves(snapshot)
+    }
+
+    /// Resolves what is revoked into the bits of `view`, which has this version; none where that may
+    /// not be decided with.
     pub(super) fn bits(&self, view: &View<'_>, snapshot: Version) -> Option<Bits> {
+        if !self.serves(snapshot) {
+            return None;
+        }
         let room = view.revocation_room();
         let empty = |len| vec![0_u8; len].into_boxed_slice();
         let mut bits = Bits::none(view, empty(room.rows), empty(room.principals)).ok()?;

@@ -77,7 +77,7 @@ impl<A: Ask> Sync<A> {
         }
         let Some(&Imported { outcome, version, root, .. }) = taken else { return };
         match outcome {
-            Outcome::Already => {}
+            Outcome::Already | Outcome::Withheld => {}
             Outcome::InForce => self.accepted(Notice::Accepted { version, root }, now),
             Outcome::Refreshed => self.accepted(Notice::Refreshed { version }, now),
         }

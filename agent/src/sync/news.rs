@@ -11,7 +11,14 @@ use crate::store::{Missing, NotAdmitted};
 impl<A: Ask> Sync<A> {
     /// A list takes effect before it is answered for by a snapshot, and without one (DOMAIN H19).
     pub(super) fn hear_revoked(&mut self, payload: &[u8], now: Millis) -> Result<(), Unheard> {
+        let served = self.parts.store.current().borrow().is_some();
         let accepted = self.parts.store.accept_revoked(payload);
+        let current = self.parts.store.current().borrow().clone().filter(|_| !served);
+        if let Some(current) = current {
+            let manifest = current.verified.manifest();
+            let (version, root) = (manifest.version(), manifest.root());
+            self.accepted(Notice::Accepted { version, root }, now);
+        }
         match self.walked(accepted, now)? {
             None | Some(Admission::Same) => Ok(()),
             Some(Admission::Newer | Admission::Refresh) => {

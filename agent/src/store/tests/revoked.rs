@@ -39,6 +39,12 @@ fn reopened(home: &Home, store: Store) -> Store {
     home.open().0
 }
 
+fn no_room(step: Step<'_>) -> io::Result<()> {
+    let takes_room = matches!(step, Step::Create { .. } | Step::Write { .. });
+
+    if takes_room { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
+}
+
 fn version(number: u64) -> Version {
     Version { epoch: 1, number }
 }
@@ -316,10 +322,7 @@ fn h11_on_a_disk_without_any_room_a_restart_brings_back_nothing_that_a_stolen_ke
     let (home, mut store) = with_snapshot(4);
     install(&mut store, &home.authority.publish(5, 9)).unwrap();
     drop(store);
-    let full: Watcher = Arc::new(|step| match step {
-        Step::Create { .. } | Step::Write { .. } => Err(io::ErrorKind::StorageFull.into()),
-        _ => Ok(()),
-    });
+    let full: Watcher = Arc::new(no_room);
     let (mut store, _) = Store::open_watched(home.place(), &now(), Some(full)).unwrap();
 
     assert!(store.accept_keys(&home.authority.key_set_after_theft()).is_err());
@@ -337,10 +340,7 @@ fn h11_on_a_disk_without_any_room_a_restart_brings_back_nothing_that_a_stolen_ke
 fn h11_what_a_manifest_speaks_of_is_missing_also_where_the_disk_has_no_room_to_say_so() {
     let (home, store) = with_snapshot(4);
     drop(store);
-    let full: Watcher = Arc::new(|step| match step {
-        Step::Create { .. } => Err(io::ErrorKind::StorageFull.into()),
-        _ => Ok(()),
-    });
+    let full: Watcher = Arc::new(no_room);
     let (mut store, _) = Store::open_watched(home.place(), &now(), Some(full)).unwrap();
     let manifest = home.verify(&store, &home.authority.publish_with_revocations(5));
 
