@@ -14,7 +14,7 @@ use super::*;
 use crate::store::testing::token_id;
 
 /// Whether the token with this number is revoked, whatever else is wrong with it.
-fn is_revoked(store: &Store, number: u64) -> bool {
+pub(super) fn is_revoked(store: &Store, number: u64) -> bool {
     let current = store.current().borrow().clone().unwrap();
     let view = current.view();
     let text = token::write(TokenKind::Api, token_id(number), &Secret([0; 32]));
@@ -263,7 +263,7 @@ fn a_list_that_the_disk_has_no_room_for_counts_all_the_same() {
 }
 
 #[test]
-fn h10_a_power_cut_at_any_step_of_a_new_list_leaves_the_old_one_or_the_new() {
+fn h10_a_stop_at_any_step_of_a_new_list_leaves_the_old_one_or_the_new() {
     for steps in 0.. {
         let (home, mut store) = with_snapshot(4);
         store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(1)])).unwrap();
