@@ -203,7 +203,16 @@ impl Store {
     pub fn missing(&self) -> Option<Missing> {
         let lost = self.floor_rebuilt.then_some(Missing::Floor);
 
-        lost.or_else(|| Missing::of(&self.floor, self.revoked.number))
+        let missing = lost.or_else(|| Missing::of(&self.floor, self.revoked.number))?;
+        let refused = self.refused.filter(|version| missing == Missing::Snapshot(*version));
+
+        Some(refused.map_or(missing, Missing::Refused))
+    }
+
+    /// Notes that the file of this version arrived as it was signed and cannot be used.
+    pub(crate) fn refuse(&mut self, version: Version) {
+        self.refused = Some(version);
+        self.renew();
     }
 
     /// Returns the version in force; 0.0 where there is none.

@@ -47,7 +47,7 @@ impl<A: Ask> Sync<A> {
                 return Ok(());
             }
             Err(refused @ Refused::Unconfirmed) => {
-                self.keep_candidate(payload);
+                self.keep_candidate(envelope, payload);
                 return Err(refused.into());
             }
             admitted => admitted?,

@@ -55,7 +55,7 @@ impl<A: Ask> Sync<A> {
         ) = &taken
         {
             let evidence = bytes.get(..EVIDENCE).unwrap_or(bytes);
-            self.reject(refused.code(), "import", evidence);
+            self.reject(refused.code(), "import", "import", evidence);
         }
 
         taken

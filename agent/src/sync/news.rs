@@ -45,15 +45,18 @@ impl<A: Ask> Sync<A> {
             }
         }
         match self.candidate.take() {
-            Some(manifest) => self.hear_manifest(&manifest, now),
+            Some((_, manifest)) => self.hear_manifest(&manifest, now),
             None => Ok(()),
         }
     }
 
     /// Keeps the newest manifest that is signed and says a time which nobody else says yet (DOMAIN
-    /// H20).
-    pub(super) fn keep_candidate(&mut self, payload: &Bytes) {
-        self.candidate = Some(payload.clone());
+    /// H20). An older one that a broker brings again does not take its place.
+    pub(super) fn keep_candidate(&mut self, envelope: &[u8], payload: &Bytes) {
+        let Some(age) = self.parts.store.age_of(envelope) else { return };
+        if self.candidate.as_ref().is_none_or(|(kept, _)| *kept <= age) {
+            self.candidate = Some((age, payload.clone()));
+        }
     }
 
     /// Asks for a revocation list for as long as it is known to be there and is not held.
