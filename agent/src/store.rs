@@ -12,7 +12,8 @@ use std::sync::Arc;
 use gateward_core::name::Uuid;
 use gateward_core::snapshot::Verified;
 use gateward_core::snapshot::chunk::HashList;
-use gateward_core::trust::{Admission, Audience, Floor, KeySet, Manifest, Now, Refused};
+use gateward_core::time::UnixSeconds;
+use gateward_core::trust::{Admission, Audience, Floor, KeySet, Manifest, Now, Refused, Version};
 use rustix::fs::{FlockOperation, flock};
 use tokio::sync::watch;
 use tracing::{info, warn};
@@ -20,12 +21,13 @@ use tracing::{info, warn};
 pub(crate) mod bundle;
 mod cache;
 mod delta;
-mod disk;
+pub(crate) mod disk;
 mod error;
 mod export;
 mod import;
 mod in_force;
 mod load;
+mod named;
 mod news;
 mod revoked;
 mod rules;
@@ -90,6 +92,8 @@ pub struct Store {
     floor_rebuilt: bool,
     revoked: Held,
     unwritten: Unwritten,
+    /// The newest version that was refused in this run.
+    refused: Option<Version>,
     slot: Slot,
     incoming: Option<Incoming>,
     cache: Cache,
@@ -160,6 +164,7 @@ impl Store {
             floor_rebuilt,
             revoked,
             unwritten: Unwritten::default(),
+            refused: None,
             slot,
             incoming: None,
             cache,
@@ -254,6 +259,14 @@ impl Store {
         let admission = self.floor.admit(&manifest, now)?;
 
         Ok((manifest, admission))
+    }
+
+    /// Returns what manifests are newer by: version, then the time of signing. None where it is not
+    /// signed.
+    pub(crate) fn age_of(&self, envelope: &[u8]) -> Option<(Version, UnixSeconds)> {
+        let manifest = Manifest::verify(envelope, self.keys(), self.audience()).ok()?;
+
+        Some((manifest.version(), manifest.issued_at()))
     }
 
     /// Returns a hash list on disk that belongs to `manifest`, so that it need not be fetched.

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use gateward_core::name::Uuid;
 use gateward_core::snapshot;
 use gateward_core::sync::{CatchUp, Output, Settled, Topics};
-use gateward_core::time::Millis;
+use gateward_core::time::{Millis, UnixSeconds};
 use gateward_core::topic::{GroupTopic, GroupTopics, Topic};
 use gateward_core::trust::{Root, Version};
 use tokio::runtime::Handle;
@@ -20,6 +20,7 @@ use tracing::{debug, warn};
 use crate::clock::Clock;
 use crate::link::Event;
 use crate::now::Timekeeper;
+use crate::store::disk::is_full;
 use crate::store::{NotStored, Store};
 
 mod ask;
@@ -135,7 +136,7 @@ pub struct Sync<A> {
     /// The envelope of the machine's target.
     envelope: Vec<u8>,
     /// A manifest that waits for a beacon to confirm its time.
-    candidate: Option<Bytes>,
+    candidate: Option<((Version, UnixSeconds), Bytes)>,
     /// The delta to the machine's target, until it is applied.
     delta: Vec<u8>,
     refusals: Refusals,
@@ -284,13 +285,13 @@ impl<A: Ask> Sync<A> {
         match heard {
             Ok(()) => {}
             Err(Unheard::Useless) => debug!(topic, "of no use"),
-            Err(Unheard::Refused(code)) => self.reject(code, topic, payload),
+            Err(Unheard::Refused(code)) => self.reject(code, place(what), topic, payload),
             Err(Unheard::Storage(error)) => self.storage_failed(&error),
         }
     }
 
-    fn reject(&mut self, code: &'static str, topic: &str, payload: &[u8]) {
-        if !self.refusals.is_news(code, payload, self.parts.clock.now()) {
+    fn reject(&mut self, code: &'static str, place: &'static str, topic: &str, payload: &[u8]) {
+        if !self.refusals.is_news(code, place, payload, self.parts.clock.now()) {
             debug!(code, topic, "refused, like others before");
             return;
         }
@@ -300,8 +301,7 @@ impl<A: Ask> Sync<A> {
     }
 
     fn storage_failed(&mut self, error: &io::Error) {
-        let full =
-            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        let full = is_full(error);
         warn!(%error, full, "cannot keep what arrived; what is in force stays");
         self.out.push(Notice::StorageFailed { full });
     }
@@ -359,8 +359,11 @@ impl<A: Ask> Sync<A> {
         let trusted = self.parts.time.reader().now();
         match self.parts.store.commit(&manifest, &self.envelope, &trusted) {
             Ok(()) => {
-                let (version, root) = (manifest.version(), manifest.root());
-                self.accepted(Notice::Accepted { version, root }, now);
+                // What a list is owed for is told once the list is there.
+                if self.parts.store.current().borrow().is_some() {
+                    let (version, root) = (manifest.version(), manifest.root());
+                    self.accepted(Notice::Accepted { version, root }, now);
+                }
                 self.machine.settled(Settled::InForce, now);
             }
             Err(NotStored::Io(error)) => {
@@ -374,11 +377,12 @@ impl<A: Ask> Sync<A> {
                 self.machine.settled(Settled::Damaged, now);
             }
             Err(NotStored::NotAdmitted(refused)) => {
-                self.reject(refused.code(), "manifest", &self.envelope.clone());
+                self.reject(refused.code(), "manifest", "manifest", &self.envelope.clone());
                 self.machine.abandon();
             }
             Err(NotStored::Refused(refused)) => {
-                self.reject(refused.code(), "manifest", &self.envelope.clone());
+                self.reject(refused.code(), "manifest", "manifest", &self.envelope.clone());
+                self.parts.store.refuse(manifest.version());
                 self.machine.settled(Settled::Refused, now);
             }
         }
@@ -417,6 +421,19 @@ impl<A: Ask> Sync<A> {
         self.ask_for_what_is_missing(now);
         self.status_at = self.status_at.map(|_| now);
         self.out.push(notice);
+    }
+}
+
+/// Returns what kind of message a topic has.
+const fn place(topic: GroupTopic) -> &'static str {
+    match topic {
+        GroupTopic::Chunk { .. } => "chunk",
+        GroupTopic::Delta { .. } => "delta",
+        GroupTopic::Keys | GroupTopic::KeysOf(_) => "keys",
+        GroupTopic::List { .. } => "list",
+        GroupTopic::Manifest => "manifest",
+        GroupTopic::Revoked => "revoked",
+        GroupTopic::Time => "time",
     }
 }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 from framing import require, sha256
 
-LAYOUT = "<8sIIQ32sQIQIQIQQQQQI"
+LAYOUT = "<8sIIQ32sQIQIQIQIQQQQQI"
 
 
 @dataclass
@@ -21,6 +21,8 @@ class Floor:
     issued_at: int
     revoked_epoch: int
     revoked: int
+    list_epoch: int
+    list: int
     newest_epoch: int
     newest: int
     beacon_epoch: int
@@ -33,9 +35,9 @@ class Floor:
 
     @staticmethod
     def read(data: bytes) -> Floor:
-        require(len(data) == 144 and data[:8] == b"GWDFLOR1", "damaged")
-        require(sha256(data[:136])[:8] == data[136:], "damaged")
-        return Floor(*struct.unpack(LAYOUT, data[:136])[1:])
+        require(len(data) == 156 and data[:8] == b"GWDFLOR1", "damaged")
+        require(sha256(data[:148])[:8] == data[148:], "damaged")
+        return Floor(*struct.unpack(LAYOUT, data[:148])[1:])
 
     def write(self) -> bytes:
         values = [getattr(self, one.name) for one in fields(self)]

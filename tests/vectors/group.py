@@ -158,11 +158,11 @@ class Revoked:
         }
 
     def admit(self, floor: Floor, held: Revoked | None) -> str:
-        """Says how it stands to the list that is held."""
+        """Says how it stands to the list that is held, or was and is lost."""
         require(self.keyset >= floor.keys, "old_keys")
         offered = (self.keyset, self.counter)
         newest = (held.keyset, held.counter) if held else (0, 0)
-        require(offered >= newest, "rollback")
+        require(offered >= max(newest, (floor.list_epoch, floor.list)), "rollback")
         return "same" if offered == newest else "newer"
 
 

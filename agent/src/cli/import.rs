@@ -22,15 +22,19 @@ use crate::now::Timekeeper;
 use crate::store::{NotExported, NotImported, OpenFailed, Place, Store, bundle};
 
 /// Takes a bundle. Ends with 0, with 65 where it is refused, with 69 where an agent has the state
-/// folder and does not answer, with 75 where the agent cannot take it now, with 77 where this user
-/// may not.
+/// folder and does not answer, with 75 where the agent cannot take it now or lets nobody in with it
+/// yet, with 77 where this user may not.
 pub(super) fn import(path: &Path, global: &Global) -> Exit {
     let config = match global.load() {
         Ok(config) => config,
         Err(exit) => return exit,
     };
     match take(path, &config) {
-        Ok(report) => global.print(Exit::Success, &Said(&report), &report),
+        Ok(report) => {
+            let withheld = report.get("outcome").is_some_and(|outcome| outcome == "withheld");
+            let exit = if withheld { Exit::NotNow } else { Exit::Success };
+            global.print(exit, &Said(&report), &report)
+        }
         Err(failed) => global.fail(failed.exit(), &failed),
     }
 }
@@ -156,6 +160,7 @@ impl fmt::Display for Said<'_> {
         let outcome = match text("/outcome") {
             Some("already_in_force") => "is already in force",
             Some("refreshed") => "is valid for longer",
+            Some("withheld") => "is kept and lets nobody in yet",
             _ => "is in force",
         };
         write!(f, "version {}.{} {outcome}", number("/epoch"), number("/version"))?;
@@ -164,7 +169,7 @@ impl fmt::Display for Said<'_> {
             write!(f, ", with revocation list {epoch}.{list}")?;
         }
 
-        text("/missing").map_or(Ok(()), |missing| write!(f, "\nstale: {missing}"))
+        text("/missing").map_or(Ok(()), |missing| write!(f, "\nmissing: {missing}"))
     }
 }
 
@@ -209,7 +214,9 @@ impl Failed {
                 NotImported::Bad(_) | NotImported::Refused(_) | NotImported::Unusable(_),
             ) => Exit::BadData,
             Self::Answer { status: 503, .. }
-            | Self::Export(NotExported::Bad(_) | NotExported::Nothing { .. }) => Exit::NotNow,
+            | Self::Export(
+                NotExported::Bad(_) | NotExported::Behind { .. } | NotExported::Nothing { .. },
+            ) => Exit::NotNow,
             Self::Client(error) => Exit::from(error),
             Self::NotOwn { .. } => Exit::Permission,
             Self::Read { source, .. } if source.kind() == io::ErrorKind::FileTooLarge => {
@@ -229,6 +236,8 @@ impl Failed {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::PermissionsExt as _;
+
+    use gateward_core::trust::Version;
 
     use super::*;
 
@@ -259,6 +268,8 @@ mod tests {
         assert_eq!(Failed::NotOwn { dir: "/state".into() }.exit(), Exit::Permission);
         let nothing = NotExported::Nothing { problems: Vec::new() };
         assert_eq!(Failed::Export(nothing).exit(), Exit::NotNow);
+        let behind = NotExported::Behind { version: Version { epoch: 1, number: 4 } };
+        assert_eq!(Failed::Export(behind).exit(), Exit::NotNow);
     }
 
     #[test]
@@ -270,7 +281,7 @@ mod tests {
 
         assert_eq!(
             said,
-            "version 1.7 is in force, with revocation list 1.3\nstale: version 1.8 is out"
+            "version 1.7 is in force, with revocation list 1.3\nmissing: version 1.8 is out"
         );
     }
 }

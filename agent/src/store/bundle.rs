@@ -107,7 +107,7 @@ impl<'a> Checked<'a> {
         let (mut floor, mut held) = (Floor::default().with(&self.manifest), Held::default());
         if let Some(list) = &self.revoked {
             floor = floor.with_revoked(list.number(), list.base());
-            held = held.with(list, self.parts.revoked, version);
+            held = held.with(list, self.parts.revoked, Version::default());
         }
         let bits = held.bits(&verified.view(), version)?;
         let missing = Missing::of(&floor, held.number);

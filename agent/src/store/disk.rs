@@ -2,7 +2,7 @@
 //!
 //! A file is replaced whole: written beside, synced, renamed, and its folder synced. Before each
 //! operation a [`Watcher`] sees it and may let it fail, so a test can stop at any of them, or record
-//! them and rebuild what a power cut would have left.
+//! them and rebuild what a power cut would have left (`tests/power.rs`).
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read as _};
@@ -189,7 +189,7 @@ fn reserve(file: &File, len: u64) -> io::Result<()> {
 }
 
 /// Returns whether the disk, or the part of it that the agent may use, is full.
-pub(super) fn is_full(error: &io::Error) -> bool {
+pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 

@@ -22,6 +22,15 @@ pub enum NotExported {
     /// What is held would be refused elsewhere.
     #[error("what this gateway holds would be refused elsewhere: {0}")]
     Bad(BadBundle),
+    /// The revocation list held leaves out what only a newer snapshot denies, or is lost; elsewhere
+    /// it would let in again who is denied here.
+    #[error(
+        "version {version} is older than the revocation list needs, or that list is lost; connect the agent until it has both, or import a newer bundle"
+    )]
+    Behind {
+        /// Version of the snapshot in force.
+        version: Version,
+    },
     /// Nothing is in force.
     #[error("there is no usable snapshot{}; connect the agent once, or import a bundle", because(.problems))]
     Nothing {
@@ -63,6 +72,10 @@ fn gather(place: &Place) -> Result<(Vec<u8>, Version), NotExported> {
     let failed = |source| OpenFailed::io(&place.dir, source);
     let Loaded { keys, revoked, in_force, problems, .. } = load::load(&disk, place)?;
     let Some((slot, verified)) = in_force else { return Err(NotExported::Nothing { problems }) };
+    let version = verified.manifest().version();
+    if !revoked.is_whole_for(version) {
+        return Err(NotExported::Behind { version });
+    }
     let key_sets = key_sets(&disk, place, &keys).map_err(failed)?;
     let manifest = slot.read_manifest(&disk).map_err(failed)?.unwrap_or_default();
     let file = verified.bytes();

@@ -38,6 +38,8 @@ pub enum Outcome {
     InForce,
     /// It was in force before, and is valid for longer now.
     Refreshed,
+    /// It is kept, and nothing is decided with it before what is missing is there.
+    Withheld,
 }
 
 impl Imported {
@@ -48,6 +50,7 @@ impl Imported {
             Outcome::Already => "already_in_force",
             Outcome::InForce => "in_force",
             Outcome::Refreshed => "refreshed",
+            Outcome::Withheld => "withheld",
         };
 
         json!({
@@ -169,8 +172,9 @@ impl Store {
             }
         }
         self.commit(&manifest, envelope, &now)?;
+        let serves = self.in_force.borrow().is_some();
 
-        Ok(Outcome::InForce)
+        Ok(if serves { Outcome::InForce } else { Outcome::Withheld })
     }
 
     /// Brings the floor up to date: whatever is accepted next is accepted into one that knows how

@@ -34,6 +34,8 @@ pub enum Missing {
     /// The floor was lost, so nobody knows whether this is the newest snapshot that was ever
     /// accepted: only a newer manifest says (ARCHITECTURE 4).
     Floor,
+    /// The snapshot of this version, which is out and was refused in this run.
+    Refused(Version),
     /// The revocation list of this number, of which a manifest or a beacon spoke (TRUST section 3).
     Revocations(Version),
     /// The snapshot of this version, of which a beacon or a revocation list spoke.
@@ -53,6 +55,7 @@ impl Missing {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Floor => "floor",
+            Self::Refused(_) => "refused",
             Self::Revocations(_) => "revocations",
             Self::Snapshot(_) => "snapshot",
         }
@@ -63,6 +66,9 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Floor => f.write_str("the floor was lost; a newer manifest settles it"),
+            Self::Refused(version) => {
+                write!(f, "version {version} is out and was refused; the audit says why")
+            }
             Self::Revocations(number) => write!(f, "revocation list {number} has not arrived"),
             Self::Snapshot(version) => write!(f, "version {version} is out and has not arrived"),
         }

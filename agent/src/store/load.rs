@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gateward_core::snapshot::Verified;
-use gateward_core::trust::{Audience, Floor, KeySet, Manifest, Version};
+use gateward_core::trust::{Audience, Floor, KeySet, Version};
 
 use super::disk::Disk;
+use super::named::{Named, named, names, open, read_manifest};
 use super::revoked::Held;
 use super::slot::Slot;
 use super::{FLOOR, OpenFailed, Place};
@@ -57,7 +58,7 @@ pub(super) struct Loaded {
     pub(super) floor: Floor,
     pub(super) floor_state: FloorState,
     pub(super) revoked: Held,
-    pub(super) in_force: Option<(Slot, Verified<Arc<[u8]>>)>,
+    pub(super) in_force: Option<Named>,
     pub(super) problems: Vec<String>,
 }
 
@@ -73,7 +74,8 @@ pub(super) fn load(disk: &Disk, place: &Place) -> Result<Loaded, OpenFailed> {
         None
     });
     let audience = Audience::of(place.account, &place.group);
-    let (revoked, problem) = Held::load(disk, &keys, audience);
+    let newest = found.map_or(Version::default(), |floor| floor.list);
+    let (revoked, problem) = Held::load(disk, &keys, audience, newest);
     problems.extend(problem);
     let mut loaded = Loaded {
         keys,
@@ -134,40 +136,31 @@ impl Loaded {
         if self.floor.version == Floor::default().version {
             return;
         }
-        let floor = self.floor;
-        let mut reasons = Vec::new();
-        for slot in Slot::BOTH {
-            match read_manifest(disk, place, &self.keys, slot) {
-                Some(Ok(manifest)) if names(&floor, &manifest) => match open(disk, slot, &manifest)
-                {
-                    Ok(verified) => {
-                        self.in_force = Some((slot, verified));
-                        return;
-                    }
-                    Err(reason) => reasons.push(format!("{}: {reason}", slot.dir())),
-                },
-                Some(Err(reason)) => reasons.push(format!("{}: {reason}", slot.dir())),
-                Some(Ok(_)) | None => {}
-            }
+        match named(disk, place, &self.keys, &self.floor) {
+            Ok(named) => self.in_force = Some(named),
+            Err(reasons) => self.problems.push(format!(
+                "no snapshot is usable; denying until version {} is fetched again{}{}",
+                self.floor.version,
+                if reasons.is_empty() { "" } else { ": " },
+                reasons.join("; ")
+            )),
         }
-        self.problems.push(format!(
-            "no snapshot is usable; denying until version {} is fetched again{}{}",
-            floor.version,
-            if reasons.is_empty() { "" } else { ": " },
-            reasons.join("; ")
-        ));
     }
 
     /// The floor is lost: the highest snapshot that verifies is the best guess there is.
     fn rebuild(&mut self, disk: &Disk, place: &Place) {
-        let mut best: Option<(Slot, Verified<Arc<[u8]>>)> = None;
+        let mut best: Option<Named> = None;
         let mut anything = !self.problems.is_empty();
         let mut skipped = false;
         for slot in Slot::BOTH {
             let Some(manifest) = read_manifest(disk, place, &self.keys, slot) else { continue };
             anything = true;
             match manifest.and_then(|manifest| open(disk, slot, &manifest)) {
-                Ok(verified) if !self.revoked.covers(verified.manifest().version()) => {
+                // Where entries are lost, the version says whether it is served.
+                Ok(verified)
+                    if self.revoked.oldest_served().is_none()
+                        && !self.revoked.covers(verified.manifest().version()) =>
+                {
                     skipped = true;
                     self.problems.push(format!(
                         "{}: what was revoked before it was replaced is no longer known; denying \
@@ -185,7 +178,9 @@ impl Loaded {
             }
         }
         if let Some((_, verified)) = &best {
+            let spoken = verified.manifest().revoked();
             self.floor = self.floor.with(verified.manifest());
+            self.owe(spoken);
         } else if let Some(before) = skipped.then(|| self.revoked.before_served()).flatten() {
             // What is not served from here must not come back from the broker.
             self.floor.version = before;
@@ -196,6 +191,21 @@ impl Loaded {
                 .push("the floor was lost and was made anew; a newer manifest settles it".into());
         }
         self.in_force = best;
+    }
+
+    /// Without a floor nobody knows whether the list that the manifest speaks of was held: nothing
+    /// older may take its place.
+    fn owe(&mut self, spoken: Version) {
+        let held = self.revoked.number != Version::default();
+        let lost = self.revoked.oldest_served().is_some() || self.revoked.is_nothing();
+        if spoken.number == 0 || held || !lost {
+            return;
+        }
+        self.floor.list = spoken;
+        self.revoked = Held::gone();
+        self.problems.push(
+            "the floor and the revocation list are lost; denying until the list is fetched".into(),
+        );
     }
 }
 
@@ -230,39 +240,4 @@ fn read_floor(disk: &Disk) -> io::Result<Option<Floor>> {
         |refused| io::Error::new(io::ErrorKind::InvalidData, format!("`{FLOOR}`: {refused}"));
 
     Floor::decode(&bytes).map(Some).map_err(damaged)
-}
-
-fn names(floor: &Floor, manifest: &Manifest) -> bool {
-    floor.version == manifest.version() && floor.root == manifest.root()
-}
-
-/// Checks a slot's manifest against the key set of its own epoch: a key that was retired since signed
-/// it rightly, one that is compromised did not. None where the slot is empty.
-fn read_manifest(
-    disk: &Disk,
-    place: &Place,
-    keys: &[KeySet],
-    slot: Slot,
-) -> Option<Result<Manifest, String>> {
-    let envelope = match slot.read_manifest(disk) {
-        Ok(envelope) => envelope?,
-        Err(error) => return Some(Err(error.to_string())),
-    };
-    let audience = Audience::of(place.account, &place.group);
-    let mut why = String::new();
-    for set in keys.iter().rev() {
-        match Manifest::verify(&envelope, set, audience) {
-            Ok(manifest) if keys.iter().any(|set| set.compromises(&manifest)) => {
-                return Some(Err("signed with a key that is compromised".into()));
-            }
-            Ok(manifest) => return Some(Ok(manifest)),
-            Err(refused) => why = refused.to_string(),
-        }
-    }
-
-    Some(Err(why))
-}
-
-fn open(disk: &Disk, slot: Slot, manifest: &Manifest) -> Result<Verified<Arc<[u8]>>, String> {
-    slot.open(disk, manifest).map_err(|unusable| unusable.to_string())
 }

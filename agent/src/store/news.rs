@@ -1,6 +1,7 @@
 //! What changes a decision without another snapshot: revocation lists, beacons, key sets.
 
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 
 use gateward_core::snapshot::Verified;
@@ -10,11 +11,14 @@ use tracing::warn;
 
 use super::in_force::{InForce, Missing};
 use super::revoked::Held;
-use super::{NotAdmitted, Store, load};
+use super::slot::Slot;
+use super::{NotAdmitted, Store, load, named};
 
 /// What counts already, and could not be written.
 #[derive(Debug, Default)]
 pub(super) struct Unwritten {
+    /// Something that a stolen key signed may lie in a slot.
+    stolen: bool,
     keys: Vec<(u32, Vec<u8>)>,
     revoked: bool,
 }
@@ -48,23 +52,55 @@ impl Store {
         self.keys_told.send_replace(self.keys.last().cloned());
         self.renew();
         self.unwritten.keys.push((epoch, envelope.to_vec()));
+        self.unwritten.stolen = true;
         self.write_news()?;
 
         Ok(epoch)
     }
 
     /// Writes what counts already and is not on disk: key sets, then the list, then the floor.
+    ///
+    /// Where the key sets do not fit, a restart must not bring back what a stolen key signed: its
+    /// manifest goes first, which takes no room, and the floor then says which key set is lacking.
     pub(super) fn write_news(&mut self) -> io::Result<()> {
-        while let Some((epoch, envelope)) = self.unwritten.keys.first() {
-            self.disk.replace(&load::key_set_path(*epoch), envelope)?;
-            self.unwritten.keys.remove(0);
+        let removed = self.unwritten.stolen.then(|| self.remove_stolen());
+        if let Err(error) = self.write_keys() {
+            if !matches!(removed, None | Some(Ok(false))) {
+                // The error that is told is that of the key set.
+                let _ = self.write_floor(self.floor);
+            }
+            return Err(error);
         }
+        self.unwritten.stolen = false;
         if self.unwritten.revoked {
             self.revoked.write(&self.disk)?;
             self.unwritten.revoked = false;
         }
 
         self.write_floor(self.floor)
+    }
+
+    fn write_keys(&mut self) -> io::Result<()> {
+        while let Some((epoch, envelope)) = self.unwritten.keys.first() {
+            self.disk.replace(&load::key_set_path(*epoch), envelope)?;
+            self.unwritten.keys.remove(0);
+        }
+
+        Ok(())
+    }
+
+    /// Removes every manifest that a stolen key signed; returns whether there was one.
+    fn remove_stolen(&self) -> io::Result<bool> {
+        let mut any = false;
+        for slot in Slot::BOTH {
+            if named::is_stolen(&self.disk, &self.place, &self.keys, slot) {
+                any = true;
+                self.disk.remove(&slot.manifest())?;
+                self.disk.sync_dir(Path::new(slot.dir()))?;
+            }
+        }
+
+        Ok(any)
     }
 
     /// Takes a revocation list, which must be newer than the one held; it counts at once.
@@ -84,14 +120,34 @@ impl Store {
             }
             return Ok(admission);
         }
+        let withheld = self.revoked.oldest_served().is_some();
         // Before anything is written: a full disk must not keep a stolen token in force.
         self.revoked = self.revoked.with(&list, envelope, self.snapshot_version());
         self.floor = self.floor.with_revoked(list.number(), list.base());
         self.unwritten.revoked = true;
         self.renew();
+        if withheld {
+            self.serve_again();
+        }
         self.write_news()?;
 
         Ok(admission)
+    }
+
+    /// Puts the snapshot that the floor names in force again, where only a lost list kept it from
+    /// being served.
+    fn serve_again(&mut self) {
+        let behind = self.keys().epoch() < self.floor.keys;
+        if self.in_force.borrow().is_some() || behind || self.floor.version == Version::default() {
+            return;
+        }
+        let found = named::named(&self.disk, &self.place, &self.keys, &self.floor);
+        let Ok((slot, verified)) = found else { return };
+        let ready = self.ready(verified, self.floor.lived);
+        if ready.is_some() {
+            self.slot = slot;
+            self.in_force.send_replace(ready);
+        }
     }
 
     /// Takes note of a manifest that was admitted and whose file has not arrived: it raises time, and
@@ -102,12 +158,14 @@ impl Store {
     /// The disk is full or fails.
     pub fn hear_of(&mut self, manifest: &Manifest) -> io::Result<()> {
         let floor = self.floor.with_heard(manifest);
-        if floor != self.floor {
-            self.write_floor(floor)?;
-            self.renew();
+        if floor == self.floor {
+            return Ok(());
         }
+        // Before anything is written: a full disk must not keep what is missing from being known.
+        self.floor = floor;
+        self.renew();
 
-        Ok(())
+        self.write_floor(floor)
     }
 
     /// Takes a beacon: it lifts the time, and may show that something is missing. The floor must be
@@ -145,7 +203,16 @@ impl Store {
     pub fn missing(&self) -> Option<Missing> {
         let lost = self.floor_rebuilt.then_some(Missing::Floor);
 
-        lost.or_else(|| Missing::of(&self.floor, self.revoked.number))
+        let missing = lost.or_else(|| Missing::of(&self.floor, self.revoked.number))?;
+        let refused = self.refused.filter(|version| missing == Missing::Snapshot(*version));
+
+        Some(refused.map_or(missing, Missing::Refused))
+    }
+
+    /// Notes that the file of this version arrived as it was signed and cannot be used.
+    pub(crate) fn refuse(&mut self, version: Version) {
+        self.refused = Some(version);
+        self.renew();
     }
 
     /// Returns the version in force; 0.0 where there is none.
@@ -170,9 +237,8 @@ impl Store {
         since: UnixSeconds,
     ) -> Option<Arc<InForce>> {
         let version = verified.manifest().version();
-        if self.revoked.oldest_served().is_some_and(|oldest| version < oldest) {
-            warn!(%version, "entries of a revocation list are lost; denying until it is replaced");
-            return None;
+        if !self.revoked.serves(version) {
+            warn!(%version, "not all that is revoked beside it is known; denying until it is");
         }
         let bits = self.revoked.bits(&verified.view(), version)?;
         let (revoked, revocations) = (self.revoked.number, self.revoked.count(version));

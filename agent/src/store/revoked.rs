@@ -68,19 +68,28 @@ impl Entries {
 }
 
 impl Held {
-    /// Reads what is on disk. Returns what is wrong with it, if anything: what was revoked before
-    /// then stays so where it can be read, and a list must be fetched again.
-    pub(super) fn load(disk: &Disk, keys: &[KeySet], audience: Audience) -> (Self, Option<String>) {
+    /// Reads what is on disk, where the list numbered `newest` was held; 0.0 for none. Returns what
+    /// is wrong with it, if anything: what was revoked before then stays so where it can be read, and
+    /// a list must be fetched again.
+    pub(super) fn load(
+        disk: &Disk,
+        keys: &[KeySet],
+        audience: Audience,
+        newest: Version,
+    ) -> (Self, Option<String>) {
+        let lost = |why: &str| {
+            let problem = format!("`{FILE}`: {why}; denying until the revocation list is fetched");
+            let epoch = keys.last().map_or(0, KeySet::epoch);
+            let superseded = newest != Version::default() && newest.epoch < epoch;
+            // Every snapshot of a later epoch denies what a list of an earlier one revokes.
+            let held = if superseded { Self::voided(epoch) } else { Self::lost(LAST) };
+            (held, Some(problem))
+        };
         let kept = match disk.read(Path::new(FILE), MAX_FILE).and_then(decode) {
-            Ok(None) => return (Self::default(), None),
+            Ok(None) if newest == Version::default() => return (Self::default(), None),
+            Ok(None) => return lost("it is gone"),
             Ok(Some(kept)) => kept,
-            Err(error) => {
-                let problem = format!(
-                    "`{FILE}`: {error}; denying until the revocation list, or a snapshot that it \
-                     builds on, is fetched"
-                );
-                return (Self::lost(LAST), Some(problem));
-            }
+            Err(error) => return lost(&error.to_string()),
         };
         let mut why = String::new();
         for set in keys.iter().rev() {
@@ -89,6 +98,9 @@ impl Held {
                     let problem = "the revocation list was signed with a key that is compromised";
                     let epoch = keys.last().map_or(0, KeySet::epoch);
                     return (Self::voided(epoch), Some(problem.into()));
+                }
+                Ok(list) if list.number() < newest => {
+                    return lost("it holds an older list than was held before");
                 }
                 Ok(list) => {
                     let (number, base) = (list.number(), list.base());
@@ -118,6 +130,16 @@ impl Held {
         Self::lost(Version { epoch, number: 0 })
     }
 
+    /// What is held where the floor is lost too, and a manifest speaks of a list that is gone.
+    pub(super) fn gone() -> Self {
+        Self::lost(LAST)
+    }
+
+    /// Returns whether there is no list and none was lost.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.number == Version::default() && !self.kept.lost && self.kept.envelope.is_empty()
+    }
+
     /// Returns the signed list; empty where there is none.
     pub(super) fn envelope(&self) -> &[u8] {
         &self.kept.envelope
@@ -141,14 +163,16 @@ impl Held {
     }
 
     /// Returns what is held once `list`, which was admitted, is accepted while `snapshot` is in
-    /// force.
+    /// force; 0.0 where none is.
     pub(super) fn with(&self, list: &Revoked<'_>, envelope: &[u8], snapshot: Version) -> Self {
         let (number, base, new) = (list.number(), list.base(), Entries::of(list));
         let pair = |version: Version| (version.epoch, version.number);
         let mut kept = Kept {
             envelope: envelope.to_vec(),
             complete_from: pair(base),
-            lost: self.kept.lost && snapshot < base,
+            // Nothing is in force that would keep what it has: whatever comes next must be a snapshot
+            // that the entries are all for.
+            lost: snapshot == Version::default(),
             entries: new.clone(),
         };
         if snapshot < base {
@@ -202,8 +226,25 @@ impl Held {
         Some(Version { epoch, number: number.checked_sub(1)? })
     }
 
-    /// Resolves what is revoked into the bits of `view`, which has this version.
+    /// Returns whether a snapshot of this version may be decided with.
+    pub(super) fn serves(&self, snapshot: Version) -> bool {
+        self.oldest_served().is_none_or(|oldest| snapshot >= oldest)
+    }
+
+    /// Returns whether the signed list says all that is revoked beside a snapshot of this version.
+    pub(super) fn is_whole_for(&self, snapshot: Version) -> bool {
+        let held = self.number != Version::default();
+        let all = if held { snapshot >= self.base } else { self.count(snapshot) == 0 };
+
+        all && self.serves(snapshot)
+    }
+
+    /// Resolves what is revoked into the bits of `view`, which has this version; none where that may
+    /// not be decided with.
     pub(super) fn bits(&self, view: &View<'_>, snapshot: Version) -> Option<Bits> {
+        if !self.serves(snapshot) {
+            return None;
+        }
         let room = view.revocation_room();
         let empty = |len| vec![0_u8; len].into_boxed_slice();
         let mut bits = Bits::none(view, empty(room.rows), empty(room.principals)).ok()?;

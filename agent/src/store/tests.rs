@@ -12,6 +12,7 @@ use super::*;
 
 mod bundle;
 mod delta;
+mod power;
 mod revoked;
 
 #[test]
@@ -404,7 +405,7 @@ impl Home {
         store.admit(&published.envelope, &now()).unwrap().0
     }
 
-    /// Lets `steps` operations happen and then none, as though the power were cut; none where
+    /// Lets `steps` operations happen and then none, as though the agent were killed; none where
     /// that happened.
     fn stop_after<R>(
         &self,

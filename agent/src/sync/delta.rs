@@ -87,6 +87,6 @@ impl<A: Ask> Sync<A> {
         };
         self.machine.not_patched(now);
         self.offer_list(now);
-        self.reject(refused, "delta", &delta);
+        self.reject(refused, "delta", "delta", &delta);
     }
 }

@@ -47,7 +47,7 @@ impl<A: Ask> Sync<A> {
                 return Ok(());
             }
             Err(refused @ Refused::Unconfirmed) => {
-                self.keep_candidate(payload);
+                self.keep_candidate(envelope, payload);
                 return Err(refused.into());
             }
             admitted => admitted?,
@@ -91,11 +91,11 @@ impl<A: Ask> Sync<A> {
         let room = vec![0; manifest.chunk_count().min(MAX_CHUNKS) as usize * 32];
         self.machine.aim(manifest, room, now)?;
         self.envelope = envelope.to_vec();
-        self.parts.store.hear_of(manifest).map_err(Unheard::Storage)?;
+        let written = self.parts.store.hear_of(manifest);
         self.parts.time.follow(self.parts.store.floor());
         self.ask_for_what_is_missing(now);
 
-        Ok(())
+        written.map_err(Unheard::Storage)
     }
 
     pub(super) fn hear_chunk(

@@ -55,7 +55,7 @@ impl<A: Ask> Sync<A> {
         ) = &taken
         {
             let evidence = bytes.get(..EVIDENCE).unwrap_or(bytes);
-            self.reject(refused.code(), "import", evidence);
+            self.reject(refused.code(), "import", "import", evidence);
         }
 
         taken
@@ -77,7 +77,7 @@ impl<A: Ask> Sync<A> {
         }
         let Some(&Imported { outcome, version, root, .. }) = taken else { return };
         match outcome {
-            Outcome::Already => {}
+            Outcome::Already | Outcome::Withheld => {}
             Outcome::InForce => self.accepted(Notice::Accepted { version, root }, now),
             Outcome::Refreshed => self.accepted(Notice::Refreshed { version }, now),
         }

@@ -11,7 +11,14 @@ use crate::store::{Missing, NotAdmitted};
 impl<A: Ask> Sync<A> {
     /// A list takes effect before it is answered for by a snapshot, and without one (DOMAIN H19).
     pub(super) fn hear_revoked(&mut self, payload: &[u8], now: Millis) -> Result<(), Unheard> {
+        let served = self.parts.store.current().borrow().is_some();
         let accepted = self.parts.store.accept_revoked(payload);
+        let current = self.parts.store.current().borrow().clone().filter(|_| !served);
+        if let Some(current) = current {
+            let manifest = current.verified.manifest();
+            let (version, root) = (manifest.version(), manifest.root());
+            self.accepted(Notice::Accepted { version, root }, now);
+        }
         match self.walked(accepted, now)? {
             None | Some(Admission::Same) => Ok(()),
             Some(Admission::Newer | Admission::Refresh) => {
@@ -38,15 +45,18 @@ impl<A: Ask> Sync<A> {
             }
         }
         match self.candidate.take() {
-            Some(manifest) => self.hear_manifest(&manifest, now),
+            Some((_, manifest)) => self.hear_manifest(&manifest, now),
             None => Ok(()),
         }
     }
 
     /// Keeps the newest manifest that is signed and says a time which nobody else says yet (DOMAIN
-    /// H20).
-    pub(super) fn keep_candidate(&mut self, payload: &Bytes) {
-        self.candidate = Some(payload.clone());
+    /// H20). An older one that a broker brings again does not take its place.
+    pub(super) fn keep_candidate(&mut self, envelope: &[u8], payload: &Bytes) {
+        let Some(age) = self.parts.store.age_of(envelope) else { return };
+        if self.candidate.as_ref().is_none_or(|(kept, _)| *kept <= age) {
+            self.candidate = Some((age, payload.clone()));
+        }
     }
 
     /// Asks for a revocation list for as long as it is known to be there and is not held.

@@ -251,6 +251,7 @@ fn the_example_of_a_floor_is_what_the_code_makes() {
         root: chunk::root_of(&snapshot(), CHUNK_LOG2).unwrap(),
         issued_at: UnixSeconds(1_790_000_000),
         revoked: Version { epoch: 1, number: 1 },
+        list: Version { epoch: 1, number: 1 },
         newest: Version { epoch: 1, number: 7 },
         beacon: Version { epoch: 1, number: 2 },
         beacon_time: UnixSeconds(1_790_000_060),

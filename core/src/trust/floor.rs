@@ -30,6 +30,9 @@ pub struct Floor {
     pub issued_at: UnixSeconds,
     /// The greatest number of a revocation list that an accepted manifest, beacon or list spoke of.
     pub revoked: Version,
+    /// Number of the newest revocation list that was ever held; what was on it is never forgotten,
+    /// whatever becomes of the list.
+    pub list: Version,
     /// The newest version of the snapshot that an accepted beacon or list spoke of.
     pub newest: Version,
     /// Number of the newest beacon accepted.
@@ -120,7 +123,8 @@ impl Floor {
         Ok(Admission::Newer)
     }
 
-    /// Returns whether `revoked` may follow the list numbered `held`.
+    /// Returns whether `revoked` may follow the list numbered `held`; 0.0 where none is, or none any
+    /// more. Then the one that was held last comes back, and nothing older.
     ///
     /// # Errors
     ///
@@ -134,11 +138,12 @@ impl Floor {
         if offered.epoch < self.keys {
             return Err(Refused::OldKeys);
         }
-        match offered.cmp(&held) {
-            core::cmp::Ordering::Less => Err(Refused::Rollback { held, offered }),
-            core::cmp::Ordering::Equal => Ok(Admission::Same),
-            core::cmp::Ordering::Greater => Ok(Admission::Newer),
+        let newest = self.list.max(held);
+        if offered < newest {
+            return Err(Refused::Rollback { held: newest, offered });
         }
+
+        Ok(if offered == held { Admission::Same } else { Admission::Newer })
     }
 
     /// A synchronised clock outweighs whoever signs (TRUST section 4).
@@ -224,7 +229,12 @@ impl Floor {
     /// What it leaves out is denied by the snapshot `base`, so there is such a snapshot.
     #[must_use]
     pub fn with_revoked(&self, number: Version, base: Version) -> Self {
-        Self { revoked: self.revoked.max(number), newest: self.newest.max(base), ..*self }
+        Self {
+            revoked: self.revoked.max(number),
+            list: self.list.max(number),
+            newest: self.newest.max(base),
+            ..*self
+        }
     }
 
     /// Returns the floor once `keys`, which follows the key set held, is accepted.

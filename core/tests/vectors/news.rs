@@ -222,6 +222,7 @@ fn follow(kind: &mut Kind, given: &Given) {
     let four = draft(4, 8, &[12, 13], &[]);
     let floor = Floor { keys: 1, ..Floor::default() };
     let next_keys = Floor { keys: 2, ..floor };
+    let held_two = Floor { list: Version { epoch: 1, number: 2 }, ..floor };
 
     for (name, verdict, about, lists, bytes, version, floor) in [
         ("first-list", ACCEPTED, "", vec![], &one, 6, floor),
@@ -247,6 +248,8 @@ fn follow(kind: &mut Kind, given: &Given) {
         ),
         ("the-same-list-again", ACCEPTED, "no news", vec![&one, &two], &two, 7, floor),
         ("an-older-list", "rollback", "", vec![&one, &two], &one, 7, floor),
+        ("an-older-list-than-was-lost", "rollback", "it undoes nothing", vec![], &one, 7, held_two),
+        ("the-list-that-was-lost", ACCEPTED, "it is back", vec![], &two, 7, held_two),
         ("list-after-the-next-keys", "old_keys", "", vec![&one], &two, 7, next_keys),
     ] {
         let mut given = given.clone();

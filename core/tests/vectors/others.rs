@@ -187,6 +187,7 @@ pub(crate) fn floors() -> Kind {
         root: Root([0xcc; 32]),
         issued_at: UnixSeconds(T0),
         revoked: Version { epoch: 1, number: 3 },
+        list: Version { epoch: 1, number: 2 },
         newest: Version { epoch: 1, number: 8 },
         beacon: Version { epoch: 1, number: 40 },
         beacon_time: UnixSeconds(T0 + 1),
@@ -206,11 +207,11 @@ pub(crate) fn floors() -> Kind {
         ("floor", ACCEPTED, "", good.to_vec()),
         ("nothing-yet", ACCEPTED, "", Floor::default().encode().to_vec()),
         ("empty", "damaged", "", Vec::new()),
-        ("cut-short", "damaged", "", good[..143].to_vec()),
+        ("cut-short", "damaged", "", good[..155].to_vec()),
         ("trailing-byte", "damaged", "", [&good[..], &[0]].concat()),
         ("another-magic", "damaged", "and so another sum", flipped(7)),
         ("lowered-by-hand", "damaged", "the sum tells", flipped(16)),
-        ("sum-altered", "damaged", "", flipped(143)),
+        ("sum-altered", "damaged", "", flipped(155)),
     ] {
         kind.add((name, verdict, about), &bytes, &given([]));
     }

@@ -218,6 +218,8 @@ fn floor_fields(floor: &Floor) -> Value {
         "boots": floor.boots,
         "issued_at": floor.issued_at.0,
         "keys": floor.keys,
+        "list": floor.list.number,
+        "list_epoch": floor.list.epoch,
         "lived": floor.lived.0,
         "newest": floor.newest.number,
         "newest_epoch": floor.newest.epoch,

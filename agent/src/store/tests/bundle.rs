@@ -70,6 +70,68 @@ fn what_follows_a_rotation_is_exported_and_imported_with_its_key_sets() {
     assert_eq!(fresh.floor().version, Version { epoch: 2, number: 1 });
 }
 
+/// Version 4 with list 1, which denies token 3, and then list 2, which leaves that to version 5.
+fn with_a_list_ahead() -> (Home, Store) {
+    let home = Home::new();
+    let (mut store, _) = home.open();
+    install(&mut store, &home.authority.publish(4, 9)).unwrap();
+    store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(3)])).unwrap();
+    store.accept_revoked(&home.authority.revoke(2, 5, &[])).unwrap();
+
+    (home, store)
+}
+
+#[test]
+fn h22_a_snapshot_older_than_its_list_builds_on_is_not_exported() {
+    let (home, mut store) = with_a_list_ahead();
+    let exported = Store::export(&home.place());
+    assert!(matches!(exported, Err(NotExported::Behind { .. })), "token 3 would be let in again");
+
+    install(&mut store, &home.authority.publish(5, 9)).unwrap();
+    Store::export(&home.place()).unwrap();
+    drop(store);
+    fs::write(home.path("revoked"), b"rubbish").unwrap();
+    let exported = Store::export(&home.place());
+    assert!(matches!(exported, Err(NotExported::Behind { .. })), "its list is lost");
+}
+
+#[test]
+fn h22_a_fresh_gateway_lets_nobody_in_with_a_snapshot_older_than_its_list_builds_on() {
+    let home = Home::new();
+    let keys = home.authority.key_set();
+    let list = home.authority.revoke(2, 5, &[]);
+    let (mut fresh, _) = home.open();
+
+    let four = bundle(&[&keys], &home.authority.publish(4, 9), &list);
+    let imported = import(&mut fresh, &four).unwrap();
+    assert_eq!(imported.outcome, Outcome::Withheld);
+    assert_eq!(imported.missing, Some(Missing::Snapshot(Version { epoch: 1, number: 5 })));
+    assert_eq!(in_force(&fresh), None);
+    drop(fresh);
+    let (mut fresh, _) = home.open();
+    assert_eq!(in_force(&fresh), None, "after a restart");
+    let anchor = KeySet::anchor(&keys, ACCOUNT).unwrap();
+    let audience = Audience::of(ACCOUNT, GROUP);
+    let checked = crate::store::bundle::Checked::new(&four, &anchor, audience).unwrap();
+    assert!(checked.in_force(T0).is_none(), "nor does `check --snapshot` say so");
+
+    let five = bundle(&[&keys], &home.authority.publish(5, 9), &list);
+    assert_eq!(import(&mut fresh, &five).unwrap().outcome, Outcome::InForce);
+}
+
+#[test]
+fn a_gateway_that_began_with_a_list_goes_on_when_it_misses_one() {
+    let home = Home::new();
+    let (mut store, _) = home.open();
+    store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(3)])).unwrap();
+    install(&mut store, &home.authority.publish(5, 9)).unwrap();
+
+    store.accept_revoked(&home.authority.revoke(3, 6, &[])).unwrap();
+
+    assert_eq!(in_force(&store), Some(5));
+    assert!(store.current().borrow().as_ref().unwrap().is_stale(T0));
+}
+
 #[test]
 fn h3_h4_a_bundle_that_is_cut_short_or_altered_anywhere_changes_nothing() {
     let home = Home::new();

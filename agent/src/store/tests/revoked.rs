@@ -14,7 +14,7 @@ use super::*;
 use crate::store::testing::token_id;
 
 /// Whether the token with this number is revoked, whatever else is wrong with it.
-fn is_revoked(store: &Store, number: u64) -> bool {
+pub(super) fn is_revoked(store: &Store, number: u64) -> bool {
     let current = store.current().borrow().clone().unwrap();
     let view = current.view();
     let text = token::write(TokenKind::Api, token_id(number), &Secret([0; 32]));
@@ -37,6 +37,12 @@ fn reopened(home: &Home, store: Store) -> Store {
     drop(store);
 
     home.open().0
+}
+
+fn no_room(step: Step<'_>) -> io::Result<()> {
+    let takes_room = matches!(step, Step::Create { .. } | Step::Write { .. });
+
+    if takes_room { Err(io::ErrorKind::StorageFull.into()) } else { Ok(()) }
 }
 
 fn version(number: u64) -> Version {
@@ -124,28 +130,80 @@ fn an_older_list_is_refused_the_same_is_no_news_and_a_second_one_of_its_number_i
 }
 
 #[test]
-fn a_list_that_is_known_to_be_there_and_is_not_held_is_missing() {
-    let (home, mut store) = with_snapshot(4);
-    store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(3)])).unwrap();
-    drop(store);
-    let whole = fs::read(home.path("revoked")).unwrap();
-    fs::remove_file(home.path("revoked")).unwrap();
-    let (store, opened) = home.open();
-    assert_eq!(missing(&store), Some(Missing::Revocations(version(1))));
-    assert!(opened.problems.is_empty(), "{:?}", opened.problems);
-    drop(store);
+fn h19_a_revocation_is_undone_by_no_older_list_whatever_becomes_of_the_file() {
+    for becomes in ["gone", "cut short", "rubbish", "older"] {
+        let (home, mut store) = with_snapshot(4);
+        let path = home.path("revoked");
+        let first = home.authority.revoke(1, 4, &[]);
+        let second = home.authority.revoke(2, 4, &[token_id(3)]);
+        store.accept_revoked(&first).unwrap();
+        let older = fs::read(&path).unwrap();
+        store.accept_revoked(&second).unwrap();
+        drop(store);
+        let whole = fs::read(&path).unwrap();
+        match becomes {
+            "gone" => fs::remove_file(&path).unwrap(),
+            "cut short" => fs::write(&path, &whole[..whole.len() - 1]).unwrap(),
+            "rubbish" => fs::write(&path, b"rubbish").unwrap(),
+            _ => fs::write(&path, older).unwrap(),
+        }
 
-    for damage in [&whole[..whole.len() - 1], b"rubbish"] {
-        fs::write(home.path("revoked"), damage).unwrap();
         let (store, opened) = home.open();
-        assert_eq!(in_force(&store), None, "who knows what was on it");
-        assert_eq!(opened.problems.len(), 1, "{:?}", opened.problems);
+        assert_eq!(in_force(&store), None, "{becomes}: who knows what was on it");
+        assert_eq!(opened.problems.len(), 1, "{becomes}: {:?}", opened.problems);
+        let mut store = reopened(&home, store);
+        let replayed = store.accept_revoked(&first);
+        let refused = Refused::Rollback { held: version(2), offered: version(1) };
+        assert!(
+            matches!(replayed, Err(NotAdmitted::Refused(why)) if why == refused),
+            "{becomes}: {replayed:?}"
+        );
+        install(&mut store, &home.authority.publish(4, 9)).unwrap();
+        assert_eq!(in_force(&store), None, "{becomes}: nor does its snapshot help");
+
+        assert_eq!(store.lacks_list(), Some(version(2)), "{becomes}: so it is asked for");
+        assert_eq!(store.accept_revoked(&second).unwrap(), Admission::Newer);
+        assert_eq!(in_force(&store), Some(4), "{becomes}: nothing else has to be fetched");
+        assert!(is_revoked(&store, 3) && !is_revoked(&store, 4), "{becomes}");
+        assert_eq!(missing(&store), None);
+        assert!(is_revoked(&reopened(&home, store), 3), "{becomes}: after a restart");
     }
-    let (mut store, _) = home.open();
-    store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(3)])).unwrap();
-    install(&mut store, &home.authority.publish(4, 9)).unwrap();
-    assert!(is_revoked(&store, 3));
-    assert_eq!(missing(&store), None);
+}
+
+#[test]
+fn a_list_that_was_heard_of_and_never_held_is_missing_and_denies_only_what_must_be_fresh() {
+    let (home, mut store) = with_snapshot(4);
+    install(&mut store, &home.authority.publish_with_revocations(5)).unwrap();
+
+    let store = reopened(&home, store);
+
+    assert_eq!(in_force(&store), Some(5));
+    assert_eq!(missing(&store), Some(Missing::Revocations(version(1))));
+}
+
+#[test]
+fn h12_without_its_floor_and_its_list_a_gateway_denies_until_the_list_is_there_again() {
+    let list = |home: &Home| home.authority.revoke(1, 5, &[token_id(2)]);
+    for becomes in [None, Some(b"rubbish")] {
+        let (home, mut store) = with_snapshot(4);
+        store.accept_revoked(&list(&home)).unwrap();
+        install(&mut store, &home.authority.publish_with_revocations(5)).unwrap();
+        drop(store);
+        fs::remove_file(home.path("floor")).unwrap();
+        match becomes {
+            None => fs::remove_file(home.path("revoked")).unwrap(),
+            Some(rubbish) => fs::write(home.path("revoked"), rubbish).unwrap(),
+        }
+
+        let (store, _) = home.open();
+        assert_eq!(in_force(&store), None);
+        let mut store = reopened(&home, store);
+        assert_eq!(in_force(&store), None, "after another restart");
+
+        store.accept_revoked(&list(&home)).unwrap();
+        assert_eq!(in_force(&store), Some(5));
+        assert!(is_revoked(&store, 2));
+    }
 }
 
 #[test]
@@ -205,7 +263,7 @@ fn a_list_that_the_disk_has_no_room_for_counts_all_the_same() {
 }
 
 #[test]
-fn h10_a_power_cut_at_any_step_of_a_new_list_leaves_the_old_one_or_the_new() {
+fn h10_a_stop_at_any_step_of_a_new_list_leaves_the_old_one_or_the_new() {
     for steps in 0.. {
         let (home, mut store) = with_snapshot(4);
         store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(1)])).unwrap();
@@ -247,6 +305,49 @@ fn h11_a_key_set_that_the_disk_has_no_room_for_ends_a_stolen_key_all_the_same() 
     assert_eq!((in_force(&store), store.keys().epoch()), (None, 2));
     let thief = store.admit(&home.authority.publish(5, 9).envelope, &now());
     assert!(matches!(thief, Err(Refused::OldKeys)));
+    // The broker withholds the key set, and brings what the thief signed again.
+    let mut store = reopened(&home, store);
+    assert_eq!((in_force(&store), store.keys().epoch()), (None, 1));
+    let replayed = install(&mut store, &home.authority.publish(4, 9));
+    assert!(matches!(replayed, Err(NotStored::NotAdmitted(Refused::OldKeys))), "{replayed:?}");
+    assert_eq!(in_force(&store), None);
+    store.accept_keys(&home.authority.key_set_after_theft()).unwrap();
+    let file = home.authority.publish(1, 9).file;
+    install(&mut store, &home.authority.sign(2, 5, T0.plus(50), file)).unwrap();
+    assert_eq!(in_force(&reopened(&home, store)), Some(5));
+}
+
+#[test]
+fn h11_on_a_disk_without_any_room_a_restart_brings_back_nothing_that_a_stolen_key_signed() {
+    let (home, mut store) = with_snapshot(4);
+    install(&mut store, &home.authority.publish(5, 9)).unwrap();
+    drop(store);
+    let full: Watcher = Arc::new(no_room);
+    let (mut store, _) = Store::open_watched(home.place(), &now(), Some(full)).unwrap();
+
+    assert!(store.accept_keys(&home.authority.key_set_after_theft()).is_err());
+    drop(store);
+
+    // Not even where the floor is lost, and the highest snapshot that verifies would do.
+    let (store, _) = home.open();
+    assert_eq!(in_force(&store), None);
+    drop(store);
+    fs::remove_file(home.path("floor")).unwrap();
+    assert_eq!(in_force(&home.open().0), None);
+}
+
+#[test]
+fn h11_what_a_manifest_speaks_of_is_missing_also_where_the_disk_has_no_room_to_say_so() {
+    let (home, store) = with_snapshot(4);
+    drop(store);
+    let full: Watcher = Arc::new(no_room);
+    let (mut store, _) = Store::open_watched(home.place(), &now(), Some(full)).unwrap();
+    let manifest = home.verify(&store, &home.authority.publish_with_revocations(5));
+
+    assert!(store.hear_of(&manifest).is_err());
+
+    assert_eq!(missing(&store), Some(Missing::Revocations(version(1))));
+    assert!(store.current().borrow().as_ref().unwrap().is_stale(T0));
 }
 
 #[test]

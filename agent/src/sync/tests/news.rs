@@ -1,6 +1,7 @@
 //! Revocation lists, beacons and time, as a broker delivers them.
 
 use super::*;
+use crate::store::Missing;
 use crate::store::testing::token_id;
 
 fn revoked(number: u64) -> Notice {
@@ -73,6 +74,46 @@ async fn h20_a_manifest_ahead_of_an_unsynchronised_clock_waits_for_the_beacon_th
     gateway.wait_for(&accepted(1, &one)).await;
     let status = gateway.status(|status| status.version == 1).await;
     assert!(status.floor_time >= later, "{status:?}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn h20_of_manifests_that_wait_for_a_beacon_the_newest_is_kept_not_the_last() {
+    let mut gateway = Gateway::new();
+    gateway.clock.set_synchronised(false);
+    let later = T0.plus(5_000_000);
+    let file = gateway.authority.publish(1, 3).file;
+    let [one, two] =
+        [1, 2].map(|version| gateway.authority.sign(1, version, later.plus(version), file.clone()));
+    gateway.broker.retain(&two);
+    gateway.connect().await;
+    gateway.wait_until(|notice| is_rejected(notice, "unconfirmed")).await;
+
+    gateway.broker.publish("manifest", one.message());
+    gateway.broker.publish("time", gateway.authority.beacon(1, later.plus(30), 1, 0));
+
+    gateway.wait_for(&accepted(2, &two)).await;
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_refused_is_said_to_be_refused_until_a_newer_one_is_there() {
+    let mut gateway = Gateway::new();
+    let one = gateway.authority.publish(1, 3);
+    gateway.broker.retain(&one);
+    gateway.connect().await;
+    gateway.wait_for(&accepted(1, &one)).await;
+
+    let two = gateway.authority.sign(1, 2, T0.plus(2), b"signed, and no snapshot".repeat(9));
+    gateway.broker.retain(&two);
+    gateway.wait_until(|notice| matches!(notice, Notice::Rejected { .. })).await;
+    let missing = || gateway.current.borrow().as_ref().unwrap().missing;
+    assert_eq!(missing(), Some(Missing::Refused(Version { epoch: 1, number: 2 })));
+
+    let three = gateway.authority.publish(3, 3);
+    gateway.broker.retain(&three);
+    gateway.wait_for(&accepted(3, &three)).await;
+    assert_eq!(gateway.current.borrow().as_ref().unwrap().missing, None);
     gateway.stop().await;
 }
 

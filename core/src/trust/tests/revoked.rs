@@ -143,6 +143,34 @@ fn an_older_list_is_refused_and_the_next_epoch_starts_again() {
 }
 
 #[test]
+fn h19_a_list_that_is_lost_comes_back_and_no_older_one_instead() {
+    let floor = Floor::default().with_keys(&anchor()).with(&manifest(&draft(10)));
+    let floor = floor.with_revoked(version(1, 4), version(1, 9));
+    let lost = Floor::decode(&floor.encode()).unwrap();
+    let none = Version::default();
+    let admit = |counter| {
+        let bytes = envelope(&revoked_draft(counter, [1]));
+        lost.admit_revoked(none, &verify(&bytes).unwrap())
+    };
+
+    let refused = Refused::Rollback { held: version(1, 4), offered: version(1, 3) };
+    assert_eq!(admit(3), Err(refused));
+    assert_eq!(admit(4), Ok(Admission::Newer), "what it says is not held");
+    assert_eq!(admit(5), Ok(Admission::Newer));
+}
+
+#[test]
+fn a_list_that_was_only_heard_of_keeps_no_earlier_one_out() {
+    let mut heard = draft(10);
+    heard.revoked_counter = 9;
+    let floor = Floor::default().with_keys(&anchor()).with(&manifest(&heard));
+    let bytes = envelope(&revoked_draft(4, [1]));
+
+    let admitted = floor.admit_revoked(version(1, 3), &verify(&bytes).unwrap());
+    assert_eq!(admitted, Ok(Admission::Newer));
+}
+
+#[test]
 fn a_list_that_builds_on_a_snapshot_not_held_shows_that_there_is_one() {
     let floor = Floor::default().with_keys(&anchor()).with(&manifest(&draft(8)));
     let bytes = envelope(&revoked_draft(4, [1]));

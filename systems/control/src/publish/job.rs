@@ -86,14 +86,21 @@ pub(super) async fn compare(
     let others = jobs.iter().flat_map(|job| others.map(|what| job.topic(what)));
     let all: Vec<_> = topics.iter().cloned().chain(others).collect();
     let found = broker.retained(chain.newest().account(), &all).await?;
+    let (mut others, mut adopted) = (Vec::new(), Vec::new());
     for job in jobs.iter_mut() {
         let of = |what| found.get(&job.topic(what)).filter(|message| !message.is_empty());
         let keys_kept = of(GroupTopic::Keys).is_some_and(|message| message == chain.anchor());
         let (revoked, beacon) = (of(GroupTopic::Revoked), of(GroupTopic::Time));
         job.keys_kept = keys_kept;
-        job.news.meet(revoked.map(Vec::as_slice), beacon.map(Vec::as_slice), chain);
+        let further = job.news.meet(revoked.map(Vec::as_slice), beacon.map(Vec::as_slice), chain);
+        if let Some(number) = further.filter(|_| !adopt) {
+            let topic = job.topic(GroupTopic::Revoked);
+            others.push(format!(
+                "`{topic}`: the broker has revocation list {number}, which was not published from \
+                 here; {REMEDY}"
+            ));
+        }
     }
-    let (mut others, mut adopted) = (Vec::new(), Vec::new());
     for (job, topic) in jobs.iter_mut().zip(&topics) {
         let message = found.get(topic).filter(|message| !message.is_empty());
         match message.map(|message| job.meet(message, chain)) {
@@ -118,6 +125,10 @@ pub(super) async fn compare(
         job.news.speaks(theirs.manifest.revoked());
         job.state.adopt(*theirs)?;
         job.adopted = true;
+    }
+    // Without `adopt` nothing further was met.
+    for job in jobs {
+        job.news.adopt()?;
     }
 
     Ok(())

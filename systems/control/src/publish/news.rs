@@ -70,6 +70,8 @@ pub(super) struct News {
     folder: PathBuf,
     audience: Audience,
     list: Option<List>,
+    /// A list that the broker has and that is further than ours.
+    further: Option<List>,
     /// Number of the beacon that was sent last.
     beacon: Version,
     /// The greatest number of a list that somebody may know of, though the list is lost.
@@ -103,18 +105,21 @@ impl News {
 
         let (beacon, spoken) = (beacon.unwrap_or_default(), Version::default());
 
-        Ok(Self { folder, audience, list, beacon, spoken, kept: false })
+        Ok(Self { folder, audience, list, further: None, beacon, spoken, kept: false })
     }
 
-    /// Goes on from what the broker has, where our keys signed that and it is further: numbers must
-    /// never be used twice, whatever became of `state`.
-    pub(super) fn meet(&mut self, revoked: Option<&[u8]>, beacon: Option<&[u8]>, chain: &Chain) {
+    /// Compares with what the broker has. Numbers of beacons go on from there: they must never be used
+    /// twice, whatever became of `state`. Returns the number of a list that our keys signed and that
+    /// is further than ours: whoever has the snapshot key may have made it.
+    pub(super) fn meet(
+        &mut self,
+        revoked: Option<&[u8]>,
+        beacon: Option<&[u8]>,
+        chain: &Chain,
+    ) -> Option<Version> {
+        let ours = self.list.as_ref().map_or(Version::default(), |list| list.number);
         let theirs = revoked.and_then(|bytes| List::met(bytes, chain, self.audience));
-        if let Some(theirs) = theirs
-            && theirs.number > self.list.as_ref().map_or(Version::default(), |list| list.number)
-        {
-            self.list = Some(theirs);
-        }
+        self.further = theirs.filter(|theirs| theirs.number > ours);
         self.kept = revoked == self.list();
         let verify = |bytes| {
             let verify = |set: &KeySet| Beacon::verify(bytes, set, self.audience).ok();
@@ -127,6 +132,19 @@ impl News {
                 self.speaks(theirs.revoked());
             }
         }
+
+        self.further.as_ref().map(|list| list.number)
+    }
+
+    /// Goes on from the list that the broker has, where that is further than ours.
+    pub(super) fn adopt(&mut self) -> Result<(), whole::Failed> {
+        let Some(theirs) = self.further.take() else { return Ok(()) };
+        fs::create_dir_all(&self.folder).map_err(whole::Failed::new("made", &self.folder))?;
+        whole::write(&self.folder.join("revoked"), &theirs.envelope, 0o644)?;
+        self.list = Some(theirs);
+        self.kept = true;
+
+        Ok(())
     }
 
     /// Notes that a manifest or a beacon spoke of that list.

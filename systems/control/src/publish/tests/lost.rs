@@ -106,6 +106,38 @@ async fn the_greatest_list_number_of_a_stolen_key_ends_with_its_key_set() {
 }
 
 #[tokio::test]
+async fn a_list_that_a_thief_published_is_taken_over_only_where_that_is_asked_for() {
+    let (world, id) = World::with_token().await;
+    world.set_token(TokenStatus::Disabled);
+    world.publish().await.unwrap();
+    let draft = RevokedDraft {
+        account: world.account,
+        audience: Audience::of(world.account, "plant-1"),
+        keyset: 1,
+        counter: 9,
+        base_version: 0,
+        issued_at: world.now,
+        tokens: BTreeSet::new(),
+        principals: BTreeSet::new(),
+    };
+    let planted = draft.sign(&[&world.snapshot_key()]).unwrap();
+    world.broker.plant(&world.topic_of("plant-1", GroupTopic::Revoked), planted);
+
+    let error = world.publish().await.unwrap_err();
+    assert!(matches!(error, NotPublished::OtherVersion(_)), "{error}");
+    assert!(error.to_string().contains("revocation list 1.9"), "{error}");
+    assert!(error.to_string().contains("publish --adopt"), "{error}");
+    assert_eq!(world.list().unwrap().number, version(1, 9), "nothing was sent");
+
+    publish(&PublishOptions { adopt: true, ..world.options() }).await.unwrap();
+    world.publish().await.unwrap();
+    assert!(world.list().unwrap().number >= version(1, 9), "its numbers are used up");
+    world.rotate(Role::Snapshot, Some(Fate::Compromised), &[]);
+    world.publish().await.unwrap();
+    assert!(!world.list().unwrap().tokens.contains(&1) && id != 1);
+}
+
+#[tokio::test]
 async fn a_stolen_beacon_key_stops_no_group() {
     let world = World::new().await;
     let path = world.policy().join("policy.toml");
