@@ -13,8 +13,9 @@ use gateward_core::trust::{
 use serde_json::{Value, json};
 
 use crate::authority::{
-    ACCOUNT, COLLECTOR, GATEWAY, INCARNATION, SNAPSHOT, SPARE, STRANGER, T0, audience, by_roots,
-    envelope, gateway, key, key_id, key_set, manifest, payload, public, seal, signature,
+    ACCOUNT, BEACON, COLLECTOR, GATEWAY, INCARNATION, SNAPSHOT, SPARE, STRANGER, T0, audience,
+    by_roots, envelope, gateway, key, key_id, key_set, manifest, payload, public, seal, signature,
+    signed_by,
 };
 use crate::snapshots::file;
 use crate::vector::{ACCEPTED, Kind, given, hex};
@@ -194,6 +195,11 @@ pub(crate) fn floors() -> Kind {
         signed: UnixSeconds(T0 + 1),
         lived: UnixSeconds(T0 + 600),
         boots: 3,
+        rooted: UnixSeconds(T0 - 600),
+        held: UnixSeconds(T0 + 599),
+        manifest_by: signed_by(SPARE),
+        beacon_by: signed_by(BEACON),
+        agreed_by: [signed_by(SNAPSHOT), signed_by(BEACON).without(&[key_id(BEACON)])],
     };
     let good = floor.encode();
     let flipped = |at: usize| {
@@ -206,11 +212,11 @@ pub(crate) fn floors() -> Kind {
         ("floor", ACCEPTED, "", good.to_vec()),
         ("nothing-yet", ACCEPTED, "", Floor::default().encode().to_vec()),
         ("empty", "damaged", "", Vec::new()),
-        ("cut-short", "damaged", "", good[..143].to_vec()),
+        ("cut-short", "damaged", "", good[..451].to_vec()),
         ("trailing-byte", "damaged", "", [&good[..], &[0]].concat()),
         ("another-magic", "damaged", "and so another sum", flipped(7)),
         ("lowered-by-hand", "damaged", "the sum tells", flipped(16)),
-        ("sum-altered", "damaged", "", flipped(143)),
+        ("sum-altered", "damaged", "", flipped(451)),
     ] {
         kind.add((name, verdict, about), &bytes, &given([]));
     }
