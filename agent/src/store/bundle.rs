@@ -81,7 +81,9 @@ impl<'a> Checked<'a> {
         audience: Audience,
     ) -> Result<Self, BadBundle> {
         let parts = Bundle::read(bytes)?;
-        let (keys, key_sets) = walk(&parts, held)?;
+        let mut key_sets = Vec::new();
+        let keys =
+            parts.walk(held, |_, envelope| key_sets.push(envelope)).map_err(BadBundle::Keys)?;
         let manifest =
             Manifest::verify(parts.manifest, &keys, audience).map_err(BadBundle::Manifest)?;
         let chunks = manifest.chunk_count();
@@ -120,23 +122,6 @@ impl<'a> Checked<'a> {
     pub(crate) const fn version(&self) -> Version {
         self.manifest.version()
     }
-}
-
-/// Walks the key sets from the one held. What is held already, or was before, is passed over.
-fn walk<'a>(parts: &Bundle<'a>, held: &KeySet) -> Result<(KeySet, Vec<&'a [u8]>), BadBundle> {
-    let (mut keys, mut key_sets) = (held.clone(), Vec::new());
-    for envelope in parts.key_sets() {
-        match keys.follow(envelope) {
-            Ok(next) => {
-                keys = next;
-                key_sets.push(envelope);
-            }
-            Err(Refused::OldKeys) => {}
-            Err(refused) => return Err(BadBundle::Keys(refused)),
-        }
-    }
-
-    Ok((keys, key_sets))
 }
 
 /// Reads a bundle to its end, and no further than any bundle goes.

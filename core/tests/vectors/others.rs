@@ -239,7 +239,7 @@ fn revocations() -> RevokedDraft {
 
 pub(crate) fn bundles() -> Kind {
     let mut kind = Kind::new("bundles", "Section 6.8. `anchor` is the key set of enrolment.");
-    let (first, second) = (by_roots(&key_set(1)), by_roots(&key_set(2)));
+    let [first, second, third] = [1, 2, 3].map(|epoch| by_roots(&key_set(epoch)));
     let file = file();
     let envelope = |keyset: u32| {
         let draft = ManifestDraft { keyset, ..manifest(&file) };
@@ -282,8 +282,12 @@ pub(crate) fn bundles() -> Kind {
         ("more-key-sets-than-any", "not_a_bundle", "4,097 are said", {
             [&good[..8], &4_097_u32.to_le_bytes(), &good[12..]].concat()
         }),
-        ("key-sets-in-another-order", "newer_keys", "the second is not walked to", {
+        ("key-sets-in-another-order", ACCEPTED, "what is held is passed over anywhere", {
             bundle(&[&second, &first], &two, &list, &file)
+        }),
+        ("without-the-anchor", ACCEPTED, "it is held", bundle(&[&second], &two, &list, &file)),
+        ("third-key-set-before-the-second", "newer_keys", "which is not walked to", {
+            bundle(&[&third, &second], &two, &list, &file)
         }),
         ("a-key-set-missing", "newer_keys", "", bundle(&[&first], &two, &list, &file)),
         ("manifest-of-the-first-epoch", "old_keys", "", {

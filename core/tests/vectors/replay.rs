@@ -243,13 +243,12 @@ fn floor_fields(floor: &Floor) -> Value {
     })
 }
 
-/// Believes a bundle as the agent does: from the anchor through the key sets to the file.
+/// Believes a bundle from the anchor through the key sets to the file.
 fn bundle(bytes: &[u8], given: &Given<'_>) -> Said {
     let bundle = Bundle::read(bytes).map_err(|_| "not_a_bundle")?;
     let anchor = given.bytes("anchor");
     let keys = KeySet::anchor(&anchor, given.account()).map_err(Refused::code)?;
-    let mut rest = bundle.key_sets().skip_while(|set| *set != anchor).skip(1);
-    let keys = rest.try_fold(keys, |keys, set| keys.follow(set)).map_err(Refused::code)?;
+    let keys = bundle.walk(&keys, |_, _| ()).map_err(Refused::code)?;
     let audience = Audience(given.array("audience"));
     let manifest = Manifest::verify(bundle.manifest, &keys, audience).map_err(Refused::code)?;
     let version = manifest.version().number;
