@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn e8_a_clock_that_is_set_back_holds_nothing_back() {
+    fn a_clock_that_is_set_back_sets_time_back_to_what_was_lived_and_no_further() {
         let machine = Simulated::new(UnixSeconds(BUILT.0 + 90_000));
         let lived = UnixSeconds(BUILT.0 + 86_400);
         let floor = Floor { signed: BUILT, lived, ..Floor::default() };

@@ -8,6 +8,8 @@
 
 use core::fmt;
 
+use crate::trust::{KeySet, Refused};
+
 /// What every bundle begins with.
 pub const MAGIC: [u8; 8] = *b"GWDBNDL1";
 /// The most key sets that one bundle may carry.
@@ -69,7 +71,33 @@ impl<'a> Bundle<'a> {
         }
     }
 
-    /// Returns the signed key sets, the first epoch first.
+    /// Walks from the key set held to the newest, and hands over each that follows with its
+    /// envelope. One that is held already, or was before, is passed over, wherever it stands.
+    ///
+    /// # Errors
+    ///
+    /// Returns why one neither follows nor is old.
+    pub fn walk(
+        &self,
+        held: &KeySet,
+        mut followed: impl FnMut(&KeySet, &'a [u8]),
+    ) -> Result<KeySet, Refused> {
+        let mut keys = held.clone();
+        for envelope in self.key_sets() {
+            match keys.follow(envelope) {
+                Ok(next) => {
+                    followed(&next, envelope);
+                    keys = next;
+                }
+                Err(Refused::OldKeys) => {}
+                Err(refused) => return Err(refused),
+            }
+        }
+
+        Ok(keys)
+    }
+
+    /// Returns the signed key sets, as they stand.
     pub fn key_sets(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.key_sets;
         core::iter::from_fn(move || {

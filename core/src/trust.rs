@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | `envelope` | bytes | a payload and who signed it |
 //! | `public` | a key and a signature | whether that is one |
+//! | `signers` | names of keys, and which were stolen | whether enough of them are left |
 //! | `keys` | the anchor of enrolment, then one key set after another | [`KeySet`] |
 //! | [`manifest`] | an envelope and a key set | [`Manifest`] |
 //! | [`revoked`] | an envelope and a key set | [`Revoked`]: what no longer counts |
@@ -40,6 +41,7 @@ pub mod revoked;
 mod role;
 #[cfg(any(test, feature = "build"))]
 pub mod sign;
+mod signers;
 pub(crate) mod wire;
 
 pub use beacon::Beacon;
@@ -54,6 +56,7 @@ pub use receipt::Receipt;
 pub use refused::Refused;
 pub use revoked::Revoked;
 pub use role::{Algorithm, KeyId, Role};
+pub use signers::Signers;
 
 /// A group of gateways that gets the same snapshot.
 #[derive(Clone, Copy, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]

@@ -45,6 +45,11 @@ impl Gateway {
         self.settings.push((format!("GATEWARD__{key}"), value.to_owned()));
     }
 
+    /// Sets one variable of the environment for the commands and starts that follow.
+    pub fn set_env(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Returns the folder with its configuration and its secrets.
     #[must_use]
     pub fn etc(&self) -> &Path {

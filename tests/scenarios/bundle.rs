@@ -13,7 +13,7 @@ fn compiled(deck: &Deck, name: &str) -> String {
 }
 
 #[test]
-fn h19_a_bundle_is_in_force_at_once_on_a_gateway_that_no_broker_reaches() {
+fn a_bundle_is_in_force_at_once_on_a_gateway_that_no_broker_reaches() {
     let mut deck = Deck::new();
     deck.broker.kill();
     let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);

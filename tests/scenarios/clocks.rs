@@ -81,6 +81,48 @@ fn today() -> String {
     Day::of(End(tomorrow)).expect("a day").to_string()
 }
 
+/// A token that ends today, in force at the gateway of this wall.
+fn ending_today(wall: &Wall) -> String {
+    let args = ["--owner", "ana.ruiz", "--name", "short", "--end-date", &today()];
+    let short = wall.deck.control("token new", &args).ok();
+    wall.publish();
+    wall.gateway.reaches(2);
+    assert_eq!(wall.gateway.allows(&short, "manage_device"), Some(true));
+
+    short
+}
+
+#[test]
+fn e8_a_token_that_ended_yesterday_stays_ended_though_the_clock_is_set_back_a_day() {
+    for synchronised in [false, true] {
+        let mut wall = Wall::new();
+        let short = ending_today(&wall);
+        let today = clock::now();
+        let ended = |wall: &Wall, when: &str| {
+            let allowed = wall.gateway.allows(&short, "manage_device");
+            assert_eq!(allowed, Some(false), "{when}, synchronised {synchronised}");
+        };
+        // Either the gateway ran until tomorrow, or it was off, and a clock that may be believed
+        // showed tomorrow for as long as it takes to write that down.
+        wall.clock.set_synchronised(synchronised);
+        if synchronised {
+            wall.clock.set_wall(today.plus(DAY + 60));
+            ended(&wall, "tomorrow");
+            wall.restart();
+        } else {
+            wall.clock.advance((DAY + 60) * 1_000);
+            ended(&wall, "tomorrow");
+        }
+
+        wall.clock.set_synchronised(false);
+        wall.clock.set_wall(today.plus(60));
+        ended(&wall, "set back");
+        wall.restart();
+        ended(&wall, "after a restart");
+        assert_eq!(wall.asks("manage_device"), "ok", "{synchronised}: other tokens go on");
+    }
+}
+
 #[test]
 fn e9_a_clock_that_jumps_ten_years_ahead_denies_and_recovers_and_nothing_sticks() {
     let mut wall = Wall::new();
@@ -139,10 +181,7 @@ fn e10_a_clock_before_the_manifest_was_issued_is_not_believed_and_the_end_comes_
 #[test]
 fn e11_after_a_week_of_suspend_the_first_request_is_judged_by_the_time_that_it_is() {
     let wall = Wall::new();
-    let args = ["--owner", "ana.ruiz", "--name", "short", "--end-date", &today()];
-    let short = wall.deck.control("token new", &args).ok();
-    wall.publish();
-    wall.gateway.reaches(2);
+    let short = ending_today(&wall);
     assert_eq!(wall.asks("manage_settings"), "ok");
 
     // The machine wakes; both of its clocks have gone on, and no timer has.

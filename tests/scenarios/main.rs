@@ -30,3 +30,4 @@ mod proxy;
 mod revocation;
 mod shutdown;
 mod stage;
+mod zones;

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use gateward_agent::clock::Simulated;
 use gateward_control::enroll::Enrolled;
 use gateward_control::keys::{Chain, PRIVATE, list, secret_path, signing_key};
 use gateward_core::audit::Head;
@@ -16,7 +17,7 @@ use gateward_core::token::Lookup;
 use gateward_core::topic::{GatewayTopic, GatewayTopics, GroupTopic, GroupTopics};
 use gateward_core::trust::sign::{self, BeaconDraft, ManifestDraft, PrivateKey, ReceiptDraft};
 use gateward_core::trust::{Audience, KeyId, Role};
-use gateward_tests::{Deck, Gateway, built, lookup, run, until};
+use gateward_tests::{Aboard, Deck, Gateway, built, lookup, run, until};
 use serde_json::{Value, json};
 
 /// What `ana.ruiz` may not do until a thief publishes that she may.
@@ -24,6 +25,8 @@ pub(crate) const WIDER: &str = "view_app_health";
 
 /// A gateway that works, and a token.
 pub(crate) struct Stage {
+    /// The agent, where it runs by the test's clock. Ends before its folder does.
+    aboard: Option<Aboard>,
     pub(crate) deck: Deck,
     pub(crate) gateway: Gateway,
     /// The token of `ana.ruiz`.
@@ -38,7 +41,19 @@ impl Stage {
         let mut gateway = deck.gateway("edge-7a");
         gateway.start_ready();
         gateway.reaches(version);
-        let stage = Self { deck, gateway, ana };
+        let stage = Self { aboard: None, deck, gateway, ana };
+        stage.is_well();
+
+        stage
+    }
+
+    /// The same with a clock that is right and that nobody synchronises, whatever this machine's is.
+    pub(crate) fn by_a_mere_clock() -> Self {
+        let mut stage = Self::new();
+        assert!(stage.gateway.stop().success());
+        let clock = Simulated::new(gateward_control::clock::now());
+        stage.aboard = Some(stage.gateway.start_by(&clock));
+        stage.gateway.is_ready();
         stage.is_well();
 
         stage

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import snapshot
-from framing import Reader, require
+from framing import Reader, Refused, require
 from group import Manifest, Revoked
 from model import Snapshot
 from signed import KeySet
@@ -24,9 +24,12 @@ def verify(data: bytes, anchor: bytes, account: bytes, audience: bytes) -> dict[
     """Believes a bundle as a gateway does that was enrolled with `anchor`."""
     sets, (envelope, hashes, file, listed) = read(data)
     keys = KeySet.anchor(anchor, account)
-    if anchor in sets:
-        for following in sets[sets.index(anchor) + 1 :]:
-            keys = keys.follow(following)
+    for one in sets:
+        try:
+            keys = keys.follow(one)
+        except Refused as refused:
+            if refused.code != "old_keys":
+                raise
     manifest = Manifest(envelope, keys, audience)
     revoked = Revoked(listed, keys, audience) if listed else None
     snapshot.check_list(hashes, manifest.file_len, manifest.chunk_log2, manifest.root)

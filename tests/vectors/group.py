@@ -25,7 +25,7 @@ class Manifest:
         self.deltas = reader.many(4, lambda: (reader.v(), reader.v(32), reader.take(32)))
         reader.end()
         keys.expects(self.account, of, audience, self.keyset)
-        keys.check(envelope, SNAPSHOT, audience)
+        self.signed_by = keys.check(envelope, SNAPSHOT, audience)
         sane = (
             self.issued_at < 1 << 32
             and self.stale_after <= self.expires_after
@@ -72,16 +72,20 @@ class Manifest:
         now.check(self.issued_at)
         latest = max(now.backed, floor.beacon_time)
         require(self.issued_at <= latest + 600, "unconfirmed")
+        agreeing = floor.agreeing(
+            min(self.issued_at, floor.beacon_time), self.signed_by, floor.beacon_by
+        )
         after = replace(
-            floor.raised(revoked=(self.keyset, self.revoked_counter)),
+            agreeing.raised(revoked=(self.keyset, self.revoked_counter)),
             keys=max(floor.keys, self.keyset),
             version_epoch=self.keyset,
             version=self.version,
             root=self.root,
             issued_at=self.issued_at,
+            held=self.issued_at,
+            manifest_by=self.signed_by,
             signed=max(floor.signed, self.issued_at),
             lived=max(floor.lived, self.issued_at),
-            agreed=max(floor.agreed, min(self.issued_at, floor.beacon_time)),
         )
         return ("refresh" if held == offered else "newer"), after
 
@@ -97,7 +101,7 @@ class Beacon:
         self.version, self.revoked_counter = reader.v(), reader.v()
         reader.end()
         keys.expects(account, of, audience, self.keyset)
-        keys.check(envelope, BEACONS, audience)
+        self.signed_by = keys.check(envelope, BEACONS, audience)
         require(self.time < keys.expires, "keys_expired")
         self.keys_expire = keys.expires
 
@@ -115,17 +119,17 @@ class Beacon:
         require(self.keys_expire > now.at, "keys_expired")
         now.check(self.time)
         issued_at = floor.issued_at if floor.version_epoch == floor.keys else 0
-        agreed = max(floor.agreed, min(self.time, issued_at))
-        lifted = min(self.time, agreed + 3_600)
+        floor = floor.agreeing(min(self.time, issued_at), floor.manifest_by, self.signed_by)
+        lifted = min(self.time, floor.agreed + 3_600)
         newest, revoked = (self.keyset, self.version), (self.keyset, self.revoked_counter)
         after = replace(
             floor.raised(newest=newest, revoked=revoked),
             beacon_epoch=self.keyset,
             beacon=self.number,
             beacon_time=self.time,
+            beacon_by=self.signed_by,
             signed=max(floor.signed, lifted),
             lived=max(floor.lived, lifted),
-            agreed=agreed,
         )
         return "newer", after
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import ed25519
 import mldsa65
+from floor import Signers
 from framing import Reader, require, sha256
 
 MANIFEST, KEY_SET, BEACON, REVOKED, CHECKPOINT, RECEIPT, STATUS = range(1, 8)
@@ -117,7 +118,9 @@ class KeySet:
             and (key.audiences is None or audience in key.audiences)
         ]
 
-    def check(self, envelope: Envelope, role: int, audience: bytes | None = None) -> None:
+    def check(self, envelope: Envelope, role: int, audience: bytes | None = None) -> Signers:
+        """Returns who signed, where that is enough."""
+        found: list[tuple[int, bytes]] = []
         require(self.required[role] >> len(ALGORITHMS) == 0, "algorithm_missing")
         keys = self.candidates(role, audience)
         for alg in self.algorithms(role):
@@ -125,6 +128,17 @@ class KeySet:
                 key for key in keys if key.alg == alg and envelope.signed_by(key.public, alg)
             ]
             require(len(signers) >= self.thresholds[role], "bad_signature")
+            found += [(alg, key.id) for key in signers]
+        return Signers(self.thresholds[role], found)
+
+    def unsettles(self, held: KeySet) -> bool:
+        """Whether it newly calls a key compromised that is not known to tell no time."""
+        telling = 1 << SNAPSHOT | 1 << BEACONS
+        roles = {key.id: key.roles for key in held.keys}
+        for key in self.keys:
+            roles[key.id] = roles.get(key.id, 0) | key.roles
+        new = [name for name in self.compromised if name not in held.compromised]
+        return any(roles.get(name, telling) & telling for name in new)
 
     def expects(self, account: bytes, audience: bytes, own: bytes, epoch: int) -> None:
         """Checks whose and for whom something is that was signed for one group."""

@@ -115,7 +115,13 @@ def message(data: bytes, _given: Given) -> Fields:
 
 def key_set(data: bytes, given: Given) -> Fields:
     if "key_sets" in given:
-        return keys_of(given).follow(data).fields()
+        held = keys_of(given)
+        read = held.follow(data)
+        if "floor" not in given:
+            return read.fields()
+        changes = (read.epoch, read.issued_at, read.compromised, read.unsettles(held))
+        after = Floor.read(unhex(given["floor"])).with_keys(*changes)
+        return read.fields() | {"floor_after": after.write().hex()}
     return signed.KeySet.anchor(data, unhex(given["account"])).fields()
 
 

@@ -81,7 +81,9 @@ impl<'a> Checked<'a> {
         audience: Audience,
     ) -> Result<Self, BadBundle> {
         let parts = Bundle::read(bytes)?;
-        let (keys, key_sets) = walk(&parts, held)?;
+        let mut key_sets = Vec::new();
+        let keys =
+            parts.walk(held, |_, envelope| key_sets.push(envelope)).map_err(BadBundle::Keys)?;
         let manifest =
             Manifest::verify(parts.manifest, &keys, audience).map_err(BadBundle::Manifest)?;
         let chunks = manifest.chunk_count();
@@ -98,19 +100,35 @@ impl<'a> Checked<'a> {
         Ok(Self { key_sets, manifest, list, revoked, parts })
     }
 
-    /// Returns what an agent would decide with that never had anything but this bundle; none where
-    /// it would not decide.
-    pub(crate) fn in_force(&self, since: UnixSeconds) -> Option<InForce> {
+    /// Returns the floor of an agent that never had anything but `anchor` and this bundle, before
+    /// it looks at the manifest.
+    pub(crate) fn floor(&self, anchor: &KeySet) -> Result<Floor, Refused> {
+        let mut floor = Floor::default().with_keys(anchor);
+        self.parts.walk(anchor, |next, _| floor = floor.with_keys(next))?;
+
+        Ok(match &self.revoked {
+            Some(list) => floor.with_revoked(list.number(), list.base()),
+            None => floor,
+        })
+    }
+
+    /// Returns the signed manifest.
+    pub(crate) const fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Returns what an agent would decide with whose floor is this one and that never had anything
+    /// but this bundle; none where it would not decide.
+    pub(crate) fn in_force(&self, floor: &Floor, since: UnixSeconds) -> Option<InForce> {
         let bytes = Arc::<[u8]>::from(self.parts.file);
         let verified = snapshot::open(bytes, self.manifest.clone()).ok()?;
         let version = self.manifest.version();
-        let (mut floor, mut held) = (Floor::default().with(&self.manifest), Held::default());
+        let mut held = Held::default();
         if let Some(list) = &self.revoked {
-            floor = floor.with_revoked(list.number(), list.base());
             held = held.with(list, self.parts.revoked, Version::default());
         }
         let bits = held.bits(&verified.view(), version)?;
-        let missing = Missing::of(&floor, held.number);
+        let missing = Missing::of(floor, held.number);
         let (revoked, revocations) = (held.number, held.count(version));
 
         Some(InForce { verified, since, missing, revoked, revocations, bits })
@@ -120,23 +138,6 @@ impl<'a> Checked<'a> {
     pub(crate) const fn version(&self) -> Version {
         self.manifest.version()
     }
-}
-
-/// Walks the key sets from the one held. What is held already, or was before, is passed over.
-fn walk<'a>(parts: &Bundle<'a>, held: &KeySet) -> Result<(KeySet, Vec<&'a [u8]>), BadBundle> {
-    let (mut keys, mut key_sets) = (held.clone(), Vec::new());
-    for envelope in parts.key_sets() {
-        match keys.follow(envelope) {
-            Ok(next) => {
-                keys = next;
-                key_sets.push(envelope);
-            }
-            Err(Refused::OldKeys) => {}
-            Err(refused) => return Err(BadBundle::Keys(refused)),
-        }
-    }
-
-    Ok((keys, key_sets))
 }
 
 /// Reads a bundle to its end, and no further than any bundle goes.

@@ -252,6 +252,14 @@ pub(crate) fn token_id(number: u64) -> u64 {
     (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
+/// A snapshot with one token, number 0, that ends then.
+pub(crate) fn ending(end: End) -> Vec<u8> {
+    let mut contents = contents(1);
+    contents.tokens.values_mut().for_each(|token| token.end = end);
+
+    contents.compile(VerifierLen::Full).unwrap()
+}
+
 /// One user with that many tokens, in a division of its own.
 fn contents(tokens: usize) -> Contents {
     let division = Uuid([0x22; 16]);

@@ -24,7 +24,9 @@ use crate::snapshot::{chunk, delta, unsigned};
 use crate::time::{End, Millis, TimeQuality, UnixSeconds};
 use crate::token::{self, Context, Lookup, Secret, Token};
 use crate::trust::sign::{BeaconDraft, ManifestDraft, RevokedDraft};
-use crate::trust::{Audience, Floor, GatewayId, Incarnation, KeyId, SigningKey, Version};
+use crate::trust::{
+    Algorithm, Audience, Floor, GatewayId, Incarnation, KeyId, Signers, SigningKey, Version,
+};
 
 const TEXT: &str = include_str!("../../docs/format.md");
 
@@ -243,6 +245,12 @@ fn the_example_of_a_record_is_what_the_code_makes() {
     ));
 }
 
+fn signed_by(seed: u8) -> Signers {
+    let public = SigningKey::from_bytes(&[seed; 32]).verifying_key().to_bytes();
+
+    Signers::of(1, &[(Algorithm::Ed25519, KeyId::of(&public))])
+}
+
 #[test]
 fn the_example_of_a_floor_is_what_the_code_makes() {
     let floor = Floor {
@@ -259,6 +267,11 @@ fn the_example_of_a_floor_is_what_the_code_makes() {
         lived: UnixSeconds(1_790_000_660),
         agreed: UnixSeconds(1_790_000_600),
         boots: 3,
+        rooted: UnixSeconds(1_789_000_600),
+        held: UnixSeconds(1_790_000_600),
+        manifest_by: signed_by(7),
+        beacon_by: signed_by(8),
+        agreed_by: [signed_by(7), signed_by(8)],
     };
     stands(&dump(&floor.encode()));
 }

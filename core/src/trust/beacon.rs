@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::envelope::{Envelope, Kind};
 use super::keys::KeySet;
 use super::role::Role;
+use super::signers::Signers;
 use super::{Audience, Refused, Version, wire};
 use crate::time::UnixSeconds;
 
@@ -30,6 +31,7 @@ pub(super) struct Body {
 pub struct Beacon {
     body: Body,
     keys_expire: UnixSeconds,
+    signers: Signers,
 }
 
 impl Beacon {
@@ -42,12 +44,12 @@ impl Beacon {
         let envelope = Envelope::open(envelope, Kind::Beacon)?;
         let (account, body) = wire::read_payload::<Body>(envelope.payload)?;
         keys.expects(account, body.audience, audience, body.keyset)?;
-        keys.signers(&envelope, Kind::Beacon, Role::Beacon, Some(audience))?;
+        let signers = keys.signers(&envelope, Kind::Beacon, Role::Beacon, Some(audience))?;
         if body.time >= keys.expires().0 {
             return Err(Refused::KeysExpired);
         }
 
-        Ok(Self { body, keys_expire: keys.expires() })
+        Ok(Self { body, keys_expire: keys.expires(), signers })
     }
 
     /// Returns its number: it only ever grows.
@@ -79,9 +81,14 @@ impl Beacon {
         self.keys_expire
     }
 
+    /// Returns who signed.
+    pub(super) const fn signed_by(&self) -> Signers {
+        self.signers
+    }
+
     /// Makes one that nobody signed, for models that try very many.
     #[cfg(test)]
-    pub(super) const fn unsigned(body: Body, keys_expire: UnixSeconds) -> Self {
-        Self { body, keys_expire }
+    pub(super) const fn unsigned(body: Body, keys_expire: UnixSeconds, signers: Signers) -> Self {
+        Self { body, keys_expire, signers }
     }
 }

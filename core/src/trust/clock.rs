@@ -1,8 +1,9 @@
 //! How late it is, as far as a gateway can know (TRUST section 4).
 //!
 //! The clock of the machine may be wrong, set back, or absent. What was signed happened, and run
-//! time passes: now is never before either. Three times are kept apart: `lived`, which nothing is
-//! ever allowed before; `agreed`, which no single key can move; and what the clock shows.
+//! time passes: now is never before either. Four times are kept apart: `lived`, which nothing is
+//! ever allowed before; `agreed`, which no single key can move; `rooted`, which only root keys and a
+//! synchronised clock move; and what the clock shows.
 
 use super::Floor;
 use crate::time::{Millis, TimeQuality, UnixSeconds};
@@ -37,6 +38,10 @@ pub struct TrustedTime {
     lived: UnixSeconds,
     /// What more than one signer stands for, at `since`.
     agreed: UnixSeconds,
+    /// What root keys and a synchronised clock stand for, at `since`.
+    rooted: UnixSeconds,
+    /// What the manifest in force stands for, at `since`.
+    held: UnixSeconds,
     since: Millis,
 }
 
@@ -45,9 +50,9 @@ impl TrustedTime {
     /// built.
     #[must_use]
     pub const fn new(build: UnixSeconds, floor: &Floor, mono: Millis) -> Self {
-        let Floor { signed, lived, agreed, .. } = *floor;
+        let Floor { signed, lived, agreed, rooted, held, .. } = *floor;
 
-        Self { build, signed, lived, agreed, since: mono }
+        Self { build, signed, lived, agreed, rooted, held, since: mono }
     }
 
     /// Takes over a floor that was brought up to date with [`TrustedTime::kept`] and that something
@@ -81,10 +86,13 @@ impl TrustedTime {
     #[must_use]
     pub fn kept(&self, floor: &Floor, mono: Millis, shown: Shown, until: UnixSeconds) -> Floor {
         let clock = shown.clock.filter(|_| shown.synchronised).unwrap_or_default().min(until);
+        let run = mono.since(self.since) / 1000;
 
         Floor {
             lived: self.lived(mono).max(floor.lived).max(clock),
             agreed: self.agreed(mono).max(floor.agreed).max(clock),
+            rooted: self.rooted.plus(run).max(floor.rooted).max(clock),
+            held: self.held.plus(run).max(floor.held),
             ..*floor
         }
     }

@@ -3,12 +3,12 @@
 //! Writing the floor is the commit of a switch (ARCHITECTURE 4). It holds no secret and no
 //! signature: whoever can write the disk can lower it, and the collector sees that.
 
+mod after;
 mod wire;
 
 pub use wire::FLOOR_LEN;
 
-use super::keys::Reset;
-use super::{Beacon, KeySet, Manifest, Now, Refused, Revoked, Root, Version};
+use super::{Beacon, Manifest, Now, Refused, Revoked, Root, Signers, Version};
 use crate::time::{TimeQuality, UnixSeconds};
 
 /// How many seconds later than all that is known of the time something may have been issued (TRUST
@@ -48,6 +48,18 @@ pub struct Floor {
     pub agreed: UnixSeconds,
     /// How often the agent has started on this state.
     pub boots: u32,
+    /// What root keys and a synchronised clock showed, and the run time since: nothing that other
+    /// keys say raises it, and time never goes back behind it.
+    pub rooted: UnixSeconds,
+    /// When the manifest in force was signed, and the run time since it came into force.
+    pub held: UnixSeconds,
+    /// Who signed the manifest in force.
+    pub manifest_by: Signers,
+    /// Who signed the newest beacon.
+    pub beacon_by: Signers,
+    /// Who signed the manifest and the beacon that `agreed` goes back to; nobody where root keys or
+    /// the clock vouch for it.
+    pub agreed_by: [Signers; 2],
 }
 
 /// How an admitted manifest stands to the one in force.
@@ -163,106 +175,5 @@ impl Floor {
     #[must_use]
     pub fn lacks_snapshot(&self) -> Option<Version> {
         (self.newest > self.version).then_some(self.newest)
-    }
-
-    /// Returns the floor once `manifest`, which was admitted, is in force.
-    #[must_use]
-    pub fn with(&self, manifest: &Manifest) -> Self {
-        let issued_at = manifest.issued_at();
-
-        Self {
-            keys: self.keys.max(manifest.version().epoch),
-            version: manifest.version(),
-            root: manifest.root(),
-            issued_at,
-            revoked: self.revoked.max(manifest.revoked()),
-            signed: self.signed.max(issued_at),
-            lived: self.lived.max(issued_at),
-            agreed: self.agreed.max(issued_at.min(self.beacon_time)),
-            ..*self
-        }
-    }
-
-    /// Returns the floor once `manifest` was admitted and its file has not arrived: it raises time and
-    /// says what there is, never what is in force (ARCHITECTURE 4).
-    #[must_use]
-    pub fn with_heard(&self, manifest: &Manifest) -> Self {
-        let issued_at = manifest.issued_at();
-
-        Self {
-            revoked: self.revoked.max(manifest.revoked()),
-            newest: self.newest.max(manifest.version()),
-            signed: self.signed.max(issued_at),
-            lived: self.lived.max(issued_at),
-            agreed: self.agreed.max(issued_at.min(self.beacon_time)),
-            ..*self
-        }
-    }
-
-    /// Returns the floor once `beacon`, which was admitted, is accepted; this floor must be up to
-    /// date ([`super::TrustedTime::kept`]).
-    ///
-    /// Together with the manifest in force a beacon lifts time as far as both say, alone at most an
-    /// hour beyond what is agreed, however many arrive.
-    #[must_use]
-    pub fn with_beacon(&self, beacon: &Beacon) -> Self {
-        // What an earlier epoch signed may be what the next one was made against.
-        let current = self.version.epoch == self.keys;
-        let issued_at = if current { self.issued_at } else { UnixSeconds(0) };
-        let agreed = self.agreed.max(beacon.time().min(issued_at));
-        let lifted = beacon.time().min(agreed.plus(MAX_BEACON_LIFT));
-
-        Self {
-            revoked: self.revoked.max(beacon.revoked()),
-            newest: self.newest.max(beacon.version()),
-            beacon: beacon.number(),
-            beacon_time: beacon.time(),
-            signed: self.signed.max(lifted),
-            lived: self.lived.max(lifted),
-            agreed,
-            ..*self
-        }
-    }
-
-    /// Returns the floor once the revocation list of this number, which was admitted, is held.
-    ///
-    /// What it leaves out is denied by the snapshot `base`, so there is such a snapshot.
-    #[must_use]
-    pub fn with_revoked(&self, number: Version, base: Version) -> Self {
-        Self {
-            revoked: self.revoked.max(number),
-            list: self.list.max(number),
-            newest: self.newest.max(base),
-            ..*self
-        }
-    }
-
-    /// Returns the floor once `keys`, which follows the key set held, is accepted.
-    ///
-    /// Signed time only ever rises, but for one case: a key set that calls a key compromised takes
-    /// back what that key may have lifted. What is agreed stays, whenever the set arrives, unless
-    /// both kinds of key that tell the time were stolen: then time starts again from the set (TRUST
-    /// section 4).
-    #[must_use]
-    pub fn with_keys(&self, keys: &KeySet) -> Self {
-        let floor = Self { keys: self.keys.max(keys.epoch()), ..*self };
-        let resets = if keys.epoch() > self.keys { keys.resets() } else { Reset::Nothing };
-        let issued_at = keys.issued_at();
-        let agreed = self.agreed.max(issued_at);
-        let beacon_time = UnixSeconds(0);
-        match resets {
-            Reset::All => Self {
-                signed: issued_at,
-                lived: issued_at,
-                agreed: issued_at,
-                beacon_time,
-                ..floor
-            },
-            Reset::Nothing => {
-                let signed = self.signed.max(issued_at);
-                Self { signed, lived: self.lived.max(signed), agreed, ..floor }
-            }
-            Reset::OneKey => Self { signed: agreed, lived: agreed, agreed, beacon_time, ..floor },
-        }
     }
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::envelope::{Envelope, Kind, MAX_SIGNATURES};
 use super::public::Public;
 use super::role::{Algorithm, KeyId, Role};
+use super::signers::Signers;
 use super::{Audience, Manifest, Refused, Revoked, wire};
 use crate::name::Uuid;
 use crate::time::UnixSeconds;
@@ -110,18 +111,7 @@ pub struct KeySet {
     keys: Vec<Key, MAX_KEYS>,
     retired: Vec<KeyId, MAX_REVOKED_KEYS>,
     compromised: Vec<KeyId, MAX_REVOKED_KEYS>,
-    resets: Reset,
-}
-
-/// What becomes of the time with a key set that calls keys compromised.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Reset {
-    /// Everything: what two keys agreed on may have been two thieves.
-    All,
-    /// Nothing: no key that says what time it is was stolen.
-    Nothing,
-    /// What one key alone may have lifted.
-    OneKey,
+    unsettles: bool,
 }
 
 impl KeySet {
@@ -165,25 +155,22 @@ impl KeySet {
         self.signers(&envelope, Kind::KeySet, Role::Root, None)?;
         let mut next = Self::read(account, body)?;
         next.signers(&envelope, Kind::KeySet, Role::Root, None)?;
-        next.resets = self.reset_by(&next);
+        next.unsettles = next.unsettles_after(self);
 
         Ok(next)
     }
 
-    /// Manifests and beacons say what time it is. Where both kinds of key were stolen, or one was
-    /// stolen before, thieves may have agreed.
-    fn reset_by(&self, next: &Self) -> Reset {
-        let new = next.compromised.iter().filter(|id| !self.compromised.contains(id));
-        let roles = new.fold(0, |roles, id| {
-            let sets = self.keys.iter().chain(&next.keys);
-            roles | sets.filter(|key| key.id == *id).fold(0, |all, key| all | key.roles)
-        });
+    /// Whether it calls a key compromised that `held` did not, and that may have told the time. A
+    /// key that neither set holds any more counts: nobody remembers what it was for.
+    fn unsettles_after(&self, held: &Self) -> bool {
         let telling = Role::Snapshot.bit() | Role::Beacon.bit();
-        match roles & telling {
-            0 => Reset::Nothing,
-            both if both == telling || !self.compromised.is_empty() => Reset::All,
-            _ => Reset::OneKey,
-        }
+        let keys = || held.keys.iter().chain(&self.keys);
+        let tells = |id: &KeyId| {
+            let mut own = keys().filter(|key| key.id == *id).peekable();
+            own.peek().is_none() || own.any(|key| key.roles & telling != 0)
+        };
+
+        self.compromised.iter().filter(|id| !held.compromised.contains(id)).any(tells)
     }
 
     /// Returns the account.
@@ -240,13 +227,13 @@ impl KeySet {
     /// compromised: it is unusable from now on, whenever it was signed.
     #[must_use]
     pub fn compromises(&self, manifest: &Manifest) -> bool {
-        !manifest.signed_by().are_enough_without(&self.compromised)
+        !manifest.signed_by().without(&self.compromised).are_enough()
     }
 
     /// Returns the same of a revocation list: a thief may have revoked everybody.
     #[must_use]
     pub fn compromises_list(&self, revoked: &Revoked<'_>) -> bool {
-        !revoked.signed_by().are_enough_without(&self.compromised)
+        !revoked.signed_by().without(&self.compromised).are_enough()
     }
 
     /// Returns whether what `role` signs must be signed with `algorithm` too.
@@ -280,26 +267,41 @@ impl KeySet {
         Ok(())
     }
 
-    /// Makes one without keys that nobody signed, for models that try very many.
+    /// Makes one that nobody signed and whose keys verify nothing, for models that try very many.
     #[cfg(test)]
-    pub(super) const fn unsigned(epoch: u32, issued_at: UnixSeconds, resets: Reset) -> Self {
-        Self {
+    pub(super) fn unsigned(
+        held: Option<&Self>,
+        issued_at: UnixSeconds,
+        keys: impl Iterator<Item = (KeyId, Role)>,
+        compromised: Vec<KeyId, MAX_REVOKED_KEYS>,
+    ) -> Self {
+        let nobodys = ed25519_dalek::VerifyingKey::default();
+        let key = |(id, role): (KeyId, Role)| Key {
+            id,
+            public: Public::Ed25519(nobodys),
+            roles: role.bit(),
+            audiences: None,
+        };
+        let mut own = Self {
             account: Uuid([0; 16]),
-            epoch,
+            epoch: held.map_or(1, |held| held.epoch + 1),
             issued_at,
-            expires: UnixSeconds(u32::MAX as u64),
+            expires: UnixSeconds(u32::MAX.into()),
             thresholds: [1; 4],
             required: [1; 4],
-            keys: Vec::new(),
+            keys: keys.map(key).collect(),
             retired: Vec::new(),
-            compromised: Vec::new(),
-            resets,
-        }
+            compromised,
+            unsettles: false,
+        };
+        own.unsettles = held.is_some_and(|held| own.unsettles_after(held));
+
+        own
     }
 
-    /// Returns what becomes of the time with this set.
-    pub(super) const fn resets(&self) -> Reset {
-        self.resets
+    /// Returns whether what single keys said of the time has to be taken back with this set.
+    pub(super) const fn unsettles(&self) -> bool {
+        self.unsettles
     }
 
     /// Returns how many keys of each algorithm required must sign as `role`.
@@ -326,16 +328,16 @@ impl KeySet {
         if role.of(&self.required) & !Algorithm::SUPPORTED != 0 {
             return Err(Refused::AlgorithmMissing);
         }
-        let mut signers = Signers { keys: Vec::new(), threshold: self.threshold(role) };
+        let mut signers = Signers::of_whom_must(role.of(&self.thresholds));
         for algorithm in Algorithm::ALL.into_iter().filter(|one| self.requires(role, *one)) {
             let keys = self.trusted(role, algorithm).filter(|key| key.reaches(audience));
             let found = envelope.signers(kind, keys);
-            if found.len() < signers.threshold {
+            if found.len() < self.threshold(role) {
                 return Err(Refused::Unsigned);
             }
             for id in found {
                 // Ids differ, and so do their signatures: there is room for all of them.
-                signers.keys.push((algorithm, id)).map_err(|_| Refused::Malformed)?;
+                signers.add(algorithm, id).then_some(()).ok_or(Refused::Malformed)?;
             }
         }
 
@@ -365,7 +367,7 @@ impl KeySet {
             keys: decoded(keys)?,
             retired,
             compromised,
-            resets: Reset::Nothing,
+            unsettles: false,
         };
 
         set.is_usable().then_some(set).ok_or(Refused::KeysUnusable)
@@ -388,29 +390,6 @@ impl KeySet {
         });
 
         asks && counts && self.keys.iter().all(once) && roots
-    }
-}
-
-/// Who signed an object, where for each algorithm required that is enough.
-#[derive(Clone, Debug)]
-pub(super) struct Signers {
-    keys: Vec<(Algorithm, KeyId), MAX_SIGNATURES>,
-    threshold: usize,
-}
-
-impl Signers {
-    /// Nobody, for models that try very many.
-    #[cfg(test)]
-    pub(super) const NOBODY: Self = Self { keys: Vec::new(), threshold: 1 };
-
-    /// Returns whether it would be enough of each algorithm without those that are `gone`.
-    fn are_enough_without(&self, gone: &[KeyId]) -> bool {
-        let left = |algorithm| {
-            let own = self.keys.iter().filter(|(of, id)| *of == algorithm && !gone.contains(id));
-            own.count()
-        };
-
-        self.keys.iter().all(|(algorithm, _)| left(*algorithm) >= self.threshold)
     }
 }
 

@@ -7,8 +7,9 @@ use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::{Envelope, Kind, MAX_ENVELOPE};
-use super::keys::{KeySet, Signers};
+use super::keys::KeySet;
 use super::role::Role;
+use super::signers::Signers;
 use super::{Audience, Refused, Root, Version, wire};
 use crate::name::Uuid;
 use crate::snapshot::MAX_FILE;
@@ -181,8 +182,8 @@ impl Manifest {
 
     /// Makes one that nobody signed, for models that try very many.
     #[cfg(test)]
-    pub(super) const fn unsigned(account: Uuid, body: Body, keys_expire: UnixSeconds) -> Self {
-        Self { account, body, keys_expire, signers: Signers::NOBODY }
+    pub(super) const fn unsigned(body: Body, keys_expire: UnixSeconds, signers: Signers) -> Self {
+        Self { account: Uuid([0; 16]), body, keys_expire, signers }
     }
 
     /// Returns from when on its key set accepts nothing new.
@@ -191,8 +192,8 @@ impl Manifest {
     }
 
     /// Returns who signed.
-    pub(super) const fn signed_by(&self) -> &Signers {
-        &self.signers
+    pub(super) const fn signed_by(&self) -> Signers {
+        self.signers
     }
 }
 

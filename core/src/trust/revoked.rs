@@ -11,8 +11,9 @@ use core::marker::PhantomData;
 use serde::{Deserialize, Serialize};
 
 use super::envelope::{Envelope, Kind};
-use super::keys::{KeySet, Signers};
+use super::keys::KeySet;
 use super::role::Role;
+use super::signers::Signers;
 use super::{Audience, Refused, Version, wire};
 use crate::time::UnixSeconds;
 
@@ -95,8 +96,8 @@ impl<'a> Revoked<'a> {
     }
 
     /// Returns who signed.
-    pub(super) const fn signed_by(&self) -> &Signers {
-        &self.signers
+    pub(super) const fn signed_by(&self) -> Signers {
+        self.signers
     }
 }
 

@@ -20,6 +20,7 @@ mod keys;
 mod manifest;
 mod promise;
 mod revoked;
+mod theft;
 mod walk;
 
 const ACCOUNT: Uuid = Uuid([0xac; 16]);

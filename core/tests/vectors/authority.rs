@@ -5,7 +5,9 @@ use gateward_core::name::Uuid;
 use gateward_core::snapshot::chunk;
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::sign::{KeyDraft, KeySetDraft, ManifestDraft};
-use gateward_core::trust::{Audience, GatewayId, Incarnation, KeyId, Kind, SigningKey};
+use gateward_core::trust::{
+    Algorithm, Audience, GatewayId, Incarnation, KeyId, Kind, Signers, SigningKey,
+};
 use sha2::{Digest as _, Sha512};
 
 /// The account, group and gateway of `core/docs/format.md`.
@@ -36,6 +38,11 @@ pub(crate) fn public(seed: u8) -> [u8; 32] {
 
 pub(crate) fn key_id(seed: u8) -> KeyId {
     KeyId::of(&public(seed))
+}
+
+/// One key, of which one must sign.
+pub(crate) fn signed_by(seed: u8) -> Signers {
+    Signers::of(1, &[(Algorithm::Ed25519, key_id(seed))])
 }
 
 pub(crate) fn audience() -> Audience {

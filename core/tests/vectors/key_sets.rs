@@ -1,8 +1,10 @@
 //! Key sets: the one of enrolment, and those that follow.
 
+mod times;
+
 use gateward_core::time::UnixSeconds;
-use gateward_core::trust::Kind as Typ;
 use gateward_core::trust::sign::{KeyDraft, KeySetDraft};
+use gateward_core::trust::{Algorithm, Kind as Typ};
 use serde_json::json;
 
 use crate::authority::{
@@ -63,6 +65,7 @@ pub(crate) fn kind() -> Kind {
     ] {
         kind.add((name, verdict, about), &bytes, &held);
     }
+    times::after(&mut kind);
 
     kind
 }

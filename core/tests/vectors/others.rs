@@ -13,8 +13,9 @@ use gateward_core::trust::{
 use serde_json::{Value, json};
 
 use crate::authority::{
-    ACCOUNT, COLLECTOR, GATEWAY, INCARNATION, SNAPSHOT, SPARE, STRANGER, T0, audience, by_roots,
-    envelope, gateway, key, key_id, key_set, manifest, payload, public, seal, signature,
+    ACCOUNT, BEACON, COLLECTOR, GATEWAY, INCARNATION, SNAPSHOT, SPARE, STRANGER, T0, audience,
+    by_roots, envelope, gateway, key, key_id, key_set, manifest, payload, public, seal, signature,
+    signed_by,
 };
 use crate::snapshots::file;
 use crate::vector::{ACCEPTED, Kind, given, hex};
@@ -195,6 +196,11 @@ pub(crate) fn floors() -> Kind {
         signed: UnixSeconds(T0 + 1),
         lived: UnixSeconds(T0 + 600),
         boots: 3,
+        rooted: UnixSeconds(T0 - 600),
+        held: UnixSeconds(T0 + 599),
+        manifest_by: signed_by(SPARE),
+        beacon_by: signed_by(BEACON),
+        agreed_by: [signed_by(SNAPSHOT), signed_by(BEACON).without(&[key_id(BEACON)])],
     };
     let good = floor.encode();
     let flipped = |at: usize| {
@@ -207,11 +213,11 @@ pub(crate) fn floors() -> Kind {
         ("floor", ACCEPTED, "", good.to_vec()),
         ("nothing-yet", ACCEPTED, "", Floor::default().encode().to_vec()),
         ("empty", "damaged", "", Vec::new()),
-        ("cut-short", "damaged", "", good[..155].to_vec()),
+        ("cut-short", "damaged", "", good[..463].to_vec()),
         ("trailing-byte", "damaged", "", [&good[..], &[0]].concat()),
         ("another-magic", "damaged", "and so another sum", flipped(7)),
         ("lowered-by-hand", "damaged", "the sum tells", flipped(16)),
-        ("sum-altered", "damaged", "", flipped(155)),
+        ("sum-altered", "damaged", "", flipped(463)),
     ] {
         kind.add((name, verdict, about), &bytes, &given([]));
     }
@@ -234,7 +240,7 @@ fn revocations() -> RevokedDraft {
 
 pub(crate) fn bundles() -> Kind {
     let mut kind = Kind::new("bundles", "Section 6.8. `anchor` is the key set of enrolment.");
-    let (first, second) = (by_roots(&key_set(1)), by_roots(&key_set(2)));
+    let [first, second, third] = [1, 2, 3].map(|epoch| by_roots(&key_set(epoch)));
     let file = file();
     let envelope = |keyset: u32| {
         let draft = ManifestDraft { keyset, ..manifest(&file) };
@@ -277,8 +283,12 @@ pub(crate) fn bundles() -> Kind {
         ("more-key-sets-than-any", "not_a_bundle", "4,097 are said", {
             [&good[..8], &4_097_u32.to_le_bytes(), &good[12..]].concat()
         }),
-        ("key-sets-in-another-order", "newer_keys", "the second is not walked to", {
+        ("key-sets-in-another-order", ACCEPTED, "what is held is passed over anywhere", {
             bundle(&[&second, &first], &two, &list, &file)
+        }),
+        ("without-the-anchor", ACCEPTED, "it is held", bundle(&[&second], &two, &list, &file)),
+        ("third-key-set-before-the-second", "newer_keys", "which is not walked to", {
+            bundle(&[&third, &second], &two, &list, &file)
         }),
         ("a-key-set-missing", "newer_keys", "", bundle(&[&first], &two, &list, &file)),
         ("manifest-of-the-first-epoch", "old_keys", "", {

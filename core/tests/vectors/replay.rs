@@ -200,31 +200,44 @@ fn key_set(bytes: &[u8], given: &Given<'_>) -> Said {
         json!([hex(&key.id().0), roles.fold(0, |bits, role| bits | role.bit())])
     };
 
-    Ok(json!({
+    let mut fields = json!({
         "account": hex(&keys.account().0),
         "epoch": keys.epoch(),
         "expires": keys.expires().0,
         "issued_at": keys.issued_at().0,
         "trusted": keys.keys().iter().map(trusted).collect::<Vec<_>>(),
-    }))
+    });
+    if given.has("floor") {
+        fields["floor_after"] = json!(hex(&given.floor()?.with_keys(&keys).encode()));
+    }
+
+    Ok(fields)
 }
 
 fn floor_fields(floor: &Floor) -> Value {
+    let bytes = floor.encode();
+    let signers = &bytes[152..444];
+
     json!({
         "agreed": floor.agreed.0,
+        "agreed_by": [hex(&signers[146..219]), hex(&signers[219..])],
         "beacon": floor.beacon.number,
+        "beacon_by": hex(&signers[73..146]),
         "beacon_epoch": floor.beacon.epoch,
         "beacon_time": floor.beacon_time.0,
         "boots": floor.boots,
+        "held": floor.held.0,
         "issued_at": floor.issued_at.0,
         "keys": floor.keys,
         "list": floor.list.number,
         "list_epoch": floor.list.epoch,
         "lived": floor.lived.0,
+        "manifest_by": hex(&signers[..73]),
         "newest": floor.newest.number,
         "newest_epoch": floor.newest.epoch,
         "revoked": floor.revoked.number,
         "revoked_epoch": floor.revoked.epoch,
+        "rooted": floor.rooted.0,
         "root": Hex(&floor.root.0).to_string(),
         "signed": floor.signed.0,
         "version": floor.version.number,
@@ -232,13 +245,12 @@ fn floor_fields(floor: &Floor) -> Value {
     })
 }
 
-/// Believes a bundle as the agent does: from the anchor through the key sets to the file.
+/// Believes a bundle from the anchor through the key sets to the file.
 fn bundle(bytes: &[u8], given: &Given<'_>) -> Said {
     let bundle = Bundle::read(bytes).map_err(|_| "not_a_bundle")?;
     let anchor = given.bytes("anchor");
     let keys = KeySet::anchor(&anchor, given.account()).map_err(Refused::code)?;
-    let mut rest = bundle.key_sets().skip_while(|set| *set != anchor).skip(1);
-    let keys = rest.try_fold(keys, |keys, set| keys.follow(set)).map_err(Refused::code)?;
+    let keys = bundle.walk(&keys, |_, _| ()).map_err(Refused::code)?;
     let audience = Audience(given.array("audience"));
     let manifest = Manifest::verify(bundle.manifest, &keys, audience).map_err(Refused::code)?;
     let version = manifest.version().number;

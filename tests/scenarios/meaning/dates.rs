@@ -28,12 +28,11 @@ fn e1_an_end_date_is_over_at_midnight_utc_and_not_a_second_before() {
 }
 
 #[test]
-fn e2_the_zone_of_no_machine_moves_an_end() {
+fn an_end_is_a_second_of_utc_in_the_snapshot() {
     let (world, _) = ending("2023-08-12");
     let contents = world.contents(EVERYTHING);
     let ends: Vec<_> = contents.tokens.values().map(|token| token.end).collect();
 
-    // What a snapshot says is a second of UTC; nothing after this reads a zone.
     assert_eq!(ends, [End(u32::try_from(MIDNIGHT).unwrap())]);
     assert_eq!(MIDNIGHT % 86_400, 0);
 }

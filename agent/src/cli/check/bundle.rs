@@ -1,4 +1,7 @@
 //! `gateward check --snapshot`: decides from a file, with the trust anchor of the configuration.
+//!
+//! It takes the bundle as an agent does that has nothing else: what that agent would refuse is
+//! not decided from.
 
 use std::fs;
 use std::io;
@@ -20,7 +23,7 @@ use crate::cli::{Exit, Global};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::now::Timekeeper;
-use crate::store::bundle::{self, Checked};
+use crate::store::bundle::{self, BadBundle, Checked};
 
 /// Why a file cannot be decided from.
 #[derive(Debug, Error)]
@@ -57,7 +60,7 @@ pub(super) fn check(args: &Args, path: &Path, token: &str, global: &Global) -> E
             Ok(config) => config,
             Err(exit) => return exit,
         };
-        read(path).and_then(|file| signed(args, path, &file, token, &config))
+        read(path).and_then(|file| signed(args, path, &file, token, &config, Clock::real()))
     };
 
     match decided {
@@ -85,29 +88,40 @@ fn read(path: &Path) -> Result<Vec<u8>, Unusable> {
 
 fn unsigned(args: &Args, path: &Path, file: Vec<u8>, token: &str) -> Result<Reason, Unusable> {
     let content = snapshot::unsigned(file).map_err(|refused| bad(path, &refused))?;
+    let now = Timekeeper::new(Clock::real(), &Floor::default()).now().at;
 
-    question(args, &content.view(), token, DivisionRules::default())
+    question(args, &content.view(), token, now, DivisionRules::default())
 }
 
-/// Decides as an agent does that was enrolled as this gateway and has this bundle, with what is
-/// revoked in it and stale where it says that something is missing.
+/// Decides as an agent does that was enrolled as this gateway and has this bundle: with the time
+/// that key sets and manifest vouch for, with what is revoked in it, and stale where it says that
+/// something is missing.
 fn signed(
     args: &Args,
     path: &Path,
     file: &[u8],
     token: &str,
     config: &Config,
+    clock: Clock,
 ) -> Result<Reason, Unusable> {
     let anchor = read(&config.key_set)?;
     let keys = KeySet::anchor(&anchor, config.account)
         .map_err(|refused| bad(&config.key_set, &refused))?;
     let audience = Audience::of(config.account, config.group.as_str());
     let checked = Checked::new(file, &keys, audience).map_err(|why| bad(path, &why))?;
+    let mut floor = checked.floor(&keys).map_err(|refused| bad(path, &refused))?;
+    let time = Timekeeper::new(clock, &floor);
+    floor
+        .admit(checked.manifest(), &time.now())
+        .map_err(|refused| bad(path, &BadBundle::Manifest(refused)))?;
+    floor = floor.with(checked.manifest());
+    time.follow(&floor);
+    let now = time.now().at;
     let in_force = checked
-        .in_force(UnixSeconds(0))
+        .in_force(&floor, now)
         .ok_or_else(|| bad(path, &"cannot be decided from; compile the bundle again"))?;
 
-    question(args, &in_force.view(), token, config.decision.rules())
+    question(args, &in_force.view(), token, now, config.decision.rules())
 }
 
 fn bad(path: &Path, reason: &dyn core::fmt::Display) -> Unusable {
@@ -118,6 +132,7 @@ fn question(
     args: &Args,
     view: &View<'_>,
     token: &str,
+    now: UnixSeconds,
     rules: DivisionRules,
 ) -> Result<Reason, Unusable> {
     let ask = match (&args.method, &args.path) {
@@ -144,121 +159,9 @@ fn question(
         }
     };
     let Ok(token) = Token::read(token.as_bytes()) else { return Ok(Reason::MalformedToken) };
-    let now = Timekeeper::new(Clock::real(), &Floor::default()).now();
 
-    Ok(decide(view, &ask, &token, now.at, rules).reason)
+    Ok(decide(view, &ask, &token, now, rules).reason)
 }
 
 #[cfg(test)]
-mod tests {
-    use clap::Parser as _;
-    use gateward_core::principal::TokenKind;
-    use gateward_core::token;
-
-    use super::*;
-    use crate::store::testing::{self, ACCOUNT, Authority, GROUP, token_id};
-
-    #[derive(clap::Parser)]
-    struct Command {
-        #[command(flatten)]
-        args: Args,
-    }
-
-    /// Decides about `question` from a bundle, as on a gateway of that group.
-    fn decided(bytes: &[u8], token: &str, question: &[&str]) -> Result<Reason, Unusable> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = |name: &str| folder.path().join(name);
-        fs::write(path("keyset"), Authority::new().key_set()).unwrap();
-        fs::write(path("gateway.key"), b"").unwrap();
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        fs::set_permissions(path("gateway.key"), private).unwrap();
-        let toml = format!(
-            "account = '{ACCOUNT}'\ngroup = '{GROUP}'\ngateway = 'edge-7a'\n\
-             state_dir = '{0}'\nkey_set = '{0}/keyset'\ngateway_key = '{0}/gateway.key'\n\
-             [api]\nsocket = '{0}/api.sock'\nadmin_socket = '{0}/admin.sock'\n\
-             [broker]\nurl = 'mqtt://127.0.0.1'\n",
-            folder.path().display()
-        );
-        fs::write(path("agent.toml"), toml).unwrap();
-        let config = Config::load(&path("agent.toml"), core::iter::empty()).unwrap();
-        let args = Command::parse_from(["check"].iter().chain(question)).args;
-
-        signed(&args, Path::new("bundle"), bytes, token, &config)
-    }
-
-    const QUESTION: [&str; 2] = ["--permission", "view_device"];
-
-    /// A bundle of nine tokens with a revocation list; its snapshot is of now.
-    fn with(revoked: &[u8]) -> Vec<u8> {
-        let authority = Authority::new();
-        let file = authority.publish(4, 9).file;
-        let published = authority.sign(1, 4, Clock::real().wall(), file);
-
-        testing::bundle(&[&authority.key_set()], &published, revoked)
-    }
-
-    fn reason(bytes: &[u8], number: u64) -> Reason {
-        let text = token::write(TokenKind::Api, token_id(number), &testing::SECRET);
-
-        decided(bytes, core::str::from_utf8(&text).unwrap(), &QUESTION).unwrap()
-    }
-
-    #[test]
-    fn h19_what_a_list_in_the_bundle_revokes_is_denied_and_nothing_else() {
-        let list = Authority::new().revoke(1, 4, &[token_id(3)]);
-
-        let (without, bytes) = (with(b""), with(&list));
-
-        assert_ne!(reason(&without, 3), Reason::Revoked);
-        assert_eq!(reason(&bytes, 4), reason(&without, 4));
-        assert_eq!(reason(&bytes, 3), Reason::Revoked);
-    }
-
-    #[test]
-    fn h4_a_list_that_is_damaged_or_of_a_key_that_nobody_trusts_is_not_decided_from() {
-        let mut damaged = Authority::new().revoke(1, 4, &[token_id(3)]);
-        let last = damaged.len() - 5;
-        damaged[last] ^= 1;
-        let elsewhere = Authority::new().revoke_under(2, 1, 4, &[token_id(3)]);
-        for list in [&b"list"[..], &damaged, &elsewhere] {
-            let refused = decided(&with(list), "", &QUESTION).unwrap_err();
-            assert_eq!(refused.exit(), Exit::BadData);
-            assert!(refused.to_string().contains("revocation list"), "{refused}");
-        }
-    }
-
-    #[test]
-    fn what_a_compromised_key_signed_is_not_decided_from() {
-        let authority = Authority::new();
-        let published = authority.publish(1, 3);
-        let sets = [authority.key_set(), authority.key_set_after_theft()];
-        let bytes = testing::bundle(&[&sets[0], &sets[1]], &published, b"");
-
-        let refused = decided(&bytes, "", &QUESTION).unwrap_err();
-
-        assert_eq!(refused.exit(), Exit::BadData);
-    }
-
-    #[test]
-    fn h22_a_bundle_without_the_list_that_its_manifest_speaks_of_is_stale() {
-        let authority = Authority::new();
-        let lacking = authority.publish_with_revocations(4);
-        let keys = KeySet::anchor(&authority.key_set(), ACCOUNT).unwrap();
-        let view_stale_at = |list: &[u8]| {
-            let bytes = testing::bundle(&[&authority.key_set()], &lacking, list);
-            let audience = Audience::of(ACCOUNT, GROUP);
-            let checked = Checked::new(&bytes, &keys, audience).unwrap();
-            checked.in_force(UnixSeconds(0)).unwrap().stale_at()
-        };
-
-        assert_eq!(view_stale_at(b""), UnixSeconds(0));
-        assert!(view_stale_at(&authority.revoke(1, 4, &[])) > UnixSeconds(0));
-    }
-
-    #[test]
-    fn a_path_that_no_rule_knows_is_denied_from_a_bundle_too() {
-        let question = ["--method", "GET", "--path", "/no/such/path"];
-
-        assert_eq!(decided(&with(b""), "", &question).unwrap(), Reason::RouteUnknown);
-    }
-}
+mod tests;

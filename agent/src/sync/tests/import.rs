@@ -18,7 +18,7 @@ async fn import(gateway: &Gateway, bytes: &[u8]) -> Result<Imported, NotImported
 }
 
 #[tokio::test]
-async fn h3_a_bundle_is_in_force_at_once_without_a_link_and_told_like_what_a_broker_brings() {
+async fn a_bundle_is_in_force_at_once_without_a_link_and_told_like_what_a_broker_brings() {
     let mut gateway = Gateway::new();
     let one = gateway.authority.publish(1, 900);
     let list = gateway.authority.revoke(1, 1, &[token_id(3)]);

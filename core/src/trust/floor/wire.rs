@@ -9,7 +9,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::Floor;
 use crate::time::UnixSeconds;
-use crate::trust::{Refused, Root, Version};
+use crate::trust::{Refused, Root, Signers, Version};
 
 /// Length of a floor in bytes.
 pub const FLOOR_LEN: usize = size_of::<Wire>() + SUM_LEN;
@@ -42,6 +42,11 @@ impl Floor {
             lived: self.lived.0.into(),
             agreed: self.agreed.0.into(),
             boots: self.boots.into(),
+            rooted: self.rooted.0.into(),
+            held: self.held.0.into(),
+            manifest_by: self.manifest_by,
+            beacon_by: self.beacon_by,
+            agreed_by: self.agreed_by,
         };
         let mut bytes = [0; FLOOR_LEN];
         let sum = sum(wire.as_bytes());
@@ -77,6 +82,11 @@ impl Floor {
             lived: UnixSeconds(wire.lived.get()),
             agreed: UnixSeconds(wire.agreed.get()),
             boots: wire.boots.get(),
+            rooted: UnixSeconds(wire.rooted.get()),
+            held: UnixSeconds(wire.held.get()),
+            manifest_by: wire.manifest_by,
+            beacon_by: wire.beacon_by,
+            agreed_by: wire.agreed_by,
         })
     }
 }
@@ -103,6 +113,11 @@ struct Wire {
     lived: U64,
     agreed: U64,
     boots: U32,
+    rooted: U64,
+    held: U64,
+    manifest_by: Signers,
+    beacon_by: Signers,
+    agreed_by: [Signers; 2],
 }
 
 fn sum(bytes: &[u8]) -> [u8; SUM_LEN] {

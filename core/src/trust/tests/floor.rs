@@ -171,33 +171,6 @@ fn signed_time_rises_with_manifests_and_never_sinks() {
 }
 
 #[test]
-fn a_key_set_takes_back_what_a_stolen_key_lifted_and_never_what_is_agreed() {
-    let lifted = Floor { agreed: UnixSeconds(T0 - 9), ..floor() };
-    let mut next = key_set(2);
-    let keys = anchor().follow(&signed_by_roots(&next)).unwrap();
-    assert_eq!(lifted.with_keys(&keys).lived, UnixSeconds(T0));
-    next.compromised = vec![id(&key(COLLECTOR))];
-    let keys = anchor().follow(&signed_by_roots(&next)).unwrap();
-    assert_eq!(lifted.with_keys(&keys).lived, UnixSeconds(T0), "it tells no time");
-
-    next.compromised = vec![id(&key(BEACON))];
-    let one = anchor().follow(&signed_by_roots(&next)).unwrap();
-    let reset = lifted.with_keys(&one);
-    assert_eq!((reset.signed, reset.lived), (UnixSeconds(T0 - 9), UnixSeconds(T0 - 9)));
-    let raised = reset.with(&manifest(&draft(12)));
-    assert_eq!(raised.with_keys(&one), raised, "the same set takes it back once");
-
-    next.compromised.push(id(&key(SNAPSHOT)));
-    let both = anchor().follow(&signed_by_roots(&next)).unwrap();
-    let reset = lifted.with_keys(&both);
-    assert_eq!((reset.lived, reset.agreed), (UnixSeconds(T0 - DAY), UnixSeconds(T0 - DAY)));
-    next.epoch = 3;
-    let second = one.follow(&signed_by_roots(&next)).unwrap();
-    let reset = raised.with_keys(&second);
-    assert_eq!(reset.lived, UnixSeconds(T0 - DAY), "one thief after the other may have agreed");
-}
-
-#[test]
 fn the_greatest_revocation_number_is_kept_by_epoch() {
     assert_eq!(floor().revoked, version(1, 3));
     let mut fewer = draft(11);

@@ -5,8 +5,11 @@
 
 use super::*;
 use crate::time::Millis;
-use crate::trust::keys::Reset;
 use crate::trust::{beacon, manifest};
+
+mod ledger;
+
+use ledger::Ledger;
 
 const LIVES: u64 = 100_000;
 const STEPS: usize = 24;
@@ -58,25 +61,17 @@ struct Life {
     kept_at: u64,
     disk: Floor,
     time: TrustedTime,
-    epoch: u32,
+    keys: KeySet,
     number: u64,
     beacon_number: u64,
-    beacon_stolen: bool,
-    snapshot_stolen: bool,
-    /// Whether any key was ever called compromised.
-    stolen_before: bool,
-    /// What one stolen key, alone, may have lifted time by.
-    lift: u64,
-    /// Whether a thief was believed because the clock agreed with the thief, or a second thief did.
-    tricked: bool,
-    /// The latest signed time accepted, and the run time since, as far as that was not lost.
-    least: u64,
+    ledger: Ledger,
 }
 
 impl Life {
     fn new(seed: u64) -> Self {
-        let disk =
-            Floor::default().with_keys(&KeySet::unsigned(1, UnixSeconds(T0), Reset::Nothing));
+        let ledger = Ledger::new(T0);
+        let keys = next_set(None, T0, &ledger);
+        let disk = Floor::default().with_keys(&keys);
 
         Self {
             dice: Dice(seed),
@@ -86,15 +81,10 @@ impl Life {
             kept_at: 0,
             time: TrustedTime::new(BUILD, &disk, Millis(0)),
             disk,
-            epoch: 1,
+            keys,
             number: 0,
             beacon_number: 0,
-            beacon_stolen: false,
-            snapshot_stolen: false,
-            stolen_before: false,
-            lift: 0,
-            tricked: false,
-            least: T0,
+            ledger,
         }
     }
 
@@ -131,7 +121,7 @@ impl Life {
         while left > 0 {
             let step = left.min(KEEP_EVERY_S);
             (self.truth, self.mono) = (self.truth + step, self.mono + step);
-            self.least += step;
+            self.ledger.run += step;
             left -= step;
             if self.mono - self.kept_at >= KEEP_EVERY_S {
                 self.accept(self.kept());
@@ -144,7 +134,7 @@ impl Life {
             self.accept(self.kept());
         }
         // What ran since it was last written down is all that a power cut takes.
-        self.least -= self.mono - self.kept_at;
+        self.ledger.run -= self.mono - self.kept_at;
         (self.truth, self.mono, self.kept_at) = (self.truth + off, 0, 0);
         self.disk = Floor::decode(&self.disk.encode()).unwrap();
         self.time = TrustedTime::new(BUILD, &self.disk, Millis(0));
@@ -154,7 +144,7 @@ impl Life {
         self.number += 1;
         let body = manifest::Body {
             audience: audience(),
-            keyset: self.epoch,
+            keyset: self.keys.epoch(),
             version: self.number,
             issued_at,
             stale_after: 3_600,
@@ -166,11 +156,12 @@ impl Life {
             allow: 0,
             deltas: heapless::Vec::new(),
         };
-        let manifest = Manifest::unsigned(ACCOUNT, body, UnixSeconds(u64::from(u32::MAX)));
+        let by = self.ledger.current(Role::Snapshot).id;
+        let manifest = Manifest::unsigned(body, UnixSeconds(u32::MAX.into()), signed_by(by));
         let admitted = self.disk.admit(&manifest, &self.now()).is_ok();
         if admitted {
             self.accept(self.kept().with(&manifest));
-            self.least = self.least.max(issued_at);
+            self.ledger.manifest(self.keys.epoch(), issued_at, by);
         }
 
         admitted
@@ -180,18 +171,20 @@ impl Life {
         self.beacon_number += 1;
         let body = beacon::Body {
             audience: audience(),
-            keyset: self.epoch,
+            keyset: self.keys.epoch(),
             number: self.beacon_number,
             time,
             version: self.number,
             revoked_counter: 0,
         };
-        let beacon = Beacon::unsigned(body, UnixSeconds(u64::from(u32::MAX)));
+        let by = self.ledger.current(Role::Beacon).id;
+        let beacon = Beacon::unsigned(body, UnixSeconds(u32::MAX.into()), signed_by(by));
         let admitted = self.disk.admit_beacon(&beacon, &self.now()).is_ok();
         if admitted {
             let floor = self.kept().with_beacon(&beacon);
-            self.least = self.least.max(time.min(floor.agreed.0 + MAX_BEACON_LIFT));
+            let most = floor.agreed.0 + MAX_BEACON_LIFT;
             self.accept(floor);
+            self.ledger.beacon(self.keys.epoch(), time, most, by);
         }
 
         admitted
@@ -201,37 +194,42 @@ impl Life {
     fn thieve(&mut self) {
         let ahead = self.truth + self.dice.span();
         let bad_clock = matches!(self.machine, Machine::Ahead(_));
-        if self.snapshot_stolen && self.dice.below(2) == 0 {
-            let believed = self.hear_manifest(ahead);
-            self.tricked |= believed && (bad_clock || self.beacon_stolen);
-            self.lift |= 1;
-        } else if self.beacon_stolen {
-            let believed = self.hear_beacon(ahead);
-            self.tricked |= believed && self.snapshot_stolen;
-            self.lift |= 2;
+        let stolen = |role| self.ledger.current(role).stolen;
+        if stolen(Role::Snapshot) && (!stolen(Role::Beacon) || self.dice.below(2) == 0) {
+            if self.hear_manifest(ahead) {
+                self.ledger.lie(Role::Snapshot, bad_clock);
+            }
+        } else if stolen(Role::Beacon) && self.hear_beacon(ahead) {
+            self.ledger.lie(Role::Beacon, false);
         }
     }
 
-    /// The next key set, which a broker may have held back for as long as it likes.
-    fn rotate(&mut self, held_back: u64) {
-        let stolen = self.beacon_stolen || self.snapshot_stolen;
-        let both = self.beacon_stolen && self.snapshot_stolen;
-        let resets = match stolen {
-            false => Reset::Nothing,
-            true if both || self.stolen_before => Reset::All,
-            true => Reset::OneKey,
-        };
-        self.epoch += 1;
-        let issued_at = (self.truth - held_back).max(T0);
-        let agreed = self.kept().agreed.0;
-        let keys = KeySet::unsigned(self.epoch, UnixSeconds(issued_at), resets);
-        self.accept(self.kept().with_keys(&keys));
-        if stolen {
-            (self.beacon_stolen, self.snapshot_stolen, self.tricked) = (false, false, false);
-            self.stolen_before = true;
-            self.least = if resets == Reset::All { issued_at } else { agreed };
+    fn steal(&mut self, role: Role) {
+        let own = self.ledger.keys.iter_mut().filter(|key| key.current && key.role == role);
+        own.for_each(|key| key.stolen = true);
+    }
+
+    /// The next key set, which a broker may have held back for as long as it likes. Its owners may
+    /// have noticed a theft, and may have retired the key long before.
+    fn rotate(&mut self, held_back: u64, all_is_known: bool) {
+        let mut theft = false;
+        for at in 0..self.ledger.keys.len() {
+            let noticed = all_is_known || self.dice.below(2) == 0;
+            let key = &mut self.ledger.keys[at];
+            let (role, current) = (key.role, key.current);
+            if key.stolen && !key.revealed && noticed {
+                key.revealed = true;
+                theft |= !current || role != Role::Collector;
+            }
+            if current && (self.ledger.keys[at].revealed || self.dice.below(3) == 0) {
+                self.ledger.draw(role);
+            }
         }
-        self.least = self.least.max(issued_at);
+        let issued_at = (self.truth - held_back).max(T0);
+        let keys = next_set(Some(&self.keys), issued_at, &self.ledger);
+        self.accept(self.kept().with_keys(&keys));
+        self.keys = keys;
+        self.ledger.key_set(issued_at, theft);
     }
 
     fn step(&mut self) {
@@ -260,11 +258,12 @@ impl Life {
             5 | 6 => {
                 self.hear_beacon(self.truth);
             }
-            7 if self.dice.below(4) == 0 => self.beacon_stolen = true,
-            8 if self.dice.below(4) == 0 => self.snapshot_stolen = true,
-            9 if self.dice.below(3) == 0 => {
+            7 if self.dice.below(4) == 0 => self.steal(Role::Beacon),
+            8 if self.dice.below(4) == 0 => self.steal(Role::Snapshot),
+            8 if self.dice.below(4) == 0 => self.steal(Role::Collector),
+            9 if self.dice.below(2) == 0 => {
                 let held_back = self.dice.span() % (self.truth - T0 + 1);
-                self.rotate(held_back);
+                self.rotate(held_back, false);
             }
             7..=9 => self.thieve(),
             _ => {
@@ -276,18 +275,13 @@ impl Life {
 
     fn keeps_the_promise(&self, seed: u64) {
         let now = self.now();
-        assert!(now.at.0 >= self.least, "life {seed}: {now:?} is before {}", self.least);
+        let least = self.ledger.least();
+        assert!(now.at.0 >= least, "life {seed}: {now:?} is before {least}");
         assert!(now.at >= BUILD);
-        // A thief's manifest may still stand in the floor when the other key is stolen later.
-        let lift = match self.lift {
-            0 => 0,
-            1 => MAX_AHEAD,
-            2 => MAX_BEACON_LIFT,
-            _ => MAX_AHEAD + MAX_BEACON_LIFT,
-        };
         let shown = self.shown().clock.map_or(0, |clock| clock.0);
-        let most = (self.truth + lift).max(shown);
-        assert!(self.tricked || now.at.0 <= most, "life {seed}: {now:?} is after {most}");
+        let most = (self.truth + self.ledger.lift()).max(shown);
+        let tricked = self.ledger.tricked;
+        assert!(tricked || now.at.0 <= most, "life {seed}: {now:?} is after {most}");
         if now.quality == TimeQuality::Synced {
             assert_eq!(now.at.0, self.truth, "life {seed}");
         }
@@ -296,17 +290,25 @@ impl Life {
     /// Whatever was, an honest beacon and an honest manifest are believed again once the clock is
     /// not ahead, and bring the time to the truth; where thieves lifted it, after the key set.
     fn recovers(&mut self, seed: u64) {
-        if self.beacon_stolen || self.snapshot_stolen || self.tricked {
-            (self.beacon_stolen, self.snapshot_stolen) = (true, true);
-            self.rotate(0);
-        }
+        self.rotate(0, true);
+        self.keeps_the_promise(seed);
         self.machine = Machine::Absent;
         self.truth += 2 * (MAX_AHEAD + MAX_BEACON_LIFT);
         assert!(self.hear_beacon(self.truth), "life {seed}");
         assert!(self.hear_manifest(self.truth), "life {seed}");
-        assert_eq!(self.now().at.0, self.truth.max(self.least), "life {seed}");
-        assert!(self.now().at.0 <= self.truth + MAX_AHEAD + MAX_BEACON_LIFT, "life {seed}");
+        assert_eq!(self.now().at.0, self.truth, "life {seed}");
     }
+}
+
+fn signed_by(id: KeyId) -> Signers {
+    Signers::of(1, &[(Algorithm::Ed25519, id)])
+}
+
+fn next_set(held: Option<&KeySet>, issued_at: u64, ledger: &Ledger) -> KeySet {
+    let keys = ledger.keys.iter().filter(|key| key.current).map(|key| (key.id, key.role));
+    let revealed = ledger.keys.iter().filter(|key| key.revealed).map(|key| key.id);
+
+    KeySet::unsigned(held, UnixSeconds(issued_at), keys, revealed.collect())
 }
 
 #[test]

@@ -85,7 +85,7 @@ fn a_folder_with_something_in_it_and_a_root_key_that_exists_are_left_alone() {
 }
 
 #[test]
-fn h6_a_key_set_that_was_altered_or_is_another_accounts_is_refused() {
+fn a_key_set_that_was_altered_or_is_another_accounts_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let made = init(&new(dir.path())).unwrap();
     assert!(Chain::load(dir.path(), Uuid([9; 16])).is_err());
