@@ -216,7 +216,7 @@ fn key_set(bytes: &[u8], given: &Given<'_>) -> Said {
 
 fn floor_fields(floor: &Floor) -> Value {
     let bytes = floor.encode();
-    let signers = &bytes[152..444];
+    let signers = &bytes[164..456];
 
     json!({
         "agreed": floor.agreed.0,

@@ -113,7 +113,8 @@ fn h22_a_fresh_gateway_lets_nobody_in_with_a_snapshot_older_than_its_list_builds
     let anchor = KeySet::anchor(&keys, ACCOUNT).unwrap();
     let audience = Audience::of(ACCOUNT, GROUP);
     let checked = crate::store::bundle::Checked::new(&four, &anchor, audience).unwrap();
-    assert!(checked.in_force(T0).is_none(), "nor does `check --snapshot` say so");
+    let floor = checked.floor(&anchor).unwrap();
+    assert!(checked.in_force(&floor, T0).is_none(), "nor does `check --snapshot` say so");
 
     let five = bundle(&[&keys], &home.authority.publish(5, 9), &list);
     assert_eq!(import(&mut fresh, &five).unwrap().outcome, Outcome::InForce);
