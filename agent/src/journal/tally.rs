@@ -89,13 +89,13 @@ struct Group {
     asked: Asked,
     first: Result<Written, NotWritten>,
     /// What was counted, by reason and owner; each draft is the last of its kind.
-    kinds: Vec<Box<Draft>>,
+    kinds: Vec<Draft>,
 }
 
 /// A count that is to be written down.
 #[derive(Debug)]
 pub(crate) struct Sum {
-    pub(crate) draft: Box<Draft>,
+    pub(crate) draft: Draft,
     first: Written,
 }
 
@@ -123,7 +123,7 @@ impl Tally {
     }
 
     /// Counts what [`Self::meet`] says is counted.
-    pub(crate) fn count(&mut self, place: usize, draft: Box<Draft>) {
+    pub(crate) fn count(&mut self, place: usize, draft: Draft) {
         if let Some(group) = self.groups.get_mut(place) {
             group.count(draft);
         }
@@ -187,7 +187,7 @@ impl Tally {
 
 impl Group {
     /// Moves the draft: what is copied takes the longer, the longer a name it has.
-    fn count(&mut self, mut draft: Box<Draft>) {
+    fn count(&mut self, mut draft: Draft) {
         // The caller's number is that of one request.
         draft.request_id = Text::default();
         match self.kinds.iter_mut().find(|kind| is_alike(kind, &draft)) {
@@ -200,13 +200,13 @@ impl Group {
     }
 
     /// The records that this group ends with: as many as its number of requests says.
-    fn drafts(mut self) -> Vec<Box<Draft>> {
+    fn drafts(mut self) -> Vec<Draft> {
         if let ([only], Class::Authn) = (&mut *self.kinds, self.asked.class)
             && only.count > 1
         {
             only.count -= 1;
-            let other = Draft { count: 1, ..(**only).clone() };
-            self.kinds.push(Box::new(other));
+            let other = Draft { count: 1, ..only.clone() };
+            self.kinds.push(other);
         }
 
         self.kinds

@@ -110,7 +110,7 @@ impl Writer {
                     let met = self.meet(&draft, reply.is_some());
                     match met {
                         Met::Alone | Met::First(_) => drafts.push(draft),
-                        Met::Counted(place) => self.tally.count(place, draft),
+                        Met::Counted(place) => self.tally.count(place, *draft),
                         Met::Beyond => {}
                     }
                     callers.push((met, reply));
@@ -162,7 +162,7 @@ impl Writer {
     /// Writes down what was counted; what there is no room for is counted on.
     pub(crate) fn end_second(&mut self) {
         let (sums, refused) = (self.tally.end(), self.refused);
-        let results = self.commit(sums.iter().map(|sum| &*sum.draft));
+        let results = self.commit(sums.iter().map(|sum| &sum.draft));
         if self.failing {
             self.refused = refused;
         }

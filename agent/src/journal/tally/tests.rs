@@ -37,7 +37,7 @@ fn meet(tally: &mut Tally, draft: &Draft) -> Met {
     let met = tally.meet(draft, true);
     match met {
         Met::First(place) => tally.began(place, Ok(written())),
-        Met::Counted(place) => tally.count(place, Box::new(draft.clone())),
+        Met::Counted(place) => tally.count(place, draft.clone()),
         Met::Alone | Met::Beyond => {}
     }
 
