@@ -37,9 +37,14 @@ impl<A: Ask> Sync<A> {
                 }
             }
         }
-        match self.candidate.take() {
-            Some(manifest) => self.hear_manifest(&manifest, now),
-            None => Ok(()),
+        let Some(candidate) = self.candidate.take() else { return Ok(()) };
+        match self.hear_manifest(&candidate, now) {
+            // It was the manifest that is refused, not the beacon that made it count.
+            Err(Unheard::Refused(code)) => {
+                self.reject(code, "manifest", &candidate);
+                Ok(())
+            }
+            heard => heard,
         }
     }
 
