@@ -7,6 +7,7 @@ mod check;
 mod check_config;
 mod healthcheck;
 mod import;
+mod place;
 mod run;
 mod snapshot;
 mod status;

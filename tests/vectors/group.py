@@ -21,7 +21,7 @@ class Manifest:
         self.stale_after, self.expires_after = reader.v(32), reader.v(32)
         self.file_len, self.chunk_log2 = reader.v(32), reader.u8()
         self.root, self.revoked_counter = reader.take(32), reader.v()
-        self.allow = reader.u8()
+        self.allow = reader.u8() & 3
         self.deltas = reader.many(4, lambda: (reader.v(), reader.v(32), reader.take(32)))
         reader.end()
         keys.expects(self.account, of, audience, self.keyset)

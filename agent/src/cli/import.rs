@@ -14,12 +14,13 @@ use gateward_core::name::Hex;
 use gateward_core::trust::Floor;
 use serde_json::{Value, json};
 
+use super::place::{Unread, place};
 use super::{Exit, Global};
 use crate::client::{self, ClientError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::now::Timekeeper;
-use crate::store::{NotExported, NotImported, OpenFailed, Place, Store, bundle};
+use crate::store::{NotExported, NotImported, OpenFailed, Store, bundle};
 
 /// Takes a bundle. Ends with 0, with 65 where it is refused, with 69 where an agent has the state
 /// folder and does not answer, with 75 where the agent cannot take it now or lets nobody in with it
@@ -40,8 +41,7 @@ pub(super) fn import(path: &Path, global: &Global) -> Exit {
 }
 
 fn take(path: &Path, config: &Config) -> Result<Value, Failed> {
-    let read = |source| Failed::Read { path: path.into(), source };
-    let bytes = File::open(path).and_then(bundle::read).map_err(read)?;
+    let bytes = File::open(path).and_then(bundle::read).map_err(Unread::at(path))?;
     if !is_own(&config.state_dir) {
         // What another user wrote there the agent could not read.
         return match post(&bytes, config) {
@@ -53,7 +53,7 @@ fn take(path: &Path, config: &Config) -> Result<Value, Failed> {
     }
     let clock = Clock::real();
     let first = Timekeeper::new(clock.clone(), &Floor::default()).now();
-    let mut store = match Store::open_between_starts(place(config)?, &first) {
+    let mut store = match Store::open_between_starts(place(config, None)?, &first) {
         Err(OpenFailed::Locked { .. }) => return post(&bytes, config),
         opened => opened?,
     };
@@ -65,18 +65,6 @@ fn take(path: &Path, config: &Config) -> Result<Value, Failed> {
 /// Whether the state folder is this user's, or not there yet.
 fn is_own(dir: &Path) -> bool {
     fs::metadata(dir).map_or(true, |dir| dir.uid() == rustix::process::geteuid().as_raw())
-}
-
-fn place(config: &Config) -> Result<Place, Failed> {
-    let anchor = fs::read(&config.key_set)
-        .map_err(|source| Failed::Read { path: config.key_set.clone(), source })?;
-
-    Ok(Place {
-        account: config.account,
-        group: config.group.to_string(),
-        dir: config.state_dir.clone(),
-        anchor,
-    })
 }
 
 /// Hands the bundle to the agent that runs.
@@ -99,7 +87,7 @@ pub(super) fn export(out: &Path, global: &Global) -> Exit {
         Ok(config) => config,
         Err(exit) => return exit,
     };
-    let exported = place(&config).and_then(|place| {
+    let exported = place(&config, None).map_err(Failed::from).and_then(|place| {
         let (bytes, version) = Store::export(&place)?;
         write(out, &bytes)?;
         Ok((bytes.len(), version))
@@ -190,12 +178,8 @@ enum Failed {
     NotOwn { dir: PathBuf },
     #[error(transparent)]
     Open(#[from] OpenFailed),
-    #[error("cannot read `{}`", path.display())]
-    Read {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] Unread),
     #[error("cannot write `{}`", path.display())]
     Write {
         path: PathBuf,
@@ -219,15 +203,13 @@ impl Failed {
             ) => Exit::NotNow,
             Self::Client(error) => Exit::from(error),
             Self::NotOwn { .. } => Exit::Permission,
-            Self::Read { source, .. } if source.kind() == io::ErrorKind::FileTooLarge => {
-                Exit::BadData
-            }
+            Self::Read(unread) if unread.is_too_large() => Exit::BadData,
             Self::Answer { .. }
             | Self::Export(NotExported::Open(_))
             | Self::Import(NotImported::Io(_))
             | Self::InTheWay { .. }
             | Self::Open(_)
-            | Self::Read { .. }
+            | Self::Read(_)
             | Self::Write { .. } => Exit::Io.unless_refused(self),
         }
     }

@@ -14,9 +14,10 @@ use gateward_core::trust::{KeySet, Manifest};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::place::{Unread, place};
 use super::{Exit, Global, import};
 use crate::clock::Clock;
-use crate::store::{Look, OpenFailed, Place, Store};
+use crate::store::{Look, OpenFailed, Store};
 
 /// What to do with a snapshot.
 #[derive(clap::Args, Debug)]
@@ -66,7 +67,7 @@ impl Args {
 }
 
 fn inspect_file(path: &Path, global: &Global) -> Result<Exit, Failed> {
-    let bytes = fs::read(path).map_err(|source| Failed::Read { path: path.into(), source })?;
+    let bytes = fs::read(path).map_err(Unread::at(path))?;
     let content = snapshot::unsigned(bytes)
         .map_err(|refused| Failed::BadFile { path: path.into(), reason: refused.to_string() })?;
     let summary = Summary::new(&content.view(), None);
@@ -109,14 +110,7 @@ fn look(dir: Option<PathBuf>, global: &Global) -> Result<Result<Look, Exit>, Fai
         Ok(config) => config,
         Err(exit) => return Ok(Err(exit)),
     };
-    let anchor = fs::read(&config.key_set)
-        .map_err(|source| Failed::Read { path: config.key_set.clone(), source })?;
-    let place = Place {
-        account: config.account,
-        group: config.group.to_string(),
-        dir: dir.unwrap_or(config.state_dir),
-        anchor,
-    };
+    let place = place(&config, dir)?;
 
     Ok(Ok(Store::read_only(&place)?))
 }
@@ -345,12 +339,8 @@ enum Failed {
     Nothing,
     #[error(transparent)]
     Open(#[from] OpenFailed),
-    #[error("cannot read `{}`", path.display())]
-    Read {
-        path: PathBuf,
-        #[source]
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Read(#[from] Unread),
 }
 
 impl Failed {
@@ -360,7 +350,7 @@ impl Failed {
                 Exit::BadData
             }
             Self::Nothing => Exit::NotNow,
-            Self::Open(_) | Self::Read { .. } => Exit::Io.unless_refused(self),
+            Self::Open(_) | Self::Read(_) => Exit::Io.unless_refused(self),
         }
     }
 }
@@ -371,6 +361,7 @@ mod tests {
     use gateward_core::trust::Now;
 
     use super::*;
+    use crate::store::Place;
     use crate::store::testing::{ACCOUNT, Authority, GROUP, T0};
 
     #[test]

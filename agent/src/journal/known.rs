@@ -14,13 +14,13 @@ use super::medium::Medium;
 use super::recover::{free, list};
 use super::slots::{Slot, Slots};
 
-/// Nothing is further than this from the key file or from the mark: minutes of records on the
+/// Nothing is further than this from the key file or from the mark: many seconds of records on the
 /// fastest disk.
-const FAR: u64 = 1 << 22;
+const FAR: u64 = 1 << 20;
 /// No journal counts further; the bound where neither file is left.
 const FURTHEST: u64 = 1 << 32;
-/// More keys are never gone through, a second's work: the mark is at most [`FAR`] from the key, and
-/// the records at most that far from the mark.
+/// More keys are never gone through, a fraction of a second's work: the mark is at most [`FAR`] from
+/// the key, and the records at most that far from the mark.
 const STEPS: u64 = 2 * FAR;
 
 /// The two files, and what may be believed because of them.
@@ -44,8 +44,8 @@ impl Known {
         let (mut mark_slots, mut mark) = Slots::open(medium, &path, incarnation)?;
         let reach = match &key {
             Some(key) => key.number.saturating_add(FAR),
-            // Segments that agree with the mark lend it belief; a mark alone has none to lend.
-            None => list(folder)?.last().map_or(0, |first| first.saturating_add(FAR)).max(STEPS),
+            // Segments that agree with the mark lend it belief.
+            None => list(folder)?.last().map_or(0, |first| *first).saturating_add(FAR),
         };
         let mut damaged = None;
         if mark.as_ref().is_some_and(|mark| mark.number > reach) {

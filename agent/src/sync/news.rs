@@ -44,9 +44,14 @@ impl<A: Ask> Sync<A> {
                 }
             }
         }
-        match self.candidate.take() {
-            Some((_, manifest)) => self.hear_manifest(&manifest, now),
-            None => Ok(()),
+        let Some((_, candidate)) = self.candidate.take() else { return Ok(()) };
+        match self.hear_manifest(&candidate, now) {
+            // It was the manifest that is refused, not the beacon that made it count.
+            Err(Unheard::Refused(code)) => {
+                self.reject(code, "manifest", "manifest", &candidate);
+                Ok(())
+            }
+            heard => heard,
         }
     }
 

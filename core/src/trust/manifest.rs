@@ -52,6 +52,9 @@ pub(super) struct Body {
     pub(super) chunk_log2: u8,
     pub(super) root: Root,
     pub(super) revoked_counter: u64,
+    /// What the gateways of the group may do. Each bit loosens something, so one that this build does
+    /// not know is as good as not set: it grants nothing (DOMAIN N6), and a control plane that uses
+    /// it stops no older gateway.
     pub(super) allow: u8,
     pub(super) deltas: Vec<DeltaRef, MAX_DELTAS>,
 }

@@ -77,6 +77,16 @@ fn accepted() -> Vec<Case<Vec<u8>>> {
                 (draft.allow_observe, draft.allow_drop) = (true, true);
             })
         }),
+        ("unknown-permissions", ACCEPTED, "which grant nothing", {
+            let bare = payload(&changed(|draft| draft.deltas.clear()));
+            // Behind them stands the number of deltas.
+            let allow = bare.len() - 2;
+            seal(
+                Typ::Manifest,
+                &[&bare[..allow], &[0b1111_1100], &bare[allow + 1..]].concat(),
+                &[SNAPSHOT],
+            )
+        }),
         (
             "stale-from-the-start",
             ACCEPTED,

@@ -32,7 +32,8 @@ fn verified(envelope: &[u8]) {
     assert!(manifest.issued_at() <= manifest.stale_at());
     assert!(manifest.stale_at() <= manifest.expires_at());
     assert!(manifest.expires_at().since(manifest.issued_at()) <= u64::from(MAX_EXPIRES_AFTER));
-    // A permission that this build does not know is not used, and does not make a manifest another.
+    // A permission that this build does not know grants nothing (DOMAIN N6), so it is not written again;
+    // of all bits it alone may differ.
     let known = |payload: &[u8], flags: u8| {
         let mut payload = payload.to_vec();
         payload.iter_mut().skip(allow_at(&manifest)).take(1).for_each(|allow| *allow &= flags);

@@ -11,7 +11,9 @@ fn forge(path: &Path, number: u64) {
 
 #[tokio::test]
 async fn n9_a_forged_mark_far_ahead_of_every_record_is_set_aside_and_no_key_is_followed_there() {
-    for (far, with_key) in [(1 << 31, false), (1 << 47, false), (1 << 31, true)] {
+    for (far, with_key) in
+        [(1 << 31, false), (1 << 47, false), (1 << 31, true), ((1 << 20) + 4, true)]
+    {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), 1, 3).await;
         if !with_key {

@@ -118,6 +118,27 @@ async fn a_snapshot_that_is_refused_is_said_to_be_refused_until_a_newer_one_is_t
 }
 
 #[tokio::test]
+async fn a_manifest_that_waited_for_a_beacon_is_refused_as_a_manifest() {
+    let mut gateway = Gateway::new();
+    gateway.clock.set_synchronised(false);
+    let file = gateway.authority.publish(1, 3).file;
+    let ahead = gateway.authority.sign(1, 1, T0.plus(5_000_000), file);
+    gateway.broker.retain(&ahead);
+    gateway.connect().await;
+    gateway.wait_until(|notice| is_rejected(notice, "unconfirmed")).await;
+    let two = gateway.authority.publish(2, 3);
+    gateway.broker.retain(&two);
+    gateway.wait_for(&accepted(2, &two)).await;
+
+    gateway.broker.publish("time", gateway.authority.beacon(1, T0.plus(60), 2, 0));
+
+    let seen = gateway.wait_until(|notice| is_rejected(notice, "rollback")).await;
+    let as_a_manifest = |notice: &Notice| matches!(notice, Notice::Rejected { code: "rollback", topic } if topic == "manifest");
+    assert!(seen.iter().any(as_a_manifest), "{seen:?}");
+    gateway.stop().await;
+}
+
+#[tokio::test]
 async fn a_beacon_shows_at_once_that_a_snapshot_is_withheld() {
     let mut gateway = Gateway::new();
     let one = gateway.authority.publish(1, 3);

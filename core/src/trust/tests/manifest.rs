@@ -138,6 +138,23 @@ fn h9_an_unknown_format_is_refused() {
 }
 
 #[test]
+fn n6_an_unknown_permission_of_a_manifest_grants_nothing_and_stops_no_gateway() {
+    let mut draft = draft(1);
+    (draft.allow_observe, draft.allow_drop) = (false, false);
+    draft.deltas.clear();
+    let good = envelope(&draft);
+    let mut payload = Envelope::open(&good, Kind::Manifest).unwrap().payload.to_vec();
+    // Behind it stands the number of deltas.
+    let allow = payload.len() - 2;
+    for (bits, observe, drop) in [(0b1111_1100, false, false), (0xff, true, true)] {
+        payload[allow] = bits;
+        let bytes = seal_payload(Kind::Manifest, &payload, &[&key(SNAPSHOT)]).unwrap();
+        let manifest = Manifest::verify(&bytes, &anchor(), audience()).unwrap();
+        assert_eq!((manifest.allow_observe(), manifest.allow_drop()), (observe, drop), "{bits:b}");
+    }
+}
+
+#[test]
 fn a_remainder_that_was_signed_is_refused_too() {
     let good = envelope(&draft(1));
     let payload = Envelope::open(&good, Kind::Manifest).unwrap().payload;

@@ -265,7 +265,8 @@ impl From<NotRotated> for Failed {
             | NotRotated::NoSuchKey(_)
             | NotRotated::NoneLeft { .. }
             | NotRotated::TooFewRoots { .. }
-            | NotRotated::TooFewRootsLeft { .. } => Exit::No,
+            | NotRotated::TooFewRootsLeft { .. }
+            | NotRotated::TwoRoles { .. } => Exit::No,
         };
 
         Self::new(exit, failed)

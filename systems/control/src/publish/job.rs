@@ -7,7 +7,7 @@ use gateward_core::snapshot::chunk;
 use gateward_core::sync::HASHES_A_PIECE;
 use gateward_core::topic::{GroupTopic, GroupTopics};
 use gateward_core::trust::sign;
-use gateward_core::trust::{Audience, Root, Version, manifest};
+use gateward_core::trust::{Audience, Refused, Root, Version, manifest};
 
 use super::deltas::{Made, divide};
 use super::news::News;
@@ -115,7 +115,9 @@ pub(super) async fn compare(
             Some(Ok(Met::Other(theirs))) => {
                 others.push(format!("`{topic}`: {}; {REMEDY}", job.differs(&theirs)));
             }
-            Some(Err(why)) => others.push(format!("`{topic}`: {why}; {FOREIGN}")),
+            // As good as nothing, once somebody has looked at it.
+            Some(Err(NotOurs::Junk(..))) if adopt => {}
+            Some(Err(why)) => others.push(format!("`{topic}`: {why}")),
         }
     }
     if !others.is_empty() {
@@ -138,7 +140,26 @@ const REMEDY: &str = "publish from the folder that published it, or restore `sta
                       where that is lost for good, `publish --adopt` goes on from the broker's \
                       version; where nobody of yours published it, the snapshot key is stolen: \
                       `keys rotate DIR --role snapshot --compromised`";
-const FOREIGN: &str = "publish from the folder whose keys signed it";
+
+/// The broker has what no folder with our keys published.
+#[derive(Debug, thiserror::Error)]
+enum NotOurs {
+    /// Somebody else's keys signed it, or nobody's.
+    #[error(
+        "the broker has a manifest that was not signed with the keys of this folder ({0}); publish \
+         from the folder whose keys signed it; where there is none, let the broker's access list \
+         keep others from writing there, take the manifest away with an empty retained message, \
+         and publish again"
+    )]
+    Foreign(Refused),
+    /// It is no manifest at all.
+    #[error(
+        "the broker has {0} bytes there that are no manifest ({1}); none of your folders wrote them: \
+         let the broker's access list keep others from writing there, then `publish --adopt` puts \
+         the manifest of this folder in their place"
+    )]
+    Junk(usize, Refused),
+}
 
 /// What the broker has.
 #[derive(Clone, Debug)]
@@ -159,11 +180,14 @@ impl Job<'_> {
     }
 
     /// Compares the message retained by the broker with what was published from here.
-    fn meet(&self, message: &[u8], chain: &Chain) -> Result<Met, String> {
-        let envelope = manifest::split(message).map_err(|refused| refused.to_string())?.envelope;
+    fn meet(&self, message: &[u8], chain: &Chain) -> Result<Met, NotOurs> {
+        let junk = |refused| NotOurs::Junk(message.len(), refused);
+        let envelope = manifest::split(message).map_err(junk)?.envelope;
         let audience = Audience::of(chain.newest().account(), self.group);
-        let theirs = Signed::read(envelope.to_vec(), chain, audience)
-            .ok_or("the broker has a manifest that was not signed with the keys of this folder")?;
+        let theirs = Signed::read(envelope.to_vec(), chain, audience).map_err(|why| {
+            let unread = [Refused::Malformed, Refused::OtherType, Refused::TooLong];
+            if unread.contains(&why) { junk(why) } else { NotOurs::Foreign(why) }
+        })?;
         let is = |ours: &Option<Signed>| ours.as_ref().is_some_and(|ours| ours.is_same(&theirs));
         let State { published, intent, .. } = &self.state;
         let last_word = |intent: &Signed| intent.envelope == theirs.envelope;

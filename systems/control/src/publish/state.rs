@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use gateward_core::name::Hex;
 use gateward_core::snapshot::chunk;
-use gateward_core::trust::{Audience, KeySet, Manifest, Version};
+use gateward_core::trust::{Audience, KeySet, Manifest, Refused, Version};
 
 use super::deltas::{self, Earlier};
 use crate::keys::Chain;
@@ -26,12 +26,18 @@ pub(super) struct Signed {
 }
 
 impl Signed {
-    /// Verifies with the key set that it was signed under, which may be an older one.
-    pub(super) fn read(envelope: Vec<u8>, chain: &Chain, audience: Audience) -> Option<Self> {
-        let verify = |set: &KeySet| Manifest::verify(&envelope, set, audience).ok();
-        let manifest = chain.sets().iter().rev().find_map(verify)?;
+    /// Verifies with the key set that it was signed under, which may be an older one. What none of
+    /// them verifies is refused for the reason of the newest.
+    pub(super) fn read(
+        envelope: Vec<u8>,
+        chain: &Chain,
+        audience: Audience,
+    ) -> Result<Self, Refused> {
+        let verify = |set: &KeySet| Manifest::verify(&envelope, set, audience);
+        let older = || chain.sets().iter().rev().find_map(|set| verify(set).ok());
+        let manifest = verify(chain.newest()).or_else(|why| older().ok_or(why))?;
 
-        Some(Self { envelope, manifest })
+        Ok(Self { envelope, manifest })
     }
 
     /// Whether both name the same snapshot under the same version.
@@ -245,7 +251,7 @@ fn read_signed(
 
     signed
         .map(Some)
-        .ok_or(io::ErrorKind::InvalidData.into())
+        .map_err(|refused| io::Error::new(io::ErrorKind::InvalidData, refused))
         .map_err(whole::Failed::new("verified", path))
 }
 

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use gateward_core::name::Uuid;
 use gateward_core::sync::HASHES_A_PIECE;
 use gateward_core::topic::{GroupTopic, GroupTopics};
-use gateward_core::trust::{Audience, manifest};
+use gateward_core::trust::{Audience, manifest, sign};
 
 use super::*;
 use crate::accounts::{Accounts, Kind, NewUser, Where};
@@ -301,6 +301,30 @@ async fn a_manifest_that_somebody_else_signed_stops_everything() {
 
     assert!(!error.contains("--adopt"), "{error}");
     assert!(error.contains("not signed with the keys of this folder"), "{error}");
+}
+
+#[tokio::test]
+async fn junk_in_place_of_the_manifest_stops_everything_until_somebody_has_looked() {
+    let world = World::new().await;
+    world.publish().await.unwrap();
+    let topics = GroupTopics::new(world.account, "plant-1").unwrap();
+    let topic = topics.topic(GroupTopic::Manifest).to_string();
+    let good = world.retained(GroupTopic::Manifest).unwrap();
+    let beacon = world.retained(GroupTopic::Time).unwrap();
+    for junk in [b"rubbish".to_vec(), good[..40].to_vec(), sign::message(&beacon, &[]).unwrap()] {
+        world.broker.plant(&topic, junk.clone());
+        let error = world.publish().await.unwrap_err().to_string();
+
+        let found = format!("`{topic}`: the broker has {} bytes there", junk.len());
+        assert!(error.contains(&found) && error.contains("access list"), "{error}");
+        assert!(error.contains("`publish --adopt` puts"), "{error}");
+        assert_eq!(world.retained(GroupTopic::Manifest), Some(junk));
+
+        let adopting = PublishOptions { adopt: true, ..world.options() };
+        assert_eq!(publish(&adopting).await.unwrap()[0].outcome, Outcome::Published);
+        assert!(world.arrives().is_some());
+        assert_eq!(world.publish().await.unwrap().outcome, Outcome::Unchanged);
+    }
 }
 
 #[tokio::test]

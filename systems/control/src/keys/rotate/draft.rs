@@ -8,6 +8,7 @@ use gateward_core::trust::{
 };
 
 use super::super::make::LIFE_S;
+use super::super::role_name;
 use super::{Chain, Fate, Half, NewKey, NotRotated, Policy, Rotation, draw_key};
 use crate::day::Day;
 
@@ -40,8 +41,29 @@ impl Draft {
         bar(&mut set, &leaving);
         let draft = Self { set, new: drawn, leaving };
         draft.leaves_nobody_out(old, policy)?;
+        draft.keeps_roles_apart(rotation)?;
 
         Ok(draft)
+    }
+
+    /// Key sets from elsewhere may give a key two roles. Nothing but their separation goes on with
+    /// one, unless a thief has to be shut out first.
+    fn keeps_roles_apart(&self, rotation: &Rotation) -> Result<(), NotRotated> {
+        let new = rotation.new.as_ref().map_or(0, |new| new.role.bit());
+        if self.leaving.iter().any(|(_, fate)| *fate == Fate::Compromised) {
+            return Ok(());
+        }
+        for key in self.set.keys.iter().filter(|key| key.roles & new == 0) {
+            let roles: Vec<_> =
+                Role::ALL.into_iter().filter(|role| key.roles & role.bit() != 0).collect();
+            if let [first, .., last] = roles[..] {
+                let names: Vec<_> = roles.iter().map(|role| role_name(*role)).collect();
+                let (id, roles) = (KeyId::of(&key.public), names.join(" and "));
+                return Err(NotRotated::TwoRoles { id, roles, role: last, other: first });
+            }
+        }
+
+        Ok(())
     }
 
     /// Returns the keys of `role` that will be trusted.

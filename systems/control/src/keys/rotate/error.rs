@@ -108,6 +108,24 @@ pub enum NotRotated {
     /// A list is full.
     #[error(transparent)]
     TooMany(#[from] TooMany),
+    /// A key that stays may sign as two roles.
+    #[error(
+        "key {id} signs as {roles}: whoever takes it has both, and what should need two keys needs \
+         one. Give one of the roles a key of its own with `keys rotate --role {role} --keep`, the \
+         other with `keys rotate --role {other} --replace {id}`, then do this again",
+        role = role_name(*role),
+        other = role_name(*other)
+    )]
+    TwoRoles {
+        /// The key.
+        id: KeyId,
+        /// All that it signs as.
+        roles: String,
+        /// One of them.
+        role: Role,
+        /// Another one.
+        other: Role,
+    },
     /// It is not clear which key is replaced.
     #[error("{}; name the one that is replaced with --replace: {ids}", which(*role, *count))]
     Which {

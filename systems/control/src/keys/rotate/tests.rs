@@ -2,6 +2,7 @@ use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 
 use gateward_core::trust::Audience;
+use gateward_core::trust::sign::KeySetDraft;
 use tempfile::TempDir;
 
 use super::*;
@@ -436,4 +437,41 @@ fn a_hybrid_account_refuses_a_set_that_lacks_a_key_of_either_algorithm() {
     let snapshot = world.ids(Role::Snapshot)[0];
     let refused = rotate(&world.with(Role::Snapshot, |new| new.replaces = Some(snapshot)));
     assert!(matches!(refused, Err(NotRotated::TooFewRoots { here: 1, needed: 2, .. })));
+}
+
+#[test]
+fn a_key_with_two_roles_from_elsewhere_is_taken_apart_before_anything_else() {
+    let world = World::new();
+    let shared = world.only(Role::Snapshot);
+    let beacon = world.only(Role::Beacon);
+    let mut set = KeySetDraft::after(world.chain().newest());
+    set.keys.retain(|key| KeyId::of(&key.public) != beacon);
+    for key in set.keys.iter_mut().filter(|key| KeyId::of(&key.public) == shared) {
+        key.roles |= Role::Beacon.bit();
+    }
+    let roots = halves::roots(&world.dir, &[]).unwrap();
+    let signers: Vec<_> = roots.iter().map(|half| &half.key).collect();
+    fs::write(set_path(&world.dir, 2), set.sign(&signers).unwrap()).unwrap();
+
+    for rotation in [world.rotation(), world.new_key(Role::Collector)] {
+        let error = rotate(&rotation).unwrap_err().to_string();
+        assert!(error.contains(&format!("key {shared} signs as snapshot and beacon")), "{error}");
+        assert!(error.contains("`keys rotate --role beacon --keep`"), "{error}");
+        assert_eq!(world.chain().newest().epoch(), 2);
+    }
+    // A thief is shut out first.
+    let stolen = Rotation {
+        leaving: vec![(world.only(Role::Collector), Fate::Compromised)],
+        ..world.new_key(Role::Collector)
+    };
+    rotate(&stolen).unwrap();
+
+    let mut beside = world.new_key(Role::Beacon);
+    beside.new.as_mut().unwrap().old = None;
+    rotate(&beside).unwrap();
+    let mut instead = world.new_key(Role::Snapshot);
+    instead.new.as_mut().unwrap().replaces = Some(shared);
+    rotate(&instead).unwrap();
+    assert!([Role::Snapshot, Role::Beacon].iter().all(|role| world.only(*role) != shared));
+    rotate(&world.rotation()).unwrap();
 }

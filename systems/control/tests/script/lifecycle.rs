@@ -1,25 +1,8 @@
 //! From an empty folder to a bundle, as a script does it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot begin has failed")]
-
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
-fn run(dir: &Path, line: &[&str]) -> (i32, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_gateward-control"));
-    let output = command.current_dir(dir).args(line).output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-}
-
-fn done(dir: &Path, line: &[&str]) -> String {
-    let (code, out, err) = run(dir, line);
-    assert_eq!(code, 0, "{line:?}: {err}");
-
-    out
-}
+use super::{done, run};
 
 #[test]
 fn an_account_is_begun_checked_enrolled_and_bundled() {
