@@ -3,7 +3,9 @@
 //! The order is that of DOMAIN section 4. Whatever the answer is, it leaves after its record is as
 //! durable as configured; where there can be no record, there is no allow (DOMAIN N7).
 
+use core::hash::BuildHasher as _;
 use core::hint::black_box;
+use std::hash::RandomState;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use gateward_core::audit::{Authentication, Credential, DecisionId, Method, Outcome, Source, Text};
@@ -38,6 +40,19 @@ pub(super) struct Question<'q> {
     pub(super) request_id: Option<&'q str>,
 }
 
+impl Question<'_> {
+    /// A number for all that is asked, as it was sent; who asks and with which credential is not in
+    /// it. What the snapshot makes of it, a division's id for one, is nothing that a sender knows.
+    fn number(&self, numbers: &RandomState) -> u64 {
+        let subject = match &self.subject {
+            Subject::Permissions { ids, operation } => (Some((ids, operation)), None),
+            Subject::Route { method, target } => (None, Some((method, target))),
+        };
+
+        numbers.hash_one((subject, self.division, self.resource, self.mode == Mode::Direct))
+    }
+}
+
 /// What is to be done.
 #[derive(Debug)]
 pub(super) enum Subject<'q> {
@@ -62,6 +77,8 @@ struct Inner {
     known: Mutex<Rates<u64>>,
     /// Of sources, for everything else.
     unknown: Mutex<Rates<Source>>,
+    /// Drawn at the start, so that nobody can bring about that two questions have one number.
+    numbers: RandomState,
 }
 
 /// The most credentials, and the most sources, that have an allowance of their own.
@@ -91,7 +108,9 @@ impl Judge {
         let unknown = Mutex::new(Rates::new(policy.failed_per_s, MOST_CALLERS));
         let counters = Counters::default();
 
-        Self(Arc::new(Inner { current, journal, clock, policy, counters, known, unknown }))
+        let numbers = RandomState::new();
+
+        Self(Arc::new(Inner { current, journal, clock, policy, counters, known, unknown, numbers }))
     }
 
     pub(super) fn trusted_peers(&self) -> &[Peer] {
@@ -178,6 +197,7 @@ impl Judge {
         let in_force = self.in_force();
         let now = self.0.clock.now();
         let mut judgement = Judgement::new(question, self.stamp());
+        judgement.draft.asked = Some(question.number(&self.0.numbers));
         let may_observe =
             in_force.as_deref().is_some_and(|held| held.verified.manifest().allow_observe());
         judgement.observed = self.0.policy.observe && may_observe;
@@ -382,7 +402,9 @@ impl Judgement {
         } else {
             Outcome::Deny(self.reason)
         };
-        self.draft.may_be_counted = !allowed || self.needs_no_record();
+        if allowed && !self.needs_no_record() {
+            self.draft.asked = None;
+        }
         let answer = Answer {
             reason: self.reason,
             allowed,

@@ -48,9 +48,9 @@ pub struct Draft {
     pub route: Option<u16>,
     pub count: u32,
     pub span: Option<(u64, u64)>,
-    /// It may be counted with others of the same second that ask the same; nothing of it is let
-    /// through to anything guarded.
-    pub may_be_counted: bool,
+    /// What was asked, as a number, where it may be counted with others of the same second that ask
+    /// the same; none where somebody is let through to something guarded.
+    pub asked: Option<u64>,
 }
 
 impl Draft {
@@ -78,7 +78,7 @@ impl Draft {
             route: None,
             count: 1,
             span: None,
-            may_be_counted: false,
+            asked: None,
         }
     }
 
@@ -97,7 +97,7 @@ impl Draft {
             snapshot_version: self.snapshot_version,
             stale: self.stale,
             source: self.source,
-            may_be_counted: true,
+            asked: Some(0),
             ..Self::new(Outcome::Deny(Reason::RateLimited), self.stamp)
         };
         if !is_known {

@@ -2,22 +2,19 @@
 //!
 //! Whether a request is counted, and how many records a second ends with, follows from what its
 //! sender knows ([`Asked`]) and never from why it was refused; else whoever asks twice would learn
-//! from the time of an answer whether the reason was the same (DOMAIN J1 to J3). So a second in
-//! which the same was asked for more than once more ends with two records for it, of one reason or
-//! of two: a token is known with one secret at most, and every other secret is wrong.
+//! from an answer, its time or its number whether the reason was the same (DOMAIN J1 to J3). So a
+//! second in which the same was asked for more than once more ends with two records for it, of one
+//! reason or of two: a readable token is known with one secret at most, and every other is wrong.
 
 use std::collections::HashMap;
 
-use gateward_core::audit::{
-    Credential, MAX_ACTION, MAX_PATH, MAX_RESOURCE, Method, Outcome, Source, Text,
-};
-use gateward_core::decide::Class;
-use gateward_core::name::Uuid;
-use gateward_core::permission::Operation;
+use gateward_core::audit::{Credential, Outcome, Source, Text};
+use gateward_core::decide::{Class, Reason};
 
 use super::{Draft, NotWritten, Written};
 
-/// The most that is told apart in one second; what comes after it gets a record each.
+/// The most that is told apart in one second. What comes after it has a record each, or, where nobody
+/// waits for it, is counted by its outcome alone.
 const MOST: usize = 256;
 
 /// What becomes of a request's record.
@@ -29,24 +26,20 @@ pub(crate) enum Met {
     First(usize),
     /// It is counted.
     Counted(usize),
-    /// Nobody waits for it, and there is no place for it.
-    Beyond,
 }
 
 /// All that decides whether a request is counted; whoever sent it knows this.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 struct Asked {
+    /// [`Draft::asked`].
+    number: u64,
+    /// Allow, 401, 403 or 503: it is answered.
     class: Class,
     passthrough: bool,
+    /// Why there is no token that could be looked up; the text alone says that.
+    unreadable: Option<Reason>,
     /// As it was presented, whether its secret matched or not.
     credential: Credential,
-    action: Text<MAX_ACTION>,
-    operation: Option<Operation>,
-    division: Option<Uuid>,
-    resource: Text<MAX_RESOURCE>,
-    method: Option<Method>,
-    path: Text<MAX_PATH>,
-    route: Option<u16>,
     source: Source,
     snapshot_version: u64,
     stale: bool,
@@ -54,6 +47,7 @@ struct Asked {
 
 impl Asked {
     fn of(draft: &Draft) -> Option<Self> {
+        let number = draft.asked?;
         let (passthrough, reason) = match draft.outcome {
             Outcome::Allow(reason) | Outcome::Deny(reason) => (false, reason),
             Outcome::Passthrough(reason) => (true, reason),
@@ -66,21 +60,28 @@ impl Asked {
         };
 
         Some(Self {
+            number,
             class: reason.class(),
             passthrough,
+            unreadable: is_unreadable(reason).then_some(reason),
             credential,
-            action: draft.action.clone(),
-            operation: draft.operation,
-            division: draft.division,
-            resource: draft.resource.clone(),
-            method: draft.method,
-            path: draft.path.clone(),
-            route: draft.route,
             source: draft.source,
             snapshot_version: draft.snapshot_version,
             stale: draft.stale,
         })
     }
+}
+
+/// Returns whether the credential as it was sent is the reason, whatever the snapshot says.
+const fn is_unreadable(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::MissingCredential
+            | Reason::MalformedToken
+            | Reason::BadChecksum
+            | Reason::CredentialConflict
+            | Reason::CredentialNotAccepted
+    )
 }
 
 /// What asks the same, in one second.
@@ -108,18 +109,23 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Says what becomes of the record of `draft`.
-    pub(crate) fn meet(&mut self, draft: &Draft, somebody_waits: bool) -> Met {
-        let Some(asked) = draft.may_be_counted.then(|| Asked::of(draft)).flatten() else {
-            return Met::Alone;
-        };
-        if let Some(&place) = self.places.get(&asked) {
-            return Met::Counted(place);
-        }
-        if self.groups.len() >= MOST {
-            return if somebody_waits { Met::Alone } else { Met::Beyond };
+    ///
+    /// Takes everything but its outcome from a draft that nobody waits for and that has no place.
+    pub(crate) fn meet(&mut self, draft: &mut Draft, somebody_waits: bool) -> Met {
+        let Some(mut asked) = Asked::of(draft) else { return Met::Alone };
+        if self.groups.len() >= MOST && !self.places.contains_key(&asked) {
+            if somebody_waits {
+                return Met::Alone;
+            }
+            *draft = Draft { asked: Some(0), ..Draft::new(draft.outcome, draft.stamp) };
+            let Some(of_its_outcome) = Asked::of(draft) else { return Met::Alone };
+            asked = of_its_outcome;
         }
 
-        Met::First(self.add(asked, Err(NotWritten::Failed)))
+        match self.places.get(&asked) {
+            Some(&place) => Met::Counted(place),
+            None => Met::First(self.add(asked, Err(NotWritten::Failed))),
+        }
     }
 
     /// Counts what [`Self::meet`] says is counted.
@@ -146,7 +152,7 @@ impl Tally {
         if self.groups.iter().any(|group| group.first.is_err()) {
             self.groups.retain(|group| group.first.is_ok());
             let places = self.groups.iter().enumerate();
-            self.places = places.map(|(place, group)| (group.asked.clone(), place)).collect();
+            self.places = places.map(|(place, group)| (group.asked, place)).collect();
         }
     }
 
@@ -178,7 +184,7 @@ impl Tally {
 
     fn add(&mut self, asked: Asked, first: Result<Written, NotWritten>) -> usize {
         let place = self.groups.len();
-        self.places.insert(asked.clone(), place);
+        self.places.insert(asked, place);
         self.groups.push(Group { asked, first, kinds: Vec::with_capacity(2) });
 
         place
@@ -219,7 +225,6 @@ fn is_alike(one: &Draft, other: &Draft) -> bool {
         && one.authentication == other.authentication
         && one.principal == other.principal
         && one.credential == other.credential
-        && one.permission == other.permission
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use gateward_core::audit::Event;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
@@ -93,6 +94,7 @@ pub(crate) async fn run(
         }
     }
     writer.end_second();
+    writer.own_up();
     writer.flush();
     writer.tidy();
 }
@@ -106,12 +108,11 @@ impl Writer {
         let (mut drafts, mut callers) = (Vec::new(), Vec::new());
         for command in commands {
             match command {
-                Command::Append(draft, reply) => {
-                    let met = self.meet(&draft, reply.is_some());
+                Command::Append(mut draft, reply) => {
+                    let met = self.meet(&mut draft, reply.is_some());
                     match met {
                         Met::Alone | Met::First(_) => drafts.push(draft),
                         Met::Counted(place) => self.tally.count(place, *draft),
-                        Met::Beyond => {}
                     }
                     callers.push((met, reply));
                 }
@@ -129,7 +130,7 @@ impl Writer {
     }
 
     /// A journal that fails counts nothing: each request tries it and is refused.
-    fn meet(&mut self, draft: &Draft, somebody_waits: bool) -> Met {
+    fn meet(&mut self, draft: &mut Draft, somebody_waits: bool) -> Met {
         if self.failing { Met::Alone } else { self.tally.meet(draft, somebody_waits) }
     }
 
@@ -149,14 +150,23 @@ impl Writer {
                     self.tally.began(place, own());
                     self.tally.first(place)
                 }
-                Met::Counted(place) => self.tally.first(place),
-                Met::Beyond => Err(NotWritten::Bounded),
+                Met::Counted(place) => self.counted(place),
             };
             answers.extend(reply.map(|reply| (reply, result)));
         }
         self.tally.forget_unwritten();
 
         answers
+    }
+
+    /// What is counted with a record that could not be written is refused like that.
+    fn counted(&mut self, place: usize) -> Result<Written, NotWritten> {
+        let first = self.tally.first(place);
+        if first == Err(NotWritten::Failed) {
+            self.refused = self.refused.saturating_add(1);
+        }
+
+        first
     }
 
     /// Writes down what was counted; what there is no room for is counted on.
@@ -170,6 +180,17 @@ impl Writer {
             if result.is_err() {
                 self.tally.take_back(sum);
             }
+        }
+    }
+
+    /// Says, before all is over, how many were counted that there is still no room for; an event has
+    /// room where a refusal has none.
+    pub(crate) fn own_up(&mut self) {
+        let left = self.tally.end();
+        let count = left.iter().fold(0_u32, |count, sum| count.saturating_add(sum.draft.count));
+        if count > 0 {
+            let event = Draft::event(Event::AuditFailed, self.last, "counted, and never written");
+            self.commit([Draft { count, ..event }].iter());
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use gateward_core::principal::TokenKind;
 use gateward_core::token::{self, Secret, Token};
-use gateward_tests::{Deck, Gateway, lookup};
-use serde_json::Value;
+use gateward_tests::{Deck, Gateway, PLANT_8, lookup};
+use serde_json::{Value, json};
 
-use super::{denials, forged, refusal};
+use super::{denials, forged, refusal, text_of};
 
 /// The answer to `key`, and what its one record says but when, of which token and of which device:
 /// what asks the same within a second would be counted.
@@ -67,4 +67,47 @@ fn j4_a_guess_at_the_first_token_of_the_table_takes_the_way_of_one_at_the_last()
     assert!(ways.iter().all(|way| *way == ways[0]), "{ways:#?}");
     assert!(tokens.iter().all(|key| gateway.allows(key, "manage_device") == Some(true)));
     assert_ne!(lookup(&tokens[0]), lookup(&tokens[4]));
+}
+
+/// What comes of asking the same with one token's public part in a second: with a wrong checksum, with
+/// wrong secrets, with the right one. The number of the decision is left out where it is the first's.
+fn guesses(gateway: &Gateway, key: &str) -> (Vec<bool>, usize) {
+    let mut mistyped = key.to_owned();
+    mistyped.replace_range(65..66, if key.ends_with('A') { "B" } else { "A" });
+    let wrong = flipped(key, 31, 0x01);
+    let before = denials(gateway).len();
+    let ask = |token: &str, permission: &str| {
+        let question = json!({ "token": token, "permission": permission, "division": PLANT_8 });
+        let answer = gateway.authorize(&question).json();
+        assert_eq!(answer["allow"], false);
+        answer["decision_id"].to_string()
+    };
+    let ids: Vec<_> = ["manage_device", "view_license"]
+        .into_iter()
+        .flat_map(|permission| [&mistyped, &wrong, &wrong, key, &wrong].map(|t| ask(t, permission)))
+        .collect();
+    let same_as_before = ids.windows(2).map(|pair| pair[0] == pair[1]).collect();
+
+    (same_as_before, before)
+}
+
+#[test]
+fn j3_who_guesses_at_a_dead_token_sees_as_many_records_as_who_guesses_at_none() {
+    let deck = Deck::new();
+    deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    let off = deck.user_token("ana.ruiz", "off");
+    deck.disable(&off);
+    deck.publish();
+    let mut gateway = deck.gateway("edge-7a");
+    let unknown = text_of(1, 1);
+    // A second may end between two of ten requests; not in each of many runs.
+    let counted = |key: &str, gateway: &mut Gateway| {
+        gateway.start_ready();
+        let (same, before) = guesses(gateway, key);
+        assert!(gateway.stop().success());
+        (same, denials(gateway).len() - before)
+    };
+
+    let seen = (0..20).any(|_| counted(&off, &mut gateway) == counted(&unknown, &mut gateway));
+    assert!(seen, "ten requests to each, in a second of their own");
 }

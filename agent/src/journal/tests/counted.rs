@@ -5,7 +5,7 @@ use super::*;
 fn refused() -> Draft {
     let outcome = Outcome::Deny(Reason::UnknownToken);
 
-    Draft { may_be_counted: true, ..Draft::new(outcome, Stamp::default()) }
+    Draft { asked: Some(0), ..Draft::new(outcome, Stamp::default()) }
 }
 
 /// The counts of all records of refusals, in order.
@@ -91,7 +91,7 @@ fn i6_where_the_share_of_refusals_is_used_up_what_was_counted_waits_for_room() {
     let medium = Arc::new(Real);
     let recovered = recover::recover(medium, folder.path(), GATEWAY, &identity(), small);
     let mut writer = recovered.unwrap().0;
-    let alone = || Draft { may_be_counted: false, ..refused() };
+    let alone = || Draft { asked: None, ..refused() };
     for _ in 0..3 {
         serve(&mut writer, refused()).unwrap();
     }
@@ -111,4 +111,61 @@ fn i6_where_the_share_of_refusals_is_used_up_what_was_counted_waits_for_room() {
     writer.end_second();
 
     assert_eq!(counts(folder.path()).iter().filter(|count| **count == 2).count(), 1);
+}
+
+#[test]
+fn i6_a_stop_owns_up_to_what_was_counted_and_found_no_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Options { max_bytes: 256 << 10, ..options(1) };
+    let medium = Arc::new(Real);
+    let recovered = recover::recover(medium, folder.path(), GATEWAY, &identity(), small);
+    let mut writer = recovered.unwrap().0;
+    for _ in 0..4 {
+        serve(&mut writer, refused()).unwrap();
+    }
+    while serve(&mut writer, Draft { asked: None, ..refused() }) != Err(NotWritten::Bounded) {}
+
+    writer.end_second();
+    writer.own_up();
+
+    let mut owned = Vec::new();
+    let walked = walk(folder.path(), |_, record, _| {
+        if record.outcome == Outcome::Event(Event::AuditFailed) {
+            owned.push(record.count);
+        }
+    });
+    walked.unwrap();
+    assert_eq!(owned, [3]);
+}
+
+#[test]
+fn whoever_is_counted_with_a_record_that_cannot_be_written_is_among_those_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Mutex::new(Faults::default()));
+    let medium = Arc::new(Faulty(Arc::clone(&faults)));
+    let recovered = recover::recover(medium, folder.path(), GATEWAY, &identity(), options(1));
+    let mut writer = recovered.unwrap().0;
+    *faults.lock().unwrap() = Faults { fail_writes: true, fail_syncs: false };
+    let batch = [refused(), refused(), refused()];
+
+    let answers = writer.serve(
+        batch
+            .map(|draft| {
+                let (reply, _nobody_listens) = oneshot::channel();
+                Command::Append(Box::new(draft), Some(reply))
+            })
+            .into_iter(),
+    );
+    assert!(answers.iter().all(|(_, result)| *result == Err(NotWritten::Failed)));
+    *faults.lock().unwrap() = Faults::default();
+    serve(&mut writer, draft()).unwrap();
+
+    let mut refused = Vec::new();
+    let walked = walk(folder.path(), |_, record, _| {
+        if record.outcome == Outcome::Event(Event::AuditFailed) {
+            refused.push(record.count);
+        }
+    });
+    walked.unwrap();
+    assert_eq!(refused, [3]);
 }
