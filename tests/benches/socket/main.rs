@@ -38,7 +38,7 @@ const KEPT: f64 = 0.9;
 /// Nanoseconds of one step of the histogram: it reaches 20 ms.
 const STEP: u128 = 20;
 /// How long one look takes at most: several times what it needs where nothing else runs.
-const LONGEST: Duration = Duration::from_secs(90);
+const LONGEST: Duration = Duration::from_secs(180);
 /// Passes that are not counted.
 const WARM: usize = 200;
 
