@@ -129,7 +129,7 @@ fn i6_n7_more_than_can_be_told_apart_is_written_or_where_nobody_waits_counted_by
 #[test]
 fn nobody_is_counted_with_a_record_that_could_not_be_written() {
     let mut tally = Tally::default();
-    let (lost, kept) = (refusal(1, 33, Reason::BadSecret), refusal(2, 33, Reason::BadSecret));
+    let (mut lost, kept) = (refusal(1, 33, Reason::BadSecret), refusal(2, 33, Reason::BadSecret));
     assert_eq!(tally.meet(&mut lost.clone(), true), Met::First(0));
     assert_eq!(tally.meet(&mut lost.clone(), true), Met::Counted(0));
     meet(&mut tally, &kept);
@@ -140,7 +140,7 @@ fn nobody_is_counted_with_a_record_that_could_not_be_written() {
 
     assert_eq!(meet(&mut tally, &kept), Met::Counted(0));
     assert_eq!(tally.first(0), Ok(written()));
-    assert_eq!(tally.meet(&mut lost.clone(), true), Met::First(1));
+    assert_eq!(tally.meet(&mut lost, true), Met::First(1));
 }
 
 #[test]
