@@ -94,7 +94,7 @@ fn guesses(gateway: &Gateway, key: &str) -> (Vec<bool>, usize) {
 #[test]
 fn j3_who_guesses_at_a_dead_token_sees_as_many_records_as_who_guesses_at_none() {
     let deck = Deck::new();
-    deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    let _she_has_another = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
     let off = deck.user_token("ana.ruiz", "off");
     deck.disable(&off);
     deck.publish();
