@@ -160,6 +160,9 @@ impl Heard {
     }
 }
 
+/// Retained messages by topic.
+pub(crate) type Retained = BTreeMap<String, Vec<u8>>;
+
 /// A connection that is up; it ends with [`Broker::leave`], or hard when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Broker {
@@ -205,7 +208,7 @@ impl Broker {
         &self,
         account: Uuid,
         topics: &[String],
-    ) -> Result<BTreeMap<String, Vec<u8>>, BrokerFailed> {
+    ) -> Result<Retained, BrokerFailed> {
         let fence = access::fence(account);
         let payload = draw::bytes::<16>()?.to_vec();
         self.heard.send_modify(|heard| {

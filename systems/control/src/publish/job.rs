@@ -1,5 +1,7 @@
 //! One group: what its gateways are to have, what the broker has, and the messages between.
 
+mod compare;
+
 use std::path::Path;
 
 use gateward_core::name::Uuid;
@@ -7,7 +9,7 @@ use gateward_core::snapshot::chunk;
 use gateward_core::sync::HASHES_A_PIECE;
 use gateward_core::topic::{GroupTopic, GroupTopics};
 use gateward_core::trust::sign;
-use gateward_core::trust::{Audience, Refused, Root, Version, manifest};
+use gateward_core::trust::{Audience, Root, Version};
 
 use super::deltas::{Made, divide};
 use super::news::News;
@@ -18,6 +20,8 @@ use crate::broker::Broker;
 use crate::compile::compile;
 use crate::keys::Chain;
 use crate::policy::Policy;
+
+pub(super) use compare::compare;
 
 /// One group with its snapshot.
 pub(super) struct Job<'a> {
@@ -72,147 +76,9 @@ pub(super) fn jobs<'a>(
     Ok(jobs)
 }
 
-/// Stops where the broker has another version than was published from here: somebody publishes from
-/// elsewhere, or this folder is an old copy. With `adopt` it goes on from there, where our keys
-/// signed that. What was intended and has arrived is taken for published.
-pub(super) async fn compare(
-    broker: &Broker,
-    chain: &Chain,
-    jobs: &mut [Job<'_>],
-    adopt: bool,
-) -> Result<(), NotPublished> {
-    let topics: Vec<_> = jobs.iter().map(|job| job.topic(GroupTopic::Manifest)).collect();
-    let others = [GroupTopic::Keys, GroupTopic::Revoked, GroupTopic::Time];
-    let others = jobs.iter().flat_map(|job| others.map(|what| job.topic(what)));
-    let all: Vec<_> = topics.iter().cloned().chain(others).collect();
-    let found = broker.retained(chain.newest().account(), &all).await?;
-    let (mut others, mut adopted) = (Vec::new(), Vec::new());
-    for job in jobs.iter_mut() {
-        let of = |what| found.get(&job.topic(what)).filter(|message| !message.is_empty());
-        let keys_kept = of(GroupTopic::Keys).is_some_and(|message| message == chain.anchor());
-        let (revoked, beacon) = (of(GroupTopic::Revoked), of(GroupTopic::Time));
-        job.keys_kept = keys_kept;
-        let further = job.news.meet(revoked.map(Vec::as_slice), beacon.map(Vec::as_slice), chain);
-        if let Some(number) = further.filter(|_| !adopt) {
-            let topic = job.topic(GroupTopic::Revoked);
-            others.push(format!(
-                "`{topic}`: the broker has revocation list {number}, which was not published from \
-                 here; {REMEDY}"
-            ));
-        }
-    }
-    for (job, topic) in jobs.iter_mut().zip(&topics) {
-        let message = found.get(topic).filter(|message| !message.is_empty());
-        match message.map(|message| job.meet(message, chain)) {
-            None => {}
-            Some(Ok(Met::Void(void))) => job.state.discard(&void)?,
-            Some(Ok(Met::Published)) => job.kept = true,
-            Some(Ok(Met::Intent)) => {
-                job.kept = true;
-                job.state.commit(None)?;
-            }
-            Some(Ok(Met::Other(theirs))) if adopt => adopted.push((job, theirs)),
-            Some(Ok(Met::Other(theirs))) => {
-                others.push(format!("`{topic}`: {}; {REMEDY}", job.differs(&theirs)));
-            }
-            // As good as nothing, once somebody has looked at it.
-            Some(Err(NotOurs::Junk(..))) if adopt => {}
-            Some(Err(why)) => others.push(format!("`{topic}`: {why}")),
-        }
-    }
-    if !others.is_empty() {
-        return Err(NotPublished::OtherVersion(others));
-    }
-    for (job, theirs) in adopted {
-        job.news.speaks(theirs.manifest.revoked());
-        job.state.adopt(*theirs)?;
-        job.adopted = true;
-    }
-    // Without `adopt` nothing further was met.
-    for job in jobs {
-        job.news.adopt()?;
-    }
-
-    Ok(())
-}
-
-const REMEDY: &str = "publish from the folder that published it, or restore `state` from there; \
-                      where that is lost for good, `publish --adopt` goes on from the broker's \
-                      version; where nobody of yours published it, the snapshot key is stolen: \
-                      `keys rotate DIR --role snapshot --compromised`";
-
-/// The broker has what no folder with our keys published.
-#[derive(Debug, thiserror::Error)]
-enum NotOurs {
-    /// Somebody else's keys signed it, or nobody's.
-    #[error(
-        "the broker has a manifest that was not signed with the keys of this folder ({0}); publish \
-         from the folder whose keys signed it; where there is none, let the broker's access list \
-         keep others from writing there, take the manifest away with an empty retained message, \
-         and publish again"
-    )]
-    Foreign(Refused),
-    /// It is no manifest at all.
-    #[error(
-        "the broker has {0} bytes there that are no manifest ({1}); none of your folders wrote them: \
-         let the broker's access list keep others from writing there, then `publish --adopt` puts \
-         the manifest of this folder in their place"
-    )]
-    Junk(usize, Refused),
-}
-
-/// What the broker has.
-#[derive(Clone, Debug)]
-enum Met {
-    /// What it acknowledged.
-    Published,
-    /// What it had not acknowledged when the last command ended.
-    Intent,
-    /// What our keys signed, and this folder does not know.
-    Other(Box<Signed>),
-    /// What a stolen key signed: no gateway takes it any more.
-    Void(Box<Signed>),
-}
-
 impl Job<'_> {
     fn topic(&self, what: GroupTopic) -> String {
         self.topics.topic(what).to_string()
-    }
-
-    /// Compares the message retained by the broker with what was published from here.
-    fn meet(&self, message: &[u8], chain: &Chain) -> Result<Met, NotOurs> {
-        let junk = |refused| NotOurs::Junk(message.len(), refused);
-        let envelope = manifest::split(message).map_err(junk)?.envelope;
-        let audience = Audience::of(chain.newest().account(), self.group);
-        let theirs = Signed::read(envelope.to_vec(), chain, audience).map_err(|why| {
-            let unread = [Refused::Malformed, Refused::OtherType, Refused::TooLong];
-            if unread.contains(&why) { junk(why) } else { NotOurs::Foreign(why) }
-        })?;
-        let is = |ours: &Option<Signed>| ours.as_ref().is_some_and(|ours| ours.is_same(&theirs));
-        let State { published, intent, .. } = &self.state;
-        let last_word = |intent: &Signed| intent.envelope == theirs.envelope;
-        if intent.as_ref().is_some_and(last_word) || (is(intent) && !is(published)) {
-            return Ok(Met::Intent);
-        }
-        if is(published) {
-            return Ok(Met::Published);
-        }
-        if chain.compromises(&theirs.manifest) {
-            return Ok(Met::Void(Box::new(theirs)));
-        }
-
-        Ok(Met::Other(Box::new(theirs)))
-    }
-
-    fn differs(&self, theirs: &Signed) -> String {
-        let theirs = theirs.manifest.version();
-        match &self.state.published {
-            None => format!("the broker has version {theirs}, and nothing was published from here"),
-            Some(ours) => {
-                let ours = ours.manifest.version();
-                format!("the broker has version {theirs}, and {ours} was published from here")
-            }
-        }
     }
 
     pub(super) async fn run(
