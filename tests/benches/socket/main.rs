@@ -33,8 +33,6 @@ use setting::{Class, Setting, World, written};
 
 /// From here on two classes count as different.
 const LIMIT: f64 = 4.5;
-/// The share of all answers that is kept; what took longer was interrupted.
-const KEPT: f64 = 0.9;
 /// Nanoseconds of one step of the histogram: it reaches 20 ms.
 const STEP: u128 = 20;
 /// How long one look takes at most: several times what it needs where nothing else runs.
@@ -55,7 +53,7 @@ fn main() -> ExitCode {
         let mut caller = Caller::connect(&gateway, &world, setting.asks_something_else());
         setting.prepare(&mut caller);
         let (before, asked) = (written(&gateway), caller.asked());
-        kept &= compare(setting.name(), requests, &mut caller, &mut draw);
+        kept &= compare(setting, requests, &mut caller, &mut draw);
         setting.was_kept(&gateway, before, caller.asked() - asked);
         drop(caller);
         assert!(gateway.stop().success(), "the agent should end well");
@@ -65,9 +63,10 @@ fn main() -> ExitCode {
 }
 
 /// Measures every class, prints what came of it, and says whether all are alike.
-fn compare(name: &str, requests: usize, caller: &mut Caller, draw: &mut Draw) -> bool {
+fn compare(setting: Setting, requests: usize, caller: &mut Caller, draw: &mut Draw) -> bool {
+    let (name, kept) = (setting.name(), setting.kept());
     let times = measure(requests, caller, draw);
-    let limit = Histogram::limit(&times, KEPT);
+    let limit = Histogram::limit(&times, kept);
     let complete = |times: &[Histogram]| times.iter().all(|one| one.total() >= requests as u64);
     let busy = if complete(&times) { "" } else { ", and no more in time: too busy a machine" };
     println!("{name}: {} requests a class{busy}", times[Class::Unknown as usize].total());
@@ -77,7 +76,7 @@ fn compare(name: &str, requests: usize, caller: &mut Caller, draw: &mut Draw) ->
     }
     let missed: Vec<_> = pairs(&times, limit).filter(|pair| pair.0.abs() >= LIMIT).collect();
     let again = if missed.is_empty() { Vec::new() } else { measure(requests, caller, draw) };
-    let again_limit = Histogram::limit(&again, KEPT);
+    let again_limit = Histogram::limit(&again, kept);
     let mut alike = true;
     for (t, one, other) in missed {
         let repeated = again[one as usize].t(&again[other as usize], again_limit);

@@ -81,6 +81,11 @@ impl Setting {
         self == Self::Group
     }
 
+    /// The share of all answers that is kept: what took longer was interrupted, or met a busy disk.
+    pub(crate) fn kept(self) -> f64 {
+        if self.waits_for_the_disk() { 0.5 } else { 0.9 }
+    }
+
     /// Returns whether no request asks what another one asks.
     pub(crate) fn asks_something_else(self) -> bool {
         self != Self::Counted
