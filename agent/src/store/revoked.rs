@@ -135,11 +135,6 @@ impl Held {
         Self::lost(LAST)
     }
 
-    /// Returns whether there is no list and none was lost.
-    pub(super) fn is_nothing(&self) -> bool {
-        self.number == Version::default() && !self.kept.lost && self.kept.envelope.is_empty()
-    }
-
     /// Returns the signed list; empty where there is none.
     pub(super) fn envelope(&self) -> &[u8] {
         &self.kept.envelope

@@ -97,9 +97,14 @@ impl Authority {
 
     /// A manifest that speaks of a revocation list.
     pub(crate) fn publish_with_revocations(&self, version: u64) -> Published {
-        let file = contents(3).compile(VerifierLen::Full).unwrap();
+        self.publish_speaking_of(1, version)
+    }
+
+    /// A manifest that speaks of this revocation list.
+    pub(crate) fn publish_speaking_of(&self, counter: u64, version: u64) -> Published {
+        let file = contents(9).compile(VerifierLen::Full).unwrap();
         let mut draft = Self::draft(1, version, T0.plus(version), &file);
-        draft.revoked_counter = 1;
+        draft.revoked_counter = counter;
         self.sign_draft(&draft, file)
     }
 
