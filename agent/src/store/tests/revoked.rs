@@ -269,6 +269,25 @@ fn a_list_that_the_disk_has_no_room_for_counts_all_the_same() {
 }
 
 #[test]
+fn h11_h19_a_list_that_the_disk_has_no_room_for_is_owed_after_a_restart() {
+    let (home, mut store) = with_snapshot(4);
+    let first = home.authority.revoke(1, 4, &[]);
+    let second = home.authority.revoke(2, 4, &[token_id(3)]);
+    store.accept_revoked(&first).unwrap();
+    drop(store);
+    let mut store = opened_without_room_for_lists(&home, &Arc::default());
+    assert!(store.accept_revoked(&second).is_err());
+    assert!(is_revoked(&store, 3));
+
+    let mut store = reopened(&home, store);
+
+    assert_eq!(in_force(&store), None, "the older list lets in whom the newer one revokes");
+    assert!(store.accept_revoked(&first).is_err());
+    store.accept_revoked(&second).unwrap();
+    assert!(is_revoked(&store, 3));
+}
+
+#[test]
 fn h12_an_older_list_on_disk_does_not_stand_for_the_one_that_a_manifest_speaks_of() {
     for room in [false, true] {
         let (home, mut store) = with_snapshot(4);
