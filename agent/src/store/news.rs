@@ -10,6 +10,7 @@ use gateward_core::trust::{Admission, Beacon, Manifest, Now, Refused, Revoked, V
 use tracing::warn;
 
 use super::in_force::{InForce, Missing};
+use super::named::Named;
 use super::revoked::Held;
 use super::slot::Slot;
 use super::{NotAdmitted, Store, load, named};
@@ -151,15 +152,22 @@ impl Store {
         Ok(admission)
     }
 
-    /// Puts the snapshot that the floor names in force again, where only a lost list kept it from
-    /// being served.
+    /// Returns the snapshot that the floor names, where only a lost list or key set keeps it from being
+    /// served.
+    pub(super) fn waiting(&self) -> Option<Named> {
+        if self.in_force.borrow().is_some() || self.floor.version == Version::default() {
+            return None;
+        }
+
+        named::named(&self.disk, &self.place, &self.keys, &self.floor).ok()
+    }
+
+    /// Puts that snapshot in force again, where it may be by now.
     fn serve_again(&mut self) {
-        let behind = self.keys().epoch() < self.floor.keys;
-        if self.in_force.borrow().is_some() || behind || self.floor.version == Version::default() {
+        if self.keys().epoch() < self.floor.keys {
             return;
         }
-        let found = named::named(&self.disk, &self.place, &self.keys, &self.floor);
-        let Ok((slot, verified)) = found else { return };
+        let Some((slot, verified)) = self.waiting() else { return };
         let ready = self.ready(verified, self.floor.lived);
         if ready.is_some() {
             self.slot = slot;

@@ -314,6 +314,34 @@ fn h12_an_older_list_on_disk_does_not_stand_for_the_one_that_a_manifest_speaks_o
 }
 
 #[test]
+fn a_snapshot_that_only_waits_for_its_list_is_not_written_over_by_the_next_one() {
+    for before in [None, Some(3)] {
+        let home = Home::new();
+        let (mut store, _) = home.open();
+        before.iter().for_each(|before| {
+            install(&mut store, &home.authority.publish(*before, 9)).unwrap();
+        });
+        install(&mut store, &home.authority.publish(4, 9)).unwrap();
+        let list = home.authority.revoke(1, 4, &[token_id(3)]);
+        store.accept_revoked(&list).unwrap();
+        drop(store);
+        fs::remove_file(home.path("revoked")).unwrap();
+        let (mut store, _) = home.open();
+        assert_eq!(in_force(&store), None);
+        let next = home.authority.publish(5, 900);
+        let manifest = home.verify(&store, &next);
+        store.begin(&manifest, &next.list(&manifest)).unwrap();
+
+        store.accept_revoked(&list).unwrap();
+
+        assert_eq!(in_force(&store), Some(4), "{before:?}");
+        assert!(is_revoked(&store, 3), "{before:?}");
+        install(&mut store, &next).unwrap();
+        assert_eq!(in_force(&reopened(&home, store)), Some(5), "{before:?}");
+    }
+}
+
+#[test]
 fn h10_a_stop_at_any_step_of_a_new_list_leaves_the_old_one_or_the_new() {
     for steps in 0.. {
         let (home, mut store) = with_snapshot(4);
