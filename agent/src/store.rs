@@ -292,24 +292,28 @@ impl Store {
         self.incoming = None;
         let hint = self.cache.chunks(&manifest.root().0);
         let current = self.in_force.borrow().clone();
-        let bytes = current.as_ref().map(|current| current.verified.bytes());
-        let slot = self.free_slot(list, current.is_some());
+        let waiting = self.waiting();
+        let (slot, held) = match (&current, &waiting) {
+            (Some(current), _) => (self.slot.other(), Some(&current.verified)),
+            (None, Some((slot, verified))) => (self.free_slot(list, Some(*slot)), Some(verified)),
+            (None, None) => (self.free_slot(list, None), None),
+        };
+        let bytes = held.map(Verified::bytes);
         let (incoming, kept) = Incoming::begin(&self.disk, slot, manifest, list, hint, bytes)?;
         self.incoming = Some(incoming);
 
         Ok(kept)
     }
 
-    /// Never the one in force; where none is, the one that holds most of what is wanted.
-    fn free_slot<B: AsRef<[u8]>>(&self, list: &HashList<B>, in_force: bool) -> Slot {
-        if in_force {
-            return self.slot.other();
-        }
+    /// Where nothing is in force: the one that holds most of what is wanted, else one that holds
+    /// nothing which is served again as soon as a list or a key set is back.
+    fn free_slot<B: AsRef<[u8]>>(&self, list: &HashList<B>, waiting: Option<Slot>) -> Slot {
         let holds = |slot: &Slot| {
             slot.read_list(&self.disk).ok().flatten().is_some_and(|old| old == list.bytes())
         };
+        let free = || waiting.map_or(Slot::A, Slot::other);
 
-        Slot::BOTH.into_iter().find(holds).unwrap_or(Slot::A)
+        Slot::BOTH.into_iter().find(holds).unwrap_or_else(free)
     }
 
     /// Writes a chunk that the state machine found to be as signed.

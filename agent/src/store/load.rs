@@ -194,18 +194,16 @@ impl Loaded {
     }
 
     /// Without a floor nobody knows whether the list that the manifest speaks of was held: nothing
-    /// older may take its place.
+    /// older may take its place, not even on disk, which may have been full when that one came.
     fn owe(&mut self, spoken: Version) {
-        let held = self.revoked.number != Version::default();
-        let lost = self.revoked.oldest_served().is_some() || self.revoked.is_nothing();
-        if spoken.number == 0 || held || !lost {
+        if spoken.number == 0 || self.revoked.number >= spoken {
             return;
         }
         self.floor.list = spoken;
         self.revoked = Held::gone();
-        self.problems.push(
-            "the floor and the revocation list are lost; denying until the list is fetched".into(),
-        );
+        self.problems.push(format!(
+            "the floor and revocation list {spoken} are lost; denying until the list is fetched"
+        ));
     }
 }
 

@@ -55,7 +55,7 @@ pub(super) fn read_manifest(
     let mut why = String::new();
     for set in keys.iter().rev() {
         match Manifest::verify(&envelope, set, audience) {
-            Ok(manifest) if keys.iter().any(|set| set.compromises(&manifest)) => {
+            Ok(manifest) if manifest.is_voided_by(keys) => {
                 return Some(Err("signed with a key that is compromised".into()));
             }
             Ok(manifest) => return Some(Ok(manifest)),
@@ -73,7 +73,7 @@ pub(super) fn is_stolen(disk: &Disk, place: &Place, keys: &[KeySet], slot: Slot)
     let verify = |set: &KeySet| Manifest::verify(&envelope, set, audience).ok();
     let signed = keys.iter().rev().find_map(verify);
 
-    signed.is_some_and(|manifest| keys.iter().any(|set| set.compromises(&manifest)))
+    signed.is_some_and(|manifest| manifest.is_voided_by(keys))
 }
 
 pub(super) fn open(

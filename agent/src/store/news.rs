@@ -10,6 +10,7 @@ use gateward_core::trust::{Admission, Beacon, Manifest, Now, Refused, Revoked, V
 use tracing::warn;
 
 use super::in_force::{InForce, Missing};
+use super::named::Named;
 use super::revoked::Held;
 use super::slot::Slot;
 use super::{NotAdmitted, Store, load, named};
@@ -19,13 +20,15 @@ use super::{NotAdmitted, Store, load, named};
 pub(super) struct Unwritten {
     /// Something that a stolen key signed may lie in a slot.
     stolen: bool,
+    /// A key set calls a key stolen that could sign something yet.
+    theft: bool,
     keys: Vec<(u32, Vec<u8>)>,
     revoked: bool,
 }
 
 impl Store {
-    /// Takes the next key set, which must follow the newest held. Where it says that the key of the
-    /// snapshot in force is compromised, nothing is in force any more.
+    /// Takes the next key set, which must follow the newest held. Where the snapshot in force is left
+    /// with too few signers that nobody calls compromised, nothing is in force any more.
     ///
     /// # Errors
     ///
@@ -33,13 +36,30 @@ impl Store {
     pub fn accept_keys(&mut self, envelope: &[u8]) -> Result<u32, NotAdmitted> {
         let next = self.keys().follow(envelope)?;
         let epoch = next.epoch();
+        self.unwritten.keys.push((epoch, envelope.to_vec()));
+        self.unwritten.stolen = true;
+        self.unwritten.theft |= next.unsettles();
+        self.floor = self.floor.with_keys(&next);
+        self.keys.push(next);
+        // Before anything is written: a full disk must not keep a stolen key in force.
+        self.drop_stolen(epoch);
+        self.keys_told.send_replace(self.keys.last().cloned());
+        self.renew();
+        // Where only this set was lost.
+        self.serve_again();
+        self.write_news()?;
+
+        Ok(epoch)
+    }
+
+    /// Lets go of the snapshot in force and of the revocation list where thieves signed them.
+    fn drop_stolen(&mut self, epoch: u32) {
         let current = self.in_force.borrow().clone();
-        if current.is_some_and(|current| next.compromises(current.verified.manifest())) {
-            // Before anything is written: a full disk must not keep a stolen key in force.
+        if current.is_some_and(|now| now.verified.manifest().is_voided_by(&self.keys)) {
             warn!(epoch, "the key that signed the snapshot in force is compromised; denying");
             self.in_force.send_replace(None);
         }
-        if self.revoked.is_voided_by(&next, &self.keys, self.audience()) {
+        if self.revoked.is_voided_by(&self.keys, self.audience()) {
             warn!(
                 epoch,
                 "the key that signed the revocation list is compromised; fetching another"
@@ -47,37 +67,34 @@ impl Store {
             self.revoked = Held::voided(epoch);
             self.unwritten.revoked = true;
         }
-        self.floor = self.floor.with_keys(&next);
-        self.keys.push(next);
-        self.keys_told.send_replace(self.keys.last().cloned());
-        self.renew();
-        self.unwritten.keys.push((epoch, envelope.to_vec()));
-        self.unwritten.stolen = true;
-        self.write_news()?;
-
-        Ok(epoch)
     }
 
     /// Writes what counts already and is not on disk: key sets, then the list, then the floor.
     ///
-    /// Where the key sets do not fit, a restart must not bring back what a stolen key signed: its
-    /// manifest goes first, which takes no room, and the floor then says which key set is lacking.
+    /// Where they do not fit, a restart must bring back neither what a stolen key signed nor the key:
+    /// its manifest goes first, which takes no room, and the floor, which takes little, then says
+    /// which key set is lacking. Where that only rotates keys, it is not worth a denial.
     pub(super) fn write_news(&mut self) -> io::Result<()> {
         let removed = self.unwritten.stolen.then(|| self.remove_stolen());
-        if let Err(error) = self.write_keys() {
-            if !matches!(removed, None | Some(Ok(false))) {
-                // The error that is told is that of the key set.
+        let stolen = !matches!(removed, None | Some(Ok(false)));
+        if let Err(error) = self.write_keys().and_then(|()| self.write_revoked()) {
+            if stolen || self.unwritten.theft || self.unwritten.revoked {
+                // The error that is told is that of what came first.
                 let _ = self.write_floor(self.floor);
             }
             return Err(error);
         }
-        self.unwritten.stolen = false;
+
+        self.write_floor(self.floor)
+    }
+
+    fn write_revoked(&mut self) -> io::Result<()> {
         if self.unwritten.revoked {
             self.revoked.write(&self.disk)?;
             self.unwritten.revoked = false;
         }
 
-        self.write_floor(self.floor)
+        Ok(())
     }
 
     fn write_keys(&mut self) -> io::Result<()> {
@@ -85,6 +102,7 @@ impl Store {
             self.disk.replace(&load::key_set_path(*epoch), envelope)?;
             self.unwritten.keys.remove(0);
         }
+        (self.unwritten.stolen, self.unwritten.theft) = (false, false);
 
         Ok(())
     }
@@ -134,15 +152,22 @@ impl Store {
         Ok(admission)
     }
 
-    /// Puts the snapshot that the floor names in force again, where only a lost list kept it from
-    /// being served.
+    /// Returns the snapshot that the floor names, where only a lost list or key set keeps it from being
+    /// served.
+    pub(super) fn waiting(&self) -> Option<Named> {
+        if self.in_force.borrow().is_some() || self.floor.version == Version::default() {
+            return None;
+        }
+
+        named::named(&self.disk, &self.place, &self.keys, &self.floor).ok()
+    }
+
+    /// Puts that snapshot in force again, where it may be by now.
     fn serve_again(&mut self) {
-        let behind = self.keys().epoch() < self.floor.keys;
-        if self.in_force.borrow().is_some() || behind || self.floor.version == Version::default() {
+        if self.keys().epoch() < self.floor.keys {
             return;
         }
-        let found = named::named(&self.disk, &self.place, &self.keys, &self.floor);
-        let Ok((slot, verified)) = found else { return };
+        let Some((slot, verified)) = self.waiting() else { return };
         let ready = self.ready(verified, self.floor.lived);
         if ready.is_some() {
             self.slot = slot;

@@ -94,7 +94,7 @@ impl Held {
         let mut why = String::new();
         for set in keys.iter().rev() {
             match Revoked::verify(&kept.envelope, set, audience) {
-                Ok(list) if keys.iter().any(|set| set.compromises_list(&list)) => {
+                Ok(list) if list.is_voided_by(keys) => {
                     let problem = "the revocation list was signed with a key that is compromised";
                     let epoch = keys.last().map_or(0, KeySet::epoch);
                     return (Self::voided(epoch), Some(problem.into()));
@@ -133,11 +133,6 @@ impl Held {
     /// What is held where the floor is lost too, and a manifest speaks of a list that is gone.
     pub(super) fn gone() -> Self {
         Self::lost(LAST)
-    }
-
-    /// Returns whether there is no list and none was lost.
-    pub(super) fn is_nothing(&self) -> bool {
-        self.number == Version::default() && !self.kept.lost && self.kept.envelope.is_empty()
     }
 
     /// Returns the signed list; empty where there is none.
@@ -197,17 +192,12 @@ impl Held {
         disk.replace(Path::new(FILE), &encode(&self.kept)?)
     }
 
-    /// Returns whether `list` is signed with keys that `keys` calls compromised: it is void then,
+    /// Returns whether the list is signed with keys that `keys` call compromised: it is void then,
     /// and so is what was kept with it.
-    pub(super) fn is_voided_by(
-        &self,
-        keys: &KeySet,
-        signed_under: &[KeySet],
-        audience: Audience,
-    ) -> bool {
-        signed_under.iter().rev().any(|set| {
+    pub(super) fn is_voided_by(&self, keys: &[KeySet], audience: Audience) -> bool {
+        keys.iter().rev().any(|set| {
             Revoked::verify(&self.kept.envelope, set, audience)
-                .is_ok_and(|list| keys.compromises_list(&list))
+                .is_ok_and(|list| list.is_voided_by(keys))
         })
     }
 

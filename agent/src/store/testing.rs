@@ -58,14 +58,39 @@ impl Authority {
 
     fn key_set_of(&self, epoch: u32, compromised: Vec<KeyId>) -> Vec<u8> {
         let signer = &self.snapshot[epoch as usize - 1];
+
+        self.key_set_with(epoch, 1, &[signer], compromised)
+    }
+
+    /// A key set of which `must` of these sign snapshots and lists, and where others are stolen.
+    pub(crate) fn key_set_by(
+        &self,
+        epoch: u32,
+        must: u8,
+        signers: &[&SigningKey],
+        stolen: &[&SigningKey],
+    ) -> Vec<u8> {
+        let id = |key: &&SigningKey| KeyId::of(key.verifying_key().as_bytes());
+
+        self.key_set_with(epoch, must, signers, stolen.iter().map(id).collect())
+    }
+
+    fn key_set_with(
+        &self,
+        epoch: u32,
+        must: u8,
+        signers: &[&SigningKey],
+        compromised: Vec<KeyId>,
+    ) -> Vec<u8> {
+        let signers = signers.iter().map(|signer| KeyDraft::of(*signer, 0b1110));
         let draft = KeySetDraft {
             account: ACCOUNT,
             epoch,
             issued_at: T0.plus(u64::from(epoch)),
             expires: T0.plus(365 * 86_400),
-            thresholds: [1; 4],
+            thresholds: [1, must, 1, 1],
             required: [1; 4],
-            keys: vec![KeyDraft::of(&self.root, ROOT_ROLE), KeyDraft::of(signer, 0b1110)],
+            keys: [KeyDraft::of(&self.root, ROOT_ROLE)].into_iter().chain(signers).collect(),
             retired: Vec::new(),
             compromised,
         };
@@ -97,10 +122,23 @@ impl Authority {
 
     /// A manifest that speaks of a revocation list.
     pub(crate) fn publish_with_revocations(&self, version: u64) -> Published {
-        let file = contents(3).compile(VerifierLen::Full).unwrap();
+        self.publish_speaking_of(1, version)
+    }
+
+    /// A manifest that speaks of this revocation list.
+    pub(crate) fn publish_speaking_of(&self, counter: u64, version: u64) -> Published {
+        let file = contents(9).compile(VerifierLen::Full).unwrap();
         let mut draft = Self::draft(1, version, T0.plus(version), &file);
-        draft.revoked_counter = 1;
+        draft.revoked_counter = counter;
         self.sign_draft(&draft, file)
+    }
+
+    /// A snapshot of nine tokens that these signed.
+    pub(crate) fn publish_by(signers: &[&SigningKey], epoch: u32, version: u64) -> Published {
+        let file = contents(9).compile(VerifierLen::Full).unwrap();
+        let draft = Self::draft(epoch, version, T0.plus(version), &file);
+
+        Published { envelope: draft.sign(signers).unwrap(), file, deltas: Vec::new() }
     }
 
     /// A revocation list of epoch 1 that builds on the snapshot `base`.
@@ -111,6 +149,19 @@ impl Authority {
     /// A revocation list under the key set of `epoch`.
     pub(crate) fn revoke_under(
         &self,
+        epoch: u32,
+        counter: u64,
+        base_version: u64,
+        tokens: &[u64],
+    ) -> Vec<u8> {
+        let signer = &self.snapshot[epoch as usize - 1];
+
+        Self::revoke_by(&[signer], epoch, counter, base_version, tokens)
+    }
+
+    /// A revocation list that these signed.
+    pub(crate) fn revoke_by(
+        signers: &[&SigningKey],
         epoch: u32,
         counter: u64,
         base_version: u64,
@@ -127,7 +178,7 @@ impl Authority {
             principals: [].into(),
         };
 
-        draft.sign(&[&self.snapshot[epoch as usize - 1]]).unwrap()
+        draft.sign(signers).unwrap()
     }
 
     /// A beacon of epoch 1 that speaks of a version and of a revocation list.

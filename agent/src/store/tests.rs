@@ -14,6 +14,7 @@ mod bundle;
 mod delta;
 mod power;
 mod revoked;
+mod theft;
 
 #[test]
 fn h1_a_first_start_has_nothing_in_force_and_says_so() {
@@ -377,11 +378,17 @@ fn nothing_in_force_is_written_over_before_the_new_one_is_whole() {
 struct Home {
     dir: tempfile::TempDir,
     authority: Authority,
+    anchor: Vec<u8>,
 }
 
 impl Home {
     fn new() -> Self {
-        Self { dir: tempfile::tempdir().unwrap(), authority: Authority::new() }
+        Self::of(Authority::new().key_set())
+    }
+
+    /// Enrolled with this key set.
+    fn of(anchor: Vec<u8>) -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), authority: Authority::new(), anchor }
     }
 
     fn place(&self) -> Place {
@@ -389,7 +396,7 @@ impl Home {
             account: ACCOUNT,
             group: GROUP.into(),
             dir: self.dir.path().into(),
-            anchor: self.authority.key_set(),
+            anchor: self.anchor.clone(),
         }
     }
 

@@ -12,7 +12,10 @@ use crate::store::{NotAdmitted, NotStored};
 impl<A: Ask> Sync<A> {
     pub(super) fn hear_keys(&mut self, payload: &[u8], now: Millis) -> Result<(), Unheard> {
         let held = self.parts.store.keys().epoch();
-        match self.parts.store.accept_keys(payload) {
+        let served = self.parts.store.current().borrow().is_some();
+        let accepted = self.parts.store.accept_keys(payload);
+        self.tell_if_served_again(served, now);
+        match accepted {
             Ok(epoch) => {
                 info!(epoch, "key set accepted");
                 self.machine.keys_held(epoch, now);

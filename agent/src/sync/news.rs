@@ -13,12 +13,7 @@ impl<A: Ask> Sync<A> {
     pub(super) fn hear_revoked(&mut self, payload: &[u8], now: Millis) -> Result<(), Unheard> {
         let served = self.parts.store.current().borrow().is_some();
         let accepted = self.parts.store.accept_revoked(payload);
-        let current = self.parts.store.current().borrow().clone().filter(|_| !served);
-        if let Some(current) = current {
-            let manifest = current.verified.manifest();
-            let (version, root) = (manifest.version(), manifest.root());
-            self.accepted(Notice::Accepted { version, root }, now);
-        }
+        self.tell_if_served_again(served, now);
         match self.walked(accepted, now)? {
             None | Some(Admission::Same) => Ok(()),
             Some(Admission::Newer | Admission::Refresh) => {
@@ -27,6 +22,16 @@ impl<A: Ask> Sync<A> {
                 self.accepted(Notice::Revoked { number }, now);
                 Ok(())
             }
+        }
+    }
+
+    /// What arrived last may have been all that kept a snapshot from being served, where none was.
+    pub(super) fn tell_if_served_again(&mut self, served: bool, now: Millis) {
+        let current = self.parts.store.current().borrow().clone().filter(|_| !served);
+        if let Some(current) = current {
+            let manifest = current.verified.manifest();
+            let (version, root) = (manifest.version(), manifest.root());
+            self.accepted(Notice::Accepted { version, root }, now);
         }
     }
 

@@ -12,7 +12,7 @@ use super::envelope::{Envelope, Kind, MAX_SIGNATURES};
 use super::public::Public;
 use super::role::{Algorithm, KeyId, Role};
 use super::signers::Signers;
-use super::{Audience, Manifest, Refused, Revoked, wire};
+use super::{Audience, Refused, wire};
 use crate::name::Uuid;
 use crate::time::UnixSeconds;
 
@@ -223,19 +223,6 @@ impl KeySet {
         !barred && self.keys.iter().any(|key| key.id == id && key.has(role))
     }
 
-    /// Returns whether `manifest` would not have been accepted without keys that this set calls
-    /// compromised: it is unusable from now on, whenever it was signed.
-    #[must_use]
-    pub fn compromises(&self, manifest: &Manifest) -> bool {
-        !manifest.signed_by().without(&self.compromised).are_enough()
-    }
-
-    /// Returns the same of a revocation list: a thief may have revoked everybody.
-    #[must_use]
-    pub fn compromises_list(&self, revoked: &Revoked<'_>) -> bool {
-        !revoked.signed_by().without(&self.compromised).are_enough()
-    }
-
     /// Returns whether what `role` signs must be signed with `algorithm` too.
     #[must_use]
     pub fn requires(&self, role: Role, algorithm: Algorithm) -> bool {
@@ -299,8 +286,10 @@ impl KeySet {
         own
     }
 
-    /// Returns whether what single keys said of the time has to be taken back with this set.
-    pub(super) const fn unsettles(&self) -> bool {
+    /// Returns whether it calls a key compromised that the set before did not, and that may have signed
+    /// a manifest, a revocation list or a beacon: what single keys said of the time is taken back.
+    #[must_use]
+    pub const fn unsettles(&self) -> bool {
         self.unsettles
     }
 

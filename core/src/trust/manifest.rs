@@ -194,6 +194,13 @@ impl Manifest {
         self.keys_expire
     }
 
+    /// Returns whether it would not have been accepted without keys that any of `sets` calls
+    /// compromised: it is unusable from now on, whenever it was signed.
+    #[must_use]
+    pub fn is_voided_by<'k>(&self, sets: impl IntoIterator<Item = &'k KeySet>) -> bool {
+        self.signers.are_too_few_by(sets)
+    }
+
     /// Returns who signed.
     pub(super) const fn signed_by(&self) -> Signers {
         self.signers

@@ -95,9 +95,11 @@ impl<'a> Revoked<'a> {
         self.principals
     }
 
-    /// Returns who signed.
-    pub(super) const fn signed_by(&self) -> Signers {
-        self.signers
+    /// Returns whether it would not have been accepted without keys that any of `sets` calls
+    /// compromised: a thief may have revoked everybody.
+    #[must_use]
+    pub fn is_voided_by<'k>(&self, sets: impl IntoIterator<Item = &'k KeySet>) -> bool {
+        self.signers.are_too_few_by(sets)
     }
 }
 

@@ -6,6 +6,7 @@
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
 use super::envelope::MAX_SIGNATURES;
+use super::keys::KeySet;
 use super::role::{Algorithm, KeyId};
 
 /// Marks a key that was called compromised.
@@ -66,6 +67,14 @@ impl Signers {
         of_gone.for_each(|(held, _)| *held |= STOLEN);
 
         self
+    }
+
+    /// Returns whether too few are left without those whom any of `sets` calls compromised: thefts add
+    /// up, though the list of a later set may have forgotten the earlier ones.
+    pub(super) fn are_too_few_by<'a>(self, sets: impl IntoIterator<Item = &'a KeySet>) -> bool {
+        let left = |left: Self, set: &KeySet| left.without(set.compromised());
+
+        !sets.into_iter().fold(self, left).are_enough()
     }
 
     /// Returns whether of every algorithm that signed as many keys are left as must.

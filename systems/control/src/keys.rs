@@ -130,7 +130,7 @@ impl Chain {
     /// Returns whether `manifest` is void, because a key that signed it is known as compromised.
     #[must_use]
     pub fn compromises(&self, manifest: &Manifest) -> bool {
-        self.sets.iter().any(|set| set.compromises(manifest))
+        manifest.is_voided_by(&self.sets)
     }
 
     /// Returns the newest signed key set: what a gateway is given at enrolment.

@@ -33,7 +33,7 @@ fn with_snapshot(version: u64) -> (Home, Store) {
     (home, store)
 }
 
-fn reopened(home: &Home, store: Store) -> Store {
+pub(super) fn reopened(home: &Home, store: Store) -> Store {
     drop(store);
 
     home.open().0
@@ -237,12 +237,9 @@ fn a_list_that_was_missed_in_between_makes_nothing_complete() {
     assert_eq!(in_force(&home.open().0), None);
 }
 
-#[test]
-fn a_list_that_the_disk_has_no_room_for_counts_all_the_same() {
-    let (home, store) = with_snapshot(4);
-    drop(store);
-    let room = Arc::new(AtomicBool::new(false));
-    let there_is = Arc::clone(&room);
+/// A disk that takes a list only once there is room.
+fn opened_without_room_for_lists(home: &Home, room: &Arc<AtomicBool>) -> Store {
+    let there_is = Arc::clone(room);
     let full: Watcher = Arc::new(move |step| {
         let (Step::Create { path, .. } | Step::Write { path, .. }) = step else { return Ok(()) };
         let of_lists = path.to_string_lossy().starts_with("revoked");
@@ -250,7 +247,16 @@ fn a_list_that_the_disk_has_no_room_for_counts_all_the_same() {
 
         if fits { Ok(()) } else { Err(io::ErrorKind::StorageFull.into()) }
     });
-    let (mut store, _) = Store::open_watched(home.place(), &now(), Some(full)).unwrap();
+
+    Store::open_watched(home.place(), &now(), Some(full)).unwrap().0
+}
+
+#[test]
+fn a_list_that_the_disk_has_no_room_for_counts_all_the_same() {
+    let (home, store) = with_snapshot(4);
+    drop(store);
+    let room = Arc::new(AtomicBool::new(false));
+    let mut store = opened_without_room_for_lists(&home, &room);
 
     let kept = store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(3)]));
 
@@ -260,6 +266,79 @@ fn a_list_that_the_disk_has_no_room_for_counts_all_the_same() {
     let again = store.accept_revoked(&home.authority.revoke(1, 4, &[token_id(3)])).unwrap();
     assert_eq!(again, Admission::Same);
     assert!(is_revoked(&reopened(&home, store), 3), "it was written once there was room");
+}
+
+#[test]
+fn h11_h19_a_list_that_the_disk_has_no_room_for_is_owed_after_a_restart() {
+    let (home, mut store) = with_snapshot(4);
+    let first = home.authority.revoke(1, 4, &[]);
+    let second = home.authority.revoke(2, 4, &[token_id(3)]);
+    store.accept_revoked(&first).unwrap();
+    drop(store);
+    let mut store = opened_without_room_for_lists(&home, &Arc::default());
+    assert!(store.accept_revoked(&second).is_err());
+    assert!(is_revoked(&store, 3));
+
+    let mut store = reopened(&home, store);
+
+    assert_eq!(in_force(&store), None, "the older list lets in whom the newer one revokes");
+    assert!(store.accept_revoked(&first).is_err());
+    store.accept_revoked(&second).unwrap();
+    assert!(is_revoked(&store, 3));
+}
+
+#[test]
+fn h12_an_older_list_on_disk_does_not_stand_for_the_one_that_a_manifest_speaks_of() {
+    for room in [false, true] {
+        let (home, mut store) = with_snapshot(4);
+        let first = home.authority.revoke(1, 4, &[]);
+        let second = home.authority.revoke(2, 4, &[token_id(3)]);
+        store.accept_revoked(&first).unwrap();
+        drop(store);
+        let mut store = opened_without_room_for_lists(&home, &Arc::new(room.into()));
+        assert_eq!(store.accept_revoked(&second).is_ok(), room);
+        install(&mut store, &home.authority.publish_speaking_of(2, 5)).unwrap();
+        assert!(is_revoked(&store, 3));
+        drop(store);
+        fs::remove_file(home.path("floor")).unwrap();
+
+        let (store, _) = home.open();
+        assert_eq!(in_force(&store), room.then_some(5), "{room}");
+        let mut store = reopened(&home, store);
+        assert_eq!(in_force(&store), room.then_some(5), "{room}: after another restart");
+        assert!(store.accept_revoked(&first).is_err());
+        store.accept_revoked(&second).unwrap();
+        assert_eq!(in_force(&store), Some(5));
+        assert!(is_revoked(&store, 3));
+    }
+}
+
+#[test]
+fn a_snapshot_that_only_waits_for_its_list_is_not_written_over_by_the_next_one() {
+    for before in [None, Some(3)] {
+        let home = Home::new();
+        let (mut store, _) = home.open();
+        before.iter().for_each(|before| {
+            install(&mut store, &home.authority.publish(*before, 9)).unwrap();
+        });
+        install(&mut store, &home.authority.publish(4, 9)).unwrap();
+        let list = home.authority.revoke(1, 4, &[token_id(3)]);
+        store.accept_revoked(&list).unwrap();
+        drop(store);
+        fs::remove_file(home.path("revoked")).unwrap();
+        let (mut store, _) = home.open();
+        assert_eq!(in_force(&store), None);
+        let next = home.authority.publish(5, 900);
+        let manifest = home.verify(&store, &next);
+        store.begin(&manifest, &next.list(&manifest)).unwrap();
+
+        store.accept_revoked(&list).unwrap();
+
+        assert_eq!(in_force(&store), Some(4), "{before:?}");
+        assert!(is_revoked(&store, 3), "{before:?}");
+        install(&mut store, &next).unwrap();
+        assert_eq!(in_force(&reopened(&home, store)), Some(5), "{before:?}");
+    }
 }
 
 #[test]

@@ -280,13 +280,13 @@ fn a_manifest_is_unusable_once_the_signers_of_one_algorithm_are_compromised() {
         let mut next = hybrid_set(2);
         next.compromised = vec![stolen.id()];
         let next = hybrid().follow(&next.sign(&by(&roots())).unwrap()).unwrap();
-        assert!(next.compromises(&manifest), "{:?}", stolen.algorithm());
+        assert!(manifest.is_voided_by([&next]), "{:?}", stolen.algorithm());
     }
     for unused in [classic(BEACON), quantum(BEACON), quantum(STRANGER)] {
         let mut next = hybrid_set(2);
         next.compromised = vec![unused.id()];
         let next = hybrid().follow(&next.sign(&by(&roots())).unwrap()).unwrap();
-        assert!(!next.compromises(&manifest));
+        assert!(!manifest.is_voided_by([&next]));
     }
 }
 
@@ -300,7 +300,7 @@ fn a_manifest_outlives_a_compromised_signer_only_where_enough_of_its_algorithm_a
     let after = |stolen: &[PrivateKey]| {
         let mut next = hybrid_set(2);
         next.compromised = stolen.iter().map(Signer::id).collect();
-        keys.follow(&next.sign(&by(&roots())).unwrap()).unwrap().compromises(&manifest)
+        manifest.is_voided_by([&keys.follow(&next.sign(&by(&roots())).unwrap()).unwrap()])
     };
 
     assert!(!after(&[quantum(SNAPSHOT)]));

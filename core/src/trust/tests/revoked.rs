@@ -191,6 +191,6 @@ fn a_list_signed_with_a_compromised_key_is_void() {
     next.compromised = vec![id(&key(SNAPSHOT))];
     let theft = anchor().follow(&signed_by_roots(&next)).unwrap();
 
-    assert!(!other.compromises_list(&list));
-    assert!(theft.compromises_list(&list));
+    assert!(!list.is_voided_by([&other]));
+    assert!(list.is_voided_by([&theft]));
 }

@@ -97,7 +97,27 @@ fn as_many_snapshot_keys_must_sign_as_the_set_says() {
     let mut next = set.clone();
     next.epoch = 2;
     next.compromised = vec![id(&key(SNAPSHOT))];
-    assert!(keys.follow(&signed_by_roots(&next)).unwrap().compromises(&both));
+    assert!(both.is_voided_by([&keys.follow(&signed_by_roots(&next)).unwrap()]));
+}
+
+#[test]
+fn thefts_add_up_though_the_list_of_a_later_set_forgets_the_first() {
+    let mut set = key_set(1);
+    let others = [NEXT_SNAPSHOT, STRANGER].map(|seed| with_roles(&key(seed), &[Role::Snapshot]));
+    set.keys.extend(others);
+    set.thresholds = [2, 2, 1, 1];
+    let first = anchored(&set);
+    let signed = manifest_by(&[SNAPSHOT, NEXT_SNAPSHOT, STRANGER], &first).unwrap();
+    let mut naming = |epoch, seed, held: &KeySet| {
+        (set.epoch, set.compromised) = (epoch, vec![id(&key(seed))]);
+        held.follow(&signed_by_roots(&set)).unwrap()
+    };
+
+    let second = naming(2, SNAPSHOT, &first);
+    let third = naming(3, NEXT_SNAPSHOT, &second);
+
+    assert!(!signed.is_voided_by([&first, &second]) && !signed.is_voided_by([&third]));
+    assert!(signed.is_voided_by(&[first, second, third]));
 }
 
 #[test]
@@ -107,12 +127,12 @@ fn h8_a_key_that_was_retired_and_is_then_found_stolen_ends_what_it_signed() {
     retired.keys.push(with_roles(&key(NEXT_SNAPSHOT), &[Role::Snapshot]));
     retired.retired = vec![id(&key(SNAPSHOT))];
     let second = anchor().follow(&signed_by_roots(&retired)).unwrap();
-    assert!(!second.compromises(&old));
+    assert!(!old.is_voided_by([&second]));
 
     let mut stolen = retired.clone();
     (stolen.epoch, stolen.compromised) = (3, vec![id(&key(SNAPSHOT))]);
     let third = second.follow(&signed_by_roots(&stolen)).unwrap();
-    assert!(third.compromises(&old));
+    assert!(old.is_voided_by([&third]));
     assert_eq!(manifest_by(&[SNAPSHOT], &third).unwrap_err(), Refused::Unsigned);
 }
 
@@ -129,7 +149,7 @@ fn h8_a_retired_key_signs_nothing_new_and_its_manifest_in_force_goes_on() {
     let at = UnixSeconds(T0 + 60);
     let now = Now { at, quality: TimeQuality::Synced, backed: at };
 
-    assert!(!next.compromises(&old));
+    assert!(!old.is_voided_by([&next]));
     assert_eq!((after.version, after.root), (in_force.version, in_force.root));
     // Neither a later version nor a longer life of the same one.
     for (version, issued_at) in [(2, T0), (1, T0 + 30)] {

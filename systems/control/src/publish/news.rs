@@ -41,7 +41,7 @@ impl List {
     /// by now did: the thief may have revoked everybody.
     fn met(envelope: &[u8], chain: &Chain, audience: Audience) -> Option<Self> {
         let list = verified(envelope, chain, audience)?;
-        let void = chain.sets().iter().any(|set| set.compromises_list(&list));
+        let void = list.is_voided_by(chain.sets());
 
         (!void).then(|| Self::of(envelope, &list))
     }
