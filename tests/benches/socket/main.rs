@@ -36,7 +36,7 @@ const LIMIT: f64 = 4.5;
 /// Nanoseconds of one step of the histogram: it reaches 20 ms.
 const STEP: u128 = 20;
 /// How long one look takes at most: several times what it needs where nothing else runs.
-const LONGEST: Duration = Duration::from_secs(180);
+const LONGEST: Duration = Duration::from_secs(300);
 /// Passes that are not counted.
 const WARM: usize = 200;
 
