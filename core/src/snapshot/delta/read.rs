@@ -1,6 +1,6 @@
 //! The bytes of a delta, read where they stand: one spelling, every list strictly ascending.
 //!
-//! What [`make`](super::make) writes stands next to what reads it.
+//! What [`make`](fn@super::make) writes stands next to what reads it.
 
 #[cfg(any(test, feature = "build"))]
 extern crate alloc;
