@@ -44,6 +44,15 @@ fn floods<'a>(gateway: &Gateway, times: usize, next: impl Fn(usize) -> Asked<'a>
 /// A key, where one is sent, and a target.
 type Asked<'a> = (Option<Cow<'a, str>>, Cow<'a, str>);
 
+/// A token of somebody's that is good, and one that is disabled.
+fn with_a_dead_token(deck: &Deck) -> (String, String) {
+    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    let off = deck.user_token("ana.ruiz", "off");
+    deck.disable(&off);
+
+    (ana, off)
+}
+
 /// The text of a token.
 fn text_of(id: u64, secret: u8) -> String {
     let text = token::write(TokenKind::Api, id, &Secret([secret; 32]));
@@ -164,9 +173,7 @@ fn i6_n7_a_flood_of_one_denial_is_a_few_records_and_every_request_is_in_them() {
 #[test]
 fn i6_n7_j3_what_comes_too_fast_is_in_the_records_too_and_names_no_owner_of_a_dead_token() {
     let deck = Deck::new();
-    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
-    let off = deck.user_token("ana.ruiz", "off");
-    deck.disable(&off);
+    let (ana, off) = with_a_dead_token(&deck);
     deck.publish();
     let mut gateway = deck.gateway("edge-7a");
     gateway.set("LIMITS__FAILED_PER_S", "1");
@@ -186,9 +193,7 @@ fn i6_n7_j3_what_comes_too_fast_is_in_the_records_too_and_names_no_owner_of_a_de
 
 /// A gateway, and a key for every reason for a 401 but that there is none.
 fn bad_credentials(deck: &Deck) -> (Gateway, Vec<String>) {
-    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
-    let off = deck.user_token("ana.ruiz", "off");
-    deck.disable(&off);
+    let (ana, off) = with_a_dead_token(deck);
     let gone = deck.user("bo.lund", &["--role", "iot_account_admin"]);
     assert!(deck.control("user disable", &["bo.lund"]).code == 0);
     deck.publish();
@@ -248,15 +253,12 @@ fn j1_j3_every_401_leaves_when_one_record_more_is_durable() {
 #[test]
 fn j3_a_disabled_token_meets_the_limit_that_an_unknown_one_meets() {
     let deck = Deck::new();
-    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
-    let off = deck.user_token("ana.ruiz", "off");
-    deck.disable(&off);
+    let (ana, off) = with_a_dead_token(&deck);
     deck.publish();
     let mut gateway = deck.gateway("edge-7a");
     gateway.set("LIMITS__FAILED_PER_S", "1");
     gateway.start_ready();
-    let unknown = String::from_utf8(token::write(TokenKind::Api, 1, &Secret([1; 32])).to_vec());
-    let unknown = unknown.expect("a token is ASCII");
+    let unknown = text_of(1, 1);
     let question = |token: &str| json!({ "token": token, "permission": "manage_device" });
 
     let limited = (0..200).find(|_| gateway.authorize(&question(&unknown)).status == 429);

@@ -5,7 +5,7 @@ use gateward_core::token::{self, Secret, Token};
 use gateward_tests::{Deck, Gateway, PLANT_8, lookup};
 use serde_json::{Value, json};
 
-use super::{denials, forged, refusal, text_of};
+use super::{denials, forged, refusal, text_of, with_a_dead_token};
 
 /// The answer to `key`, and what its one record says but when, of which token and of which device:
 /// what asks the same within a second would be counted.
@@ -94,9 +94,7 @@ fn guesses(gateway: &Gateway, key: &str) -> (Vec<bool>, usize) {
 #[test]
 fn j3_who_guesses_at_a_dead_token_sees_as_many_records_as_who_guesses_at_none() {
     let deck = Deck::new();
-    let _she_has_another = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
-    let off = deck.user_token("ana.ruiz", "off");
-    deck.disable(&off);
+    let (_good, off) = with_a_dead_token(&deck);
     deck.publish();
     let mut gateway = deck.gateway("edge-7a");
     let unknown = text_of(1, 1);

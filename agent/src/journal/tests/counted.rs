@@ -10,9 +10,18 @@ fn refused() -> Draft {
 
 /// The counts of all records of refusals, in order.
 fn counts(folder: &Path) -> Vec<u32> {
+    counts_of(folder, |outcome| matches!(outcome, Outcome::Deny(_)))
+}
+
+/// What the journal says it could not write, in order.
+fn owned(folder: &Path) -> Vec<u32> {
+    counts_of(folder, |outcome| outcome == Outcome::Event(Event::AuditFailed))
+}
+
+fn counts_of(folder: &Path, wanted: impl Fn(Outcome) -> bool) -> Vec<u32> {
     let mut counts = Vec::new();
     let walked = walk(folder, |_, record, _| {
-        if matches!(record.outcome, Outcome::Deny(_)) {
+        if wanted(record.outcome) {
             counts.push(record.count);
         }
     });
@@ -73,6 +82,10 @@ async fn i5_where_the_disk_fails_no_refusal_passes_for_recorded_and_none_counted
     assert_eq!(counts(folder.path()).iter().sum::<u32>(), 3);
 }
 
+fn writer_on(medium: Arc<dyn Medium>, folder: &Path, options: Options) -> writer::Writer {
+    recover::recover(medium, folder, GATEWAY, &identity(), options).unwrap().0
+}
+
 /// Hands `draft` to the writer itself, whose seconds end when the test says so.
 fn serve(writer: &mut writer::Writer, draft: Draft) -> Result<Written, NotWritten> {
     let (reply, mut answer) = oneshot::channel();
@@ -88,9 +101,7 @@ fn serve(writer: &mut writer::Writer, draft: Draft) -> Result<Written, NotWritte
 fn i6_where_the_share_of_refusals_is_used_up_what_was_counted_waits_for_room() {
     let folder = tempfile::tempdir().unwrap();
     let small = Options { max_bytes: 256 << 10, ..options(1) };
-    let medium = Arc::new(Real);
-    let recovered = recover::recover(medium, folder.path(), GATEWAY, &identity(), small);
-    let mut writer = recovered.unwrap().0;
+    let mut writer = writer_on(Arc::new(Real), folder.path(), small);
     let alone = || Draft { asked: None, ..refused() };
     for _ in 0..3 {
         serve(&mut writer, refused()).unwrap();
@@ -117,9 +128,7 @@ fn i6_where_the_share_of_refusals_is_used_up_what_was_counted_waits_for_room() {
 fn i6_a_stop_owns_up_to_what_was_counted_and_found_no_room() {
     let folder = tempfile::tempdir().unwrap();
     let small = Options { max_bytes: 256 << 10, ..options(1) };
-    let medium = Arc::new(Real);
-    let recovered = recover::recover(medium, folder.path(), GATEWAY, &identity(), small);
-    let mut writer = recovered.unwrap().0;
+    let mut writer = writer_on(Arc::new(Real), folder.path(), small);
     for _ in 0..4 {
         serve(&mut writer, refused()).unwrap();
     }
@@ -128,14 +137,7 @@ fn i6_a_stop_owns_up_to_what_was_counted_and_found_no_room() {
     writer.end_second();
     writer.own_up();
 
-    let mut owned = Vec::new();
-    let walked = walk(folder.path(), |_, record, _| {
-        if record.outcome == Outcome::Event(Event::AuditFailed) {
-            owned.push(record.count);
-        }
-    });
-    walked.unwrap();
-    assert_eq!(owned, [3]);
+    assert_eq!(owned(folder.path()), [3]);
 }
 
 #[test]
@@ -143,8 +145,7 @@ fn whoever_is_counted_with_a_record_that_cannot_be_written_is_among_those_refuse
     let folder = tempfile::tempdir().unwrap();
     let faults = Arc::new(Mutex::new(Faults::default()));
     let medium = Arc::new(Faulty(Arc::clone(&faults)));
-    let recovered = recover::recover(medium, folder.path(), GATEWAY, &identity(), options(1));
-    let mut writer = recovered.unwrap().0;
+    let mut writer = writer_on(medium, folder.path(), options(1));
     *faults.lock().unwrap() = Faults { fail_writes: true, fail_syncs: false };
     let batch = [refused(), refused(), refused()];
 
@@ -160,12 +161,5 @@ fn whoever_is_counted_with_a_record_that_cannot_be_written_is_among_those_refuse
     *faults.lock().unwrap() = Faults::default();
     serve(&mut writer, draft()).unwrap();
 
-    let mut refused = Vec::new();
-    let walked = walk(folder.path(), |_, record, _| {
-        if record.outcome == Outcome::Event(Event::AuditFailed) {
-            refused.push(record.count);
-        }
-    });
-    walked.unwrap();
-    assert_eq!(refused, [3]);
+    assert_eq!(owned(folder.path()), [3]);
 }
