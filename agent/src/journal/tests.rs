@@ -1,6 +1,9 @@
 //! What a journal promises, through crashes, damage and disks that fail.
 
+mod counted;
+mod faults;
 mod known;
+mod room;
 
 use std::fs;
 use std::io;
@@ -16,8 +19,6 @@ use super::frame::Frame;
 use super::medium::Handle;
 use super::writer::segment_path;
 use super::*;
-
-mod counted;
 
 const GATEWAY: GatewayId = GatewayId([7; 16]);
 const K0: [u8; 32] = [0xaa; 32];
@@ -47,26 +48,6 @@ fn open(folder: &Path, boot: u32) -> Opened {
 
 fn draft() -> Draft {
     Draft::new(Outcome::Allow(Reason::Ok), Stamp::default())
-}
-
-/// Writes until the journal refuses, and returns why.
-async fn fill(journal: &Journal, draft: impl Fn() -> Draft) -> NotWritten {
-    loop {
-        if let Err(refused) = journal.append(draft()).await {
-            return refused;
-        }
-    }
-}
-
-/// Hands over `count` records at once and returns how many were written.
-async fn burst(journal: &Journal, draft: impl Fn() -> Draft, count: usize) -> usize {
-    let mut waiting = tokio::task::JoinSet::new();
-    for _ in 0..count {
-        let (journal, draft) = (journal.clone(), draft());
-        waiting.spawn(async move { journal.append(draft).await.is_ok() });
-    }
-
-    waiting.join_all().await.into_iter().filter(|written| *written).count()
 }
 
 /// Drops the journal and waits until its files are closed.
@@ -280,170 +261,6 @@ async fn a_segment_that_was_exchanged_or_removed_breaks_the_chain() {
     assert!(verify(folder.path()).is_ok());
 }
 
-/// Lets writes or syncs of segments fail, and forgets what was not synced as a kernel may.
-#[derive(Default)]
-struct Faults {
-    fail_writes: bool,
-    fail_syncs: bool,
-}
-
-struct Faulty(Arc<Mutex<Faults>>);
-
-struct FaultyFile(Box<dyn Handle>, Arc<Mutex<Faults>>);
-
-impl Medium for Faulty {
-    fn open(&self, path: &Path) -> io::Result<Box<dyn Handle>> {
-        let file = Real.open(path)?;
-        let is_segment = path.extension().is_some();
-
-        Ok(if is_segment { Box::new(FaultyFile(file, Arc::clone(&self.0))) } else { file })
-    }
-}
-
-impl Handle for FaultyFile {
-    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        if self.1.lock().unwrap().fail_writes {
-            // Half of it gets there.
-            self.0.write_at(&bytes[..bytes.len() / 2], offset)?;
-            return Err(io::ErrorKind::StorageFull.into());
-        }
-        self.0.write_at(bytes, offset)
-    }
-
-    fn sync(&mut self) -> io::Result<()> {
-        if self.1.lock().unwrap().fail_syncs {
-            return Err(io::Error::other("the disk is gone"));
-        }
-        self.0.sync()
-    }
-
-    fn cut(&mut self, len: u64) -> io::Result<()> {
-        self.0.cut(len)
-    }
-}
-
-#[tokio::test]
-async fn a_failed_write_or_sync_allows_nothing_and_leaves_the_chain_whole() {
-    for fail_writes in [true, false] {
-        let folder = tempfile::tempdir().unwrap();
-        let faults = Arc::new(Mutex::new(Faults::default()));
-        let medium = Arc::new(Faulty(Arc::clone(&faults)));
-        let opened =
-            Journal::open_on(medium, folder.path(), GATEWAY, &identity(), options(1)).unwrap();
-        let journal = &opened.journal;
-        assert_eq!(journal.append(draft()).await.unwrap().seq, 1);
-
-        *faults.lock().unwrap() = Faults { fail_writes, fail_syncs: !fail_writes };
-        for _ in 0..3 {
-            assert_eq!(journal.append(draft()).await, Err(NotWritten::Failed));
-            assert!(journal.status().refusing());
-        }
-        // Many at once, so that a half-written one reaches beyond what is written after it.
-        let mut waiting = tokio::task::JoinSet::new();
-        for _ in 0..40 {
-            let journal = journal.clone();
-            waiting.spawn(async move { journal.append(draft()).await });
-        }
-        assert!(waiting.join_all().await.iter().all(|done| *done == Err(NotWritten::Failed)));
-        *faults.lock().unwrap() = Faults::default();
-        let written = journal.append(draft()).await.unwrap();
-        assert!(!journal.status().refusing());
-        close(opened).await;
-
-        let mut events = Vec::new();
-        let verified = walk(folder.path(), |_, record, _| {
-            events.extend(
-                matches!(record.outcome, Outcome::Event(_))
-                    .then_some((record.outcome, record.count)),
-            );
-        });
-        assert_eq!(verified.unwrap().span, Some((1, written.seq)));
-        assert_eq!(events, [(Outcome::Event(Event::AuditFailed), 43)]);
-        let found = open(folder.path(), 2).recovered;
-        assert_eq!(found, Recovered { last: written.seq, ..Recovered::default() });
-    }
-}
-
-#[tokio::test]
-async fn with_an_interval_what_was_answered_survives_a_failed_sync() {
-    let folder = tempfile::tempdir().unwrap();
-    let faults = Arc::new(Mutex::new(Faults::default()));
-    let medium = Arc::new(Faulty(Arc::clone(&faults)));
-    let every = Options { sync: Durability::Interval(Duration::from_millis(5)), ..options(1) };
-    let opened = Journal::open_on(medium, folder.path(), GATEWAY, &identity(), every).unwrap();
-    let mut watch = opened.journal.watch();
-    watch.wait_for(|status| !status.failing).await.unwrap();
-
-    // The first record makes the segment.
-    opened.journal.append(draft()).await.unwrap();
-    watch.wait_for(|status| status.seq == 1).await.unwrap();
-    faults.lock().unwrap().fail_syncs = true;
-    assert_eq!(opened.journal.append(draft()).await.unwrap().seq, 2);
-    watch.wait_for(|status| status.failing).await.unwrap();
-    assert_eq!(opened.journal.append(draft()).await, Err(NotWritten::Failed));
-    faults.lock().unwrap().fail_syncs = false;
-    watch.wait_for(|status| !status.failing && status.seq == 2).await.unwrap();
-    close(opened).await;
-
-    assert_eq!(verify(folder.path()).unwrap().span, Some((1, 2)));
-}
-
-#[tokio::test]
-async fn i5_a_full_journal_refuses_decisions_keeps_room_for_events_and_recovers_by_a_receipt() {
-    let folder = tempfile::tempdir().unwrap();
-    let small = Options { max_bytes: 64 << 10, ..options(1) };
-    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
-    let journal = &opened.journal;
-    let mut last = 0;
-    let refused = loop {
-        match journal.append(draft()).await {
-            Ok(written) => last = written.seq,
-            Err(refused) => break refused,
-        }
-    };
-    assert_eq!(refused, NotWritten::Full);
-    assert!(journal.status().full && journal.status().bytes <= 64 << 10);
-    let event = Draft::event(Event::AuditFull, Stamp::default(), "");
-    assert_eq!(journal.append(event).await.unwrap().seq, last + 1);
-
-    assert!(journal.records().release(last + 1, Stamp::default()));
-    assert_eq!(journal.append(draft()).await.unwrap().seq, last + 2);
-    assert!(!journal.status().refusing());
-    assert!(!only_segment(folder.path()).exists(), "released records go when space is needed");
-    close(opened).await;
-    assert!(verify(folder.path()).is_ok());
-}
-
-#[tokio::test]
-async fn where_the_oldest_may_be_dropped_the_journal_counts_what_went() {
-    let folder = tempfile::tempdir().unwrap();
-    let small = Options { max_bytes: 64 << 10, drop_oldest: true, ..options(1) };
-    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
-    assert!(opened.journal.drop_while(|| true));
-    for _ in 0..3_000 {
-        opened.journal.append(draft()).await.unwrap();
-    }
-    let last = opened.journal.status().seq;
-    close(opened).await;
-
-    let (mut next, mut dropped) = (None, 0);
-    let verified = walk(folder.path(), |_, record, _| {
-        assert_eq!(record.seq, next.unwrap_or(record.seq));
-        next = Some(record.seq + 1);
-        dropped += record.dropped_before;
-    });
-    let verified = verified.unwrap();
-    assert_eq!(verified.span.unwrap().1, last);
-    assert!(dropped > 0);
-    // The gap records that are left own up to everything before the first record that is left.
-    let (first, mut owned) = (verified.span.unwrap().0, 0);
-    for (from, to) in verified.gaps {
-        assert!(from <= owned + 1, "{from} to {to} after {owned}");
-        owned = owned.max(to);
-    }
-    assert_eq!(owned, first - 1);
-}
-
 #[tokio::test]
 async fn a_record_with_an_absurd_number_is_damage_and_is_not_followed() {
     for far in [u64::MAX - 1, 1 << 40] {
@@ -504,123 +321,6 @@ async fn n9_a_reader_says_what_it_cannot_read_and_goes_on_behind_it() {
     }
     fs::write(&path, whole).unwrap();
     close(opened).await;
-}
-
-#[tokio::test]
-async fn the_oldest_is_dropped_only_while_the_manifest_in_force_permits_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let small = Options { max_bytes: 64 << 10, drop_oldest: true, ..options(1) };
-    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
-    let journal = &opened.journal;
-    let permitted = Arc::new(AtomicBool::new(true));
-    assert_eq!(fill(journal, draft).await, NotWritten::Full, "nobody has permitted it");
-    assert!(only_segment(folder.path()).exists() && journal.status().refusing());
-
-    let asked = Arc::clone(&permitted);
-    assert!(journal.drop_while(move || asked.load(Ordering::Relaxed)));
-    for _ in 0..1_000 {
-        journal.append(draft()).await.unwrap();
-    }
-    assert!(!journal.status().refusing());
-
-    // Readiness changes without a record, since nobody asks a gateway that is not ready.
-    permitted.store(false, Ordering::Relaxed);
-    let firsts = loop {
-        let firsts = recover::list(folder.path()).unwrap();
-        if journal.append(draft()).await == Err(NotWritten::Full) {
-            break firsts;
-        }
-    };
-    let mut watch = journal.watch();
-    watch.wait_for(Status::refusing).await.unwrap();
-    assert_eq!(recover::list(folder.path()).unwrap(), firsts);
-    permitted.store(true, Ordering::Relaxed);
-    watch.wait_for(|status| !status.refusing()).await.unwrap();
-    close(opened).await;
-}
-
-#[tokio::test]
-async fn i6_n7_denials_pass_through_and_public_answers_cannot_make_an_allow_fail() {
-    let anybody = [
-        Outcome::Deny(Reason::UnknownToken),
-        Outcome::Passthrough(Reason::PassthroughDevice),
-        Outcome::Allow(Reason::OkPublic),
-    ];
-    for outcome in anybody {
-        let folder = tempfile::tempdir().unwrap();
-        let small = Options { max_bytes: 256 << 10, ..options(1) };
-        let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
-        let journal = &opened.journal;
-        let bounded = || Draft::new(outcome, Stamp::default());
-        assert_eq!(fill(journal, bounded).await, NotWritten::Bounded);
-        let taken = journal.status().bytes;
-        assert!(taken <= 66 << 10, "{outcome:?}: {taken}");
-        assert!(!journal.status().refusing());
-
-        // All at once as well, and allows go on to the end of their nine tenths.
-        let mut waiting = tokio::task::JoinSet::new();
-        for n in 0..600 {
-            let (journal, allow) = (journal.clone(), n % 2 == 0);
-            let draft = if allow { draft() } else { bounded() };
-            waiting.spawn(async move { (allow, journal.append(draft).await) });
-        }
-        for (allow, done) in waiting.join_all().await {
-            assert!(if allow { done.is_ok() } else { done == Err(NotWritten::Bounded) });
-        }
-        assert_eq!(fill(journal, draft).await, NotWritten::Full);
-        assert!(journal.status().bytes > (256 << 10) * 85 / 100);
-
-        // What the collector holds is counted no more.
-        assert!(journal.records().release(journal.status().seq, Stamp::default()));
-        journal.append(bounded()).await.unwrap();
-        close(opened).await;
-    }
-}
-
-#[tokio::test]
-async fn i6_what_denials_took_is_counted_again_after_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
-    let small = |boot| Options { max_bytes: 1 << 20, ..options(boot) };
-    let denial = || Draft::new(Outcome::Deny(Reason::UnknownToken), Stamp::default());
-    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small(1)).unwrap();
-    let before = burst(&opened.journal, denial, 10_000).await;
-    close(opened).await;
-
-    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small(2)).unwrap();
-    let after = burst(&opened.journal, denial, 10_000).await;
-    assert!(before < 10_000 && recover::list(folder.path()).unwrap().len() > 1);
-    assert_eq!(after, 0, "on top of {before} before the restart");
-    close(opened).await;
-}
-
-fn events(folder: &Path) -> Vec<Event> {
-    let mut events = Vec::new();
-    let seen = walk(folder, |_, record, _| {
-        if let Outcome::Event(event) = record.outcome {
-            events.push(event);
-        }
-    });
-    seen.unwrap();
-
-    events
-}
-
-#[tokio::test]
-async fn what_is_nearly_full_full_and_has_room_again_is_an_event_once_each() {
-    let folder = tempfile::tempdir().unwrap();
-    let small = Options { max_bytes: 64 << 10, ..options(1) };
-    let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();
-    let journal = &opened.journal;
-    assert!(journal.records().release(0, Stamp::default()));
-    for _ in 0..20 {
-        assert_eq!(fill(journal, draft).await, NotWritten::Full);
-    }
-    assert_eq!(events(folder.path()), [Event::AuditHighWater, Event::AuditFull]);
-
-    assert!(journal.records().release(journal.status().seq, Stamp::default()));
-    journal.append(draft()).await.unwrap();
-    close(opened).await;
-    assert_eq!(events(folder.path()).last(), Some(&Event::AuditRoom));
 }
 
 #[tokio::test]

@@ -1,5 +1,7 @@
 //! What the files hold of refusals that were counted.
 
+use super::faults::{Faults, Faulty};
+use super::room::burst;
 use super::*;
 
 fn refused() -> Draft {

@@ -1,0 +1,111 @@
+//! What a journal does on a disk that fails.
+
+use super::*;
+
+/// Lets writes or syncs of segments fail, and forgets what was not synced as a kernel may.
+#[derive(Default)]
+pub(super) struct Faults {
+    pub(super) fail_writes: bool,
+    pub(super) fail_syncs: bool,
+}
+
+pub(super) struct Faulty(pub(super) Arc<Mutex<Faults>>);
+
+struct FaultyFile(Box<dyn Handle>, Arc<Mutex<Faults>>);
+
+impl Medium for Faulty {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Handle>> {
+        let file = Real.open(path)?;
+        let is_segment = path.extension().is_some();
+
+        Ok(if is_segment { Box::new(FaultyFile(file, Arc::clone(&self.0))) } else { file })
+    }
+}
+
+impl Handle for FaultyFile {
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        if self.1.lock().unwrap().fail_writes {
+            // Half of it gets there.
+            self.0.write_at(&bytes[..bytes.len() / 2], offset)?;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.0.write_at(bytes, offset)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        if self.1.lock().unwrap().fail_syncs {
+            return Err(io::Error::other("the disk is gone"));
+        }
+        self.0.sync()
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.0.cut(len)
+    }
+}
+
+#[tokio::test]
+async fn a_failed_write_or_sync_allows_nothing_and_leaves_the_chain_whole() {
+    for fail_writes in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = Arc::new(Mutex::new(Faults::default()));
+        let medium = Arc::new(Faulty(Arc::clone(&faults)));
+        let opened =
+            Journal::open_on(medium, folder.path(), GATEWAY, &identity(), options(1)).unwrap();
+        let journal = &opened.journal;
+        assert_eq!(journal.append(draft()).await.unwrap().seq, 1);
+
+        *faults.lock().unwrap() = Faults { fail_writes, fail_syncs: !fail_writes };
+        for _ in 0..3 {
+            assert_eq!(journal.append(draft()).await, Err(NotWritten::Failed));
+            assert!(journal.status().refusing());
+        }
+        // Many at once, so that a half-written one reaches beyond what is written after it.
+        let mut waiting = tokio::task::JoinSet::new();
+        for _ in 0..40 {
+            let journal = journal.clone();
+            waiting.spawn(async move { journal.append(draft()).await });
+        }
+        assert!(waiting.join_all().await.iter().all(|done| *done == Err(NotWritten::Failed)));
+        *faults.lock().unwrap() = Faults::default();
+        let written = journal.append(draft()).await.unwrap();
+        assert!(!journal.status().refusing());
+        close(opened).await;
+
+        let mut events = Vec::new();
+        let verified = walk(folder.path(), |_, record, _| {
+            events.extend(
+                matches!(record.outcome, Outcome::Event(_))
+                    .then_some((record.outcome, record.count)),
+            );
+        });
+        assert_eq!(verified.unwrap().span, Some((1, written.seq)));
+        assert_eq!(events, [(Outcome::Event(Event::AuditFailed), 43)]);
+        let found = open(folder.path(), 2).recovered;
+        assert_eq!(found, Recovered { last: written.seq, ..Recovered::default() });
+    }
+}
+
+#[tokio::test]
+async fn with_an_interval_what_was_answered_survives_a_failed_sync() {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Mutex::new(Faults::default()));
+    let medium = Arc::new(Faulty(Arc::clone(&faults)));
+    let every = Options { sync: Durability::Interval(Duration::from_millis(5)), ..options(1) };
+    let opened = Journal::open_on(medium, folder.path(), GATEWAY, &identity(), every).unwrap();
+    let mut watch = opened.journal.watch();
+    watch.wait_for(|status| !status.failing).await.unwrap();
+
+    // The first record makes the segment.
+    opened.journal.append(draft()).await.unwrap();
+    watch.wait_for(|status| status.seq == 1).await.unwrap();
+    faults.lock().unwrap().fail_syncs = true;
+    assert_eq!(opened.journal.append(draft()).await.unwrap().seq, 2);
+    watch.wait_for(|status| status.failing).await.unwrap();
+    assert_eq!(opened.journal.append(draft()).await, Err(NotWritten::Failed));
+    faults.lock().unwrap().fail_syncs = false;
+    watch.wait_for(|status| !status.failing && status.seq == 2).await.unwrap();
+    close(opened).await;
+
+    assert_eq!(verify(folder.path()).unwrap().span, Some((1, 2)));
+}
