@@ -24,7 +24,7 @@ use crate::token::{Lookup, Token, differs};
 
 /// Everything that is weighed, in the order in which reasons are given (DOMAIN section 4): the
 /// bit of a failed check is its place here.
-const CHECKS: [Reason; 16] = [
+const CHECKS: [Reason; 17] = [
     Reason::MalformedToken,
     Reason::BadChecksum,
     Reason::UnknownToken,
@@ -41,7 +41,11 @@ const CHECKS: [Reason; 16] = [
     Reason::SystemUserBarred,
     Reason::DivisionDenied,
     Reason::DivisionUnspecified,
+    Reason::Ok,
 ];
+
+/// The place of [`Reason::Ok`]: always set where the first failure is looked for.
+const NONE_FAILED: u32 = 1 << 16;
 
 /// The checks that say whether the presenter holds the token: only past them may a name be told.
 const POSSESSION: u32 = 0b1111;
@@ -51,16 +55,23 @@ const POSSESSION: u32 = 0b1111;
 pub struct Failed(u32);
 
 impl Failed {
+    /// Returns the checks that failed as bits, in the order in which reasons are given.
+    #[must_use]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
     /// Returns every check with whether it passed, for `explain`.
     pub fn checks(self) -> impl Iterator<Item = (Reason, bool)> {
-        CHECKS.into_iter().zip(0..).map(move |(reason, bit)| (reason, self.0 >> bit & 1 == 0))
+        let all = CHECKS.into_iter().take_while(|check| *check != Reason::Ok);
+        all.zip(0..).map(move |(reason, bit)| (reason, self.0 >> bit & 1 == 0))
     }
 
     /// Returns the first check that failed, or [`Reason::Ok`].
     #[must_use]
     pub fn reason(self) -> Reason {
-        let first = usize::try_from(self.0.trailing_zeros()).unwrap_or(usize::MAX);
-        CHECKS.get(first).copied().unwrap_or(Reason::Ok)
+        let first = (self.0 | NONE_FAILED).trailing_zeros() as usize;
+        CHECKS.get(first).copied().unwrap_or(Reason::Internal)
     }
 }
 
@@ -126,17 +137,49 @@ impl<'a> Weighed<'_, 'a> {
     /// Takes the branch: looks at what was weighed, and says what comes of it.
     #[must_use]
     pub fn decision(self) -> Decision<'a> {
+        let Verdict { reason, failed, lookup, principal, permission } = self.verdict();
+        let principal = principal.and_then(|at| self.view.principal(at));
+
+        Decision { reason, failed, lookup, principal, permission }
+    }
+
+    /// Says what comes of it in numbers, the same way whatever they are: for whoever cannot hide how
+    /// long a branch takes.
+    #[inline]
+    #[must_use]
+    pub fn verdict(&self) -> Verdict {
         let failed = Failed(self.failed);
-        let held = (self.failed & POSSESSION == 0).then(|| self.view.principal(self.owner));
+        let held = self.failed & POSSESSION == 0;
         // Expiry depends on nothing of the token, so it is said of every token alike (DOMAIN B11).
         let expired = self.now >= self.view.limits().expires_at;
         let reason = if expired { Reason::SnapshotExpired } else { failed.reason() };
-        let told =
-            if reason == Reason::Ok { PermissionSet(self.usable) } else { self.ask.any_of() };
-        let (lookup, permission) = (self.lookup, told.first());
+        let allowed = u64::from(mask(reason as u8 == Reason::Ok as u8));
+        let allowed = allowed | allowed << 32;
+        let told = PermissionSet(self.usable & allowed | self.ask.any_of().0 & !allowed);
 
-        Decision { reason, failed, lookup, principal: held.flatten(), permission }
+        Verdict {
+            reason,
+            failed,
+            lookup: self.lookup,
+            principal: held.then_some(self.owner),
+            permission: told.first(),
+        }
     }
+}
+
+/// A [`Decision`] in numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Verdict {
+    /// Why; for the record, never for the caller.
+    pub reason: Reason,
+    /// Every check that failed, not only the first.
+    pub failed: Failed,
+    /// The public part of the token as presented.
+    pub lookup: Lookup,
+    /// Who acts, for [`View::principal`]; known only where the secret matched (DOMAIN N7).
+    pub principal: Option<usize>,
+    /// The permission that was used, or the first one that was asked for.
+    pub permission: Option<Permission>,
 }
 
 impl fmt::Debug for Weighed<'_, '_> {

@@ -1,79 +1,71 @@
 //! Decisions behind a C interface, for boot loaders and firmware without an operating system.
 //!
-//! The interface keeps to five rules, so that it can be read in one sitting:
+//! The interface keeps to seven rules, so that it can be read in one sitting:
 //!
 //! 1. Every function returns a [`Status`]; results go through out pointers.
-//! 2. A pointer that is read comes with a length; one that is written is set only on success.
-//! 3. Nothing is allocated, and no pointer is kept after the call.
-//! 4. A null pointer is a status, not a crash.
+//! 2. A pointer that is read comes with a length or a type; one that is written is set only on
+//!    success.
+//! 3. Nothing is allocated and nothing is static: every object lives in storage of the caller, and
+//!    two calls may run at once where neither writes what the other reads (DOMAIN L6).
+//! 4. A null, misaligned or unfilled pointer is a status, not a crash (DOMAIN L2).
 //! 5. No C `enum` or `bool` crosses the border: a wrong value of either is undefined behaviour.
+//! 6. What an object points to (the file of a snapshot, a hash list, the bits of a revocation list)
+//!    stays where it is and as it is for as long as the object is used.
+//! 7. The time is always said by the caller; there is no default (DOMAIN L5).
 //!
-//! All pointers are handled in the module `foreign`. So far the interface reads a snapshot's shape
-//! and a token's public part; verification and decisions follow.
+//! In the order in which a program calls them:
+//!
+//! | module | functions | |
+//! |---|---|---|
+//! | `keys` | `gateward_keys_*`, `gateward_floor_start` | which keys are trusted |
+//! | `manifest` | `gateward_manifest_*`, `gateward_hash_list_*`, `gateward_chunk_write` | what is to be in force, and the file as it arrives |
+//! | `delta` | `gateward_delta_*` | from one bank to the other |
+//! | `snapshot` | `gateward_snapshot_*`, `gateward_revoked_*` | what is in force, and what is revoked beside it |
+//! | `time` | `gateward_clock_*`, `gateward_beacon_take` | how late it is |
+//! | `check` | `gateward_token_*`, `gateward_ask_prepare`, `gateward_check*` | a decision |
+//! | `audit` | `gateward_record_*`, `gateward_chain_next` | its record |
+//! | `names` | `gateward_*_name`, `gateward_permission_find` | texts for display |
+//! | `bundle` | `gateward_bundle_*` | one file with everything |
+//!
+//! All pointers are handled in the module `foreign`.
 
 #![no_std]
 
+mod audit;
+mod bundle;
+mod check;
+mod delta;
 mod foreign;
+mod keys;
+mod manifest;
+mod names;
+mod open;
+mod snapshot;
 mod status;
+mod storage;
+mod time;
 
-use gateward_core::snapshot;
-use gateward_core::token::{LOOKUP_LEN, Token};
-
-pub use crate::status::Status;
+pub use audit::*;
+pub use bundle::*;
+pub use check::*;
+pub use delta::*;
+pub use foreign::Write;
+pub use keys::*;
+pub use manifest::*;
+pub use names::*;
+pub use snapshot::*;
+pub use status::*;
+pub use storage::*;
+pub use time::*;
 
 /// The version of this interface; it rises when a function changes its meaning.
-pub const ABI_VERSION: u32 = 0;
+pub const GATEWARD_ABI_VERSION: u32 = 1;
 
-/// Returns [`ABI_VERSION`], so that a program can refuse a library that it was not built for.
+/// Returns [`GATEWARD_ABI_VERSION`], so that a program can refuse a library that it was not built for.
 #[expect(unsafe_code, reason = "C calls this by name")]
 #[unsafe(no_mangle)]
 pub extern "C" fn gateward_abi_version() -> u32 {
-    ABI_VERSION
-}
-
-/// Checks the shape of the snapshot of `len` bytes at `bytes`, and stores the number of its tokens.
-///
-/// Says nothing about who made it.
-///
-/// # Safety
-///
-/// `bytes` points to `len` readable bytes and `tokens` to a writable `u32`, or either is null.
-#[expect(unsafe_code, reason = "C calls this by name")]
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn gateward_snapshot_shape(
-    bytes: *const u8,
-    len: usize,
-    tokens: *mut u32,
-) -> Status {
-    // SAFETY: the caller promises the same about `bytes` and `tokens`.
-    unsafe {
-        foreign::read(bytes, len, |bytes| {
-            let content = snapshot::unsigned(bytes)?;
-            let count = u32::try_from(content.view().token_count()).map_err(|_| Status::LENGTH)?;
-            foreign::write(tokens, count)
-        })
-    }
-}
-
-/// Reads the text of a token, and stores the 12 characters that it may be called by in a log.
-///
-/// # Safety
-///
-/// `text` points to `len` readable bytes and `lookup` to 12 writable ones, or either is null.
-#[expect(unsafe_code, reason = "C calls this by name")]
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn gateward_token_lookup(
-    text: *const u8,
-    len: usize,
-    lookup: *mut [u8; LOOKUP_LEN],
-) -> Status {
-    // SAFETY: the caller promises the same about `text` and `lookup`.
-    unsafe {
-        foreign::read(text, len, |text| {
-            let token = Token::read(text).map_err(|_| Status::TOKEN)?;
-            foreign::write(lookup, token.lookup.text())
-        })
-    }
+    GATEWARD_ABI_VERSION
 }
 
 #[cfg(feature = "firmware")]

@@ -1,46 +1,27 @@
 //! Calls the interface as C does.
-#![expect(unsafe_code, reason = "these are calls from C")]
 
-use core::ptr;
+extern crate std;
+
+use core::ffi::CStr;
+use core::mem::offset_of;
+use std::collections::BTreeSet;
 
 use super::*;
 
-const TEXT: &[u8] = b"gwd1.AQEjRWeJq83v.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-
 #[test]
-fn l2_null_and_impossible_lengths_are_statuses() {
-    let mut tokens = 7;
-    // SAFETY: null pointers are allowed, and so is a length that no object has.
-    unsafe {
-        assert_eq!(gateward_snapshot_shape(ptr::null(), 80, &raw mut tokens), Status::NULL);
-        let impossible = usize::MAX;
-        assert_eq!(
-            gateward_snapshot_shape(TEXT.as_ptr(), impossible, &raw mut tokens),
-            Status::LENGTH
-        );
-        assert_eq!(gateward_token_lookup(TEXT.as_ptr(), TEXT.len(), ptr::null_mut()), Status::NULL);
-    }
+fn every_status_has_one_number_and_a_sentence_of_its_own() {
+    let numbers: BTreeSet<_> = ALL.iter().map(|(_, status)| status.code).collect();
+    let texts: BTreeSet<&CStr> = ALL.iter().map(|(_, status)| text(*status)).collect();
 
-    assert_eq!(tokens, 7);
+    assert_eq!(numbers.len(), ALL.len());
+    assert_eq!(texts.len(), ALL.len());
+    assert!(ALL.iter().all(|(number, status)| *number == status.code));
+    assert!(!texts.contains(text(Status { code: 11 })));
 }
 
 #[test]
-fn the_public_part_of_a_token_is_given_and_nothing_on_failure() {
-    let mut lookup = [0; LOOKUP_LEN];
-    // SAFETY: both pointers come from references.
-    unsafe {
-        let short = gateward_token_lookup(TEXT.as_ptr(), TEXT.len() - 1, &raw mut lookup);
-        assert_eq!((short, lookup), (Status::TOKEN, [0; LOOKUP_LEN]));
-        let whole = gateward_token_lookup(TEXT.as_ptr(), TEXT.len(), &raw mut lookup);
-        assert_eq!((whole, &lookup), (Status::OK, b"AQEjRWeJq83v"));
-    }
-}
-
-#[test]
-fn bytes_that_are_no_snapshot_are_refused() {
-    let mut tokens = 7;
-    // SAFETY: both pointers come from references.
-    let status = unsafe { gateward_snapshot_shape([0; 200].as_ptr(), 200, &raw mut tokens) };
-
-    assert_eq!((status, tokens), (Status::FORMAT, 7));
+fn plain_structs_have_no_bytes_that_nobody_sets() {
+    assert_eq!(offset_of!(Now, zero) + 4, size_of::<Now>());
+    assert_eq!(offset_of!(Shown, zero) + 4, size_of::<Shown>());
+    assert_eq!(offset_of!(Decision, id) + 8, size_of::<Decision>());
 }

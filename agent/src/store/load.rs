@@ -8,7 +8,7 @@ use gateward_core::snapshot::Verified;
 use gateward_core::trust::{Audience, Floor, KeySet, Version};
 
 use super::disk::Disk;
-use super::named::{Named, named, names, open, read_manifest};
+use super::named::{Named, named, open, read_manifest};
 use super::revoked::Held;
 use super::slot::Slot;
 use super::{FLOOR, OpenFailed, Place};
@@ -112,7 +112,7 @@ pub(super) fn look(disk: &Disk, place: &Place) -> Result<Look, OpenFailed> {
     let slots = Slot::BOTH.into_iter().filter_map(|slot| {
         let manifest = read_manifest(disk, place, &keys, slot)?;
         let served = in_force.as_ref().is_some_and(|(in_force, _)| *in_force == slot);
-        let named = served || manifest.as_ref().is_ok_and(|manifest| names(&floor, manifest));
+        let named = served || manifest.as_ref().is_ok_and(|manifest| floor.names(manifest));
         let content = manifest.and_then(|manifest| open(disk, slot, &manifest));
 
         Some(InSlot { name: slot.name(), named, content })

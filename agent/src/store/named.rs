@@ -22,7 +22,7 @@ pub(super) fn named(
     let mut reasons = Vec::new();
     for slot in Slot::BOTH {
         let opened = match read_manifest(disk, place, keys, slot) {
-            Some(Ok(manifest)) if !names(floor, &manifest) => continue,
+            Some(Ok(manifest)) if !floor.names(&manifest) => continue,
             Some(manifest) => manifest.and_then(|manifest| open(disk, slot, &manifest)),
             None => continue,
         };
@@ -33,10 +33,6 @@ pub(super) fn named(
     }
 
     Err(reasons)
-}
-
-pub(super) fn names(floor: &Floor, manifest: &Manifest) -> bool {
-    floor.version == manifest.version() && floor.root == manifest.root()
 }
 
 /// Checks a slot's manifest against the key set of its own epoch: a key that was retired since signed

@@ -38,11 +38,38 @@ impl Ask {
         division: Option<&str>,
         mode: Mode,
     ) -> Self {
+        let entries = ids.map(|id| view.ext().permission(id));
+
+        Self::of_entries(view, entries, operation, division, mode)
+    }
+
+    /// Asks for any permission of `set`, as [`Ask::of_permissions`] does for those with these bits.
+    #[must_use]
+    pub fn of_set(
+        view: &View<'_>,
+        set: PermissionSet,
+        operation: Option<Operation>,
+        division: Option<&str>,
+        mode: Mode,
+    ) -> Self {
+        let entries = set.iter().map(|permission| view.ext().entry(permission));
+
+        Self::of_entries(view, entries, operation, division, mode)
+    }
+
+    /// What is unknown is none.
+    fn of_entries<'e>(
+        view: &View<'_>,
+        entries: impl Iterator<Item = Option<Entry<'e>>>,
+        operation: Option<Operation>,
+        division: Option<&str>,
+        mode: Mode,
+    ) -> Self {
         let mut ask = Self::nothing();
         let mut scoped = false;
         let mut needs_fresh = Fresh::default();
-        for id in ids {
-            let Some(entry) = view.ext().permission(id) else {
+        for entry in entries {
+            let Some(entry) = entry else {
                 scoped = true;
                 continue;
             };

@@ -100,6 +100,12 @@ impl<B: AsRef<[u8]>> HashList<B> {
         Some(if rest < whole { rest } else { whole })
     }
 
+    /// Returns where the chunk at `index` begins in the file.
+    #[must_use]
+    pub const fn offset(&self, index: u32) -> Option<u32> {
+        if index < self.chunk_count() { Some(index << self.chunk_log2) } else { None }
+    }
+
     /// Returns whether `chunk` is the one at `index`.
     #[must_use]
     pub fn accepts(&self, index: u32, chunk: &[u8]) -> bool {

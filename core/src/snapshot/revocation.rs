@@ -36,21 +36,34 @@ impl fmt::Display for WrongRoom {
 
 impl core::error::Error for WrongRoom {}
 
+impl<B: AsRef<[u8]>> Revocation<B> {
+    /// Takes bits that were made for `view` before, as they are.
+    ///
+    /// # Errors
+    ///
+    /// They are not as many as [`View::revocation_room`] says.
+    pub fn held(view: &View<'_>, rows: B, principals: B) -> Result<Self, WrongRoom> {
+        let RevocationRoom { rows: row_room, principals: principal_room } = view.revocation_room();
+        if rows.as_ref().len() != row_room || principals.as_ref().len() != principal_room {
+            return Err(WrongRoom);
+        }
+
+        Ok(Self { rows, principals })
+    }
+}
+
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Revocation<B> {
     /// Makes the bits of `view`, all clear, in storage of [`View::revocation_room`].
     ///
     /// # Errors
     ///
     /// The storage has another length.
-    pub fn none(view: &View<'_>, mut rows: B, mut principals: B) -> Result<Self, WrongRoom> {
-        let RevocationRoom { rows: row_room, principals: principal_room } = view.revocation_room();
-        if rows.as_ref().len() != row_room || principals.as_ref().len() != principal_room {
-            return Err(WrongRoom);
-        }
-        rows.as_mut().fill(0);
-        principals.as_mut().fill(0);
+    pub fn none(view: &View<'_>, rows: B, principals: B) -> Result<Self, WrongRoom> {
+        let mut bits = Self::held(view, rows, principals)?;
+        bits.rows.as_mut().fill(0);
+        bits.principals.as_mut().fill(0);
 
-        Ok(Self { rows, principals })
+        Ok(bits)
     }
 
     /// Revokes the token with this id, where `view` has it.

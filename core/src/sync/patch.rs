@@ -3,8 +3,6 @@
 //! It is tried once for each snapshot. Whatever disagrees, or does not come in time, leads to the
 //! whole file, and nothing is lost but a moment.
 
-use sha2::{Digest, Sha256};
-
 use super::{CatchUp, Dropped, Output, STORE_PAUSE_MS, Stage, Target, Window};
 use crate::snapshot::chunk::HashList;
 use crate::time::Millis;
@@ -58,13 +56,6 @@ impl Patch {
             self.state = State::Here { not_before, told: false };
         }
     }
-
-    /// Returns whether `bytes` are those that the manifest names.
-    fn accepts(&self, bytes: &[u8]) -> bool {
-        // What has the wrong length is not worth hashing.
-        u32::try_from(bytes.len()) == Ok(self.delta.len)
-            && <[u8; 32]>::from(Sha256::digest(bytes)) == self.delta.sha256
-    }
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
@@ -117,7 +108,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
             return Err(Dropped::Known);
         }
         self.window.arrived(patch.topic());
-        if !patch.accepts(bytes) {
+        if !patch.delta.accepts(bytes) {
             target.whole(now);
             return Err(Dropped::Altered);
         }

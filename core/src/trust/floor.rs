@@ -74,6 +74,12 @@ pub enum Admission {
 }
 
 impl Floor {
+    /// Returns whether the snapshot of `manifest` is the one in force.
+    #[must_use]
+    pub fn names(&self, manifest: &Manifest) -> bool {
+        self.version == manifest.version() && self.root == manifest.root()
+    }
+
     /// Returns whether `manifest` may follow what was accepted.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::envelope::{Envelope, Kind, MAX_ENVELOPE};
 use super::keys::KeySet;
@@ -37,6 +38,16 @@ pub struct DeltaRef {
     pub len: u32,
     /// Its SHA-256: a delta is believed only where this is right.
     pub sha256: [u8; 32],
+}
+
+impl DeltaRef {
+    /// Returns whether `bytes` are those that are named.
+    #[must_use]
+    pub fn accepts(&self, bytes: &[u8]) -> bool {
+        // What has the wrong length is not worth hashing.
+        u32::try_from(bytes.len()) == Ok(self.len)
+            && <[u8; 32]>::from(Sha256::digest(bytes)) == self.sha256
+    }
 }
 
 /// A payload as postcard frames it.

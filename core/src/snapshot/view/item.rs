@@ -31,6 +31,12 @@ impl<'a> Principal<'a> {
         Uuid(self.record.id)
     }
 
+    /// Returns the bytes of its id, where they stand.
+    #[must_use]
+    pub const fn id_bytes(&self) -> &'a [u8; 16] {
+        &self.record.id
+    }
+
     /// Returns the username, or the friendly name of a service user.
     #[must_use]
     pub fn name(&self) -> &'a str {

@@ -1,0 +1,100 @@
+//! Which keys are trusted, and what was accepted so far.
+#![expect(unsafe_code, reason = "C calls these by name")]
+
+use gateward_core::name::Uuid;
+use gateward_core::trust::{Audience, Floor as CoreFloor, KeySet};
+
+use crate::foreign::{self, call};
+use crate::status::{GATEWARD_ABSURD, Status};
+use crate::storage::{Floor, Keys};
+
+/// Bytes of an account, of an audience, and of any other id.
+pub const GATEWARD_ID_SIZE: usize = 16;
+
+/// Stores the audience of a group of gateways at `audience`, [`GATEWARD_ID_SIZE`] bytes.
+///
+/// # Safety
+///
+/// `account` points to [`GATEWARD_ID_SIZE`] bytes, `group` to `group_len` bytes of text, `audience`
+/// to [`GATEWARD_ID_SIZE`] bytes that hold something; or any is null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gateward_audience(
+    account: *const u8,
+    group: *const u8,
+    group_len: usize,
+    audience: *mut u8,
+) -> Status {
+    // SAFETY: the caller promises the same about every pointer.
+    call(|| unsafe {
+        let account = Uuid(foreign::array(account)?);
+        let group = foreign::text(group, group_len)?.filter(|group| !group.is_empty());
+        let Audience(id) = Audience::of(account, group.ok_or(GATEWARD_ABSURD)?);
+        foreign::put_bytes(audience, &id)
+    })
+}
+
+/// Stores the floor of a machine that has never accepted anything.
+///
+/// # Safety
+///
+/// `floor` points to a floor, or is null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gateward_floor_start(floor: *mut Floor) -> Status {
+    // SAFETY: the caller promises the same.
+    call(|| unsafe { foreign::put_floor(floor, &CoreFloor::default()) })
+}
+
+/// Takes the key set that was installed at enrolment: whoever installed it vouches for it.
+///
+/// # Safety
+///
+/// `envelope` points to `len` bytes, `account` to [`GATEWARD_ID_SIZE`] bytes, `keys` to storage; or
+/// any is null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gateward_keys_anchor(
+    envelope: *const u8,
+    len: usize,
+    account: *const u8,
+    keys: *mut Keys,
+) -> Status {
+    // SAFETY: the caller promises the same about every pointer.
+    call(|| unsafe {
+        let account = Uuid(foreign::array(account)?);
+        foreign::fill(keys, KeySet::anchor(foreign::bytes(envelope, len)?, account)?)
+    })
+}
+
+/// Takes the key set of the next epoch in the place of the one held, and raises the floor by it. Write
+/// the floor down before anything else is accepted, and the key set before the floor.
+///
+/// What is in force has to hear of it: `gateward_snapshot_follow`.
+///
+/// # Safety
+///
+/// `keys` points to storage, `envelope` to `len` bytes, `floor` to a floor; or any is null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gateward_keys_follow(
+    keys: *mut Keys,
+    envelope: *const u8,
+    len: usize,
+    floor: *mut Floor,
+) -> Status {
+    // SAFETY: the caller promises the same about every pointer.
+    call(|| unsafe {
+        let next = foreign::held(keys)?.follow(foreign::bytes(envelope, len)?)?;
+        let raised = foreign::floor(floor)?.with_keys(&next);
+        foreign::fill(keys, next)?;
+        foreign::put_floor(floor, &raised)
+    })
+}
+
+/// Stores the epoch of a key set.
+///
+/// # Safety
+///
+/// `keys` points to storage and `epoch` to a number, or either is null.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn gateward_keys_epoch(keys: *const Keys, epoch: *mut u32) -> Status {
+    // SAFETY: the caller promises the same about every pointer.
+    call(|| unsafe { foreign::put(epoch, foreign::held(keys)?.epoch()) })
+}

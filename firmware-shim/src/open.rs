@@ -1,0 +1,206 @@
+//! A snapshot in force on a machine without a file system: which list it has, and what it lacks.
+//!
+//! What a list says is kept as bits in the caller's memory, made for this snapshot alone. A list that
+//! leaves out what a newer snapshot denies is no help to an older one by itself: then the bits that
+//! are there stay, and where nobody has them any more nothing is decided (TRUST section 3).
+
+use gateward_core::snapshot::revocation::RevocationRoom;
+use gateward_core::snapshot::{Revocation, Verified, View};
+use gateward_core::time::UnixSeconds;
+use gateward_core::trust::{Floor, KeySet, Manifest, Now, Refused, Revoked, Version};
+
+use crate::foreign::Lent;
+use crate::status::{
+    GATEWARD_LENGTH, GATEWARD_LIST_OWED, GATEWARD_NEEDS_NEWER, GATEWARD_VOID, Status,
+};
+
+/// A snapshot that decisions are made with.
+pub(crate) struct Open {
+    pub(crate) verified: Verified<&'static [u8]>,
+    bits: Option<Lent>,
+    /// Number of the list that the bits stand for; 0.0 where none was given.
+    list: Version,
+    /// Whether a list was held once and has not been given again.
+    owed: bool,
+    /// Whether something newer is known to be out.
+    lacks: bool,
+    void: bool,
+    not_before: UnixSeconds,
+}
+
+impl Open {
+    pub(crate) fn new(verified: Verified<&'static [u8]>, floor: &Floor) -> Self {
+        let mut open = Self {
+            verified,
+            bits: None,
+            list: Version::default(),
+            owed: false,
+            lacks: false,
+            void: false,
+            not_before: UnixSeconds(0),
+        };
+        open.settle(floor);
+
+        open
+    }
+
+    fn manifest(&self) -> &Manifest {
+        self.verified.manifest()
+    }
+
+    /// Takes what `floor` knows of: nothing that is missing is forgotten.
+    fn settle(&mut self, floor: &Floor) {
+        let version = self.manifest().version();
+        // A snapshot of a later epoch denies what lists of an earlier one revoke.
+        let counts = floor.list != Version::default() && floor.list.epoch >= version.epoch;
+        self.owed = counts && self.list < floor.list;
+        self.lacks = floor.lacks_list(self.list).is_some() || floor.newest > version;
+        self.not_before = floor.lived.max(self.manifest().issued_at());
+    }
+
+    /// Takes a later floor and the newest key set: either may take the snapshot out of force.
+    pub(crate) fn follow(&mut self, keys: &KeySet, floor: &Floor) {
+        self.settle(floor);
+        let stolen = floor.names(self.manifest()) && !floor.manifest_by.are_enough();
+        self.void |= stolen || self.manifest().is_voided_by([keys]);
+    }
+
+    /// The same once more, to be changed: what is in use stays whole until it is replaced.
+    pub(crate) fn again(&self) -> Result<Self, Status> {
+        let verified = self.verified.refreshed(self.manifest().clone())?;
+
+        Ok(Self { verified, ..*self })
+    }
+
+    /// Takes a later manifest of the same snapshot.
+    pub(crate) fn refreshed(&self, manifest: Manifest, floor: &Floor) -> Result<Self, Status> {
+        let verified = self.verified.refreshed(manifest)?;
+        let mut open = Self { verified, ..*self };
+        open.settle(floor);
+
+        Ok(open)
+    }
+
+    /// Returns the time to decide with: never before what was signed.
+    pub(crate) fn time(&self, now: &Now) -> UnixSeconds {
+        now.at.max(self.not_before)
+    }
+
+    /// Returns the snapshot as decisions read it, or why nothing is decided.
+    ///
+    /// # Safety
+    ///
+    /// The bits that were given are still there.
+    #[expect(unsafe_code, reason = "the bits are the caller's")]
+    pub(crate) unsafe fn view(&self) -> Result<View<'_>, Status> {
+        if self.void {
+            return Err(GATEWARD_VOID);
+        }
+        if self.owed {
+            return Err(GATEWARD_LIST_OWED);
+        }
+        let view = self.names();
+        let Some(bits) = self.bits else { return Ok(view) };
+        // SAFETY: the caller promises it.
+        let (rows, principals) = split(&view, unsafe { bits.bytes() })?;
+
+        Ok(view.with_revocation(Revocation::held(&view, rows, principals)?))
+    }
+
+    /// Returns the snapshot for everything but decisions.
+    pub(crate) fn names(&self) -> View<'_> {
+        let stale_at = if self.lacks { UnixSeconds(0) } else { UnixSeconds(u64::MAX) };
+
+        self.verified.view_stale_from(stale_at)
+    }
+
+    /// Writes what `list` revokes into `bits` and decides with them from now on. `kept` is the
+    /// number of the list that `bits` stand for already; 0 for none.
+    ///
+    /// # Safety
+    ///
+    /// The bits that were given before are still there.
+    #[expect(unsafe_code, reason = "the bits are the caller's")]
+    pub(crate) unsafe fn with(
+        &self,
+        list: &Revoked<'_>,
+        floor: &Floor,
+        kept: u64,
+        bits: &'static mut [u8],
+    ) -> Result<(Self, Floor), Status> {
+        let known = list.number() == floor.list;
+        if !known {
+            floor.admit_revoked(self.list, list)?;
+        }
+        let view = self.names();
+        let whole = self.manifest().version() >= list.base();
+        if !whole && !self.may_add(floor, kept) {
+            return Err(GATEWARD_NEEDS_NEWER);
+        }
+        if bits.len() != room(&view) {
+            return Err(GATEWARD_LENGTH);
+        }
+        match self.bits {
+            _ if whole => bits.fill(0),
+            // SAFETY: the caller promises it.
+            Some(old) => unsafe { old.copy_to(bits)? },
+            None if kept == 0 => bits.fill(0),
+            None => {}
+        }
+        add(&view, list, bits)?;
+        let floor = floor.with_revoked(list.number(), list.base());
+        let mut open = Self { bits: Some(Lent::new(bits)), list: list.number(), ..self.again()? };
+        open.settle(&floor);
+
+        Ok((open, floor))
+    }
+
+    /// Whether what is revoked already is all here, so that a list that leaves something out may be
+    /// added to it.
+    fn may_add(&self, floor: &Floor, kept: u64) -> bool {
+        let never_held = floor.list == Version::default() && floor.names(self.manifest());
+
+        self.bits.is_some() && !self.owed || never_held || kept != 0 && kept == floor.list.number
+    }
+}
+
+/// Returns how many bytes the bits of a snapshot take.
+pub(crate) fn room(view: &View<'_>) -> usize {
+    let RevocationRoom { rows, principals } = view.revocation_room();
+
+    rows + principals
+}
+
+fn split<'b>(view: &View<'_>, bits: &'b [u8]) -> Result<(&'b [u8], &'b [u8]), Status> {
+    bits.split_at_checked(view.revocation_room().rows).ok_or(GATEWARD_LENGTH)
+}
+
+fn add(view: &View<'_>, list: &Revoked<'_>, bits: &mut [u8]) -> Result<(), Status> {
+    let rows = view.revocation_room().rows;
+    let (rows, principals) = bits.split_at_mut_checked(rows).ok_or(GATEWARD_LENGTH)?;
+    let mut bits = Revocation::held(view, rows, principals)?;
+    list.tokens().for_each(|id| bits.revoke_token(view, id));
+    list.principals().for_each(|key| bits.revoke_principal(view, key));
+
+    Ok(())
+}
+
+/// Checks that `manifest` may be in force: it is already, or it may follow what is.
+pub(crate) fn admit(
+    manifest: &Manifest,
+    newest: &KeySet,
+    floor: &Floor,
+    now: &Now,
+) -> Result<(), Status> {
+    if manifest.is_voided_by([newest]) {
+        return Err(GATEWARD_VOID);
+    }
+    if newest.epoch() < floor.keys {
+        return Err(Refused::NewerKeys(floor.keys).into());
+    }
+    if floor.names(manifest) && manifest.issued_at() <= floor.issued_at {
+        return if floor.manifest_by.are_enough() { Ok(()) } else { Err(GATEWARD_VOID) };
+    }
+
+    Ok(floor.admit(manifest, now).map(drop)?)
+}
