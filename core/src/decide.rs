@@ -298,7 +298,7 @@ fn divisions(
     target: Target,
     rules: DivisionRules,
 ) -> (u32, u32) {
-    let words = owner.get(PrincipalRecord::LEN..view.stride).unwrap_or_default();
+    let words = owner.get(PrincipalRecord::LEN..view.stride.get()).unwrap_or_default();
     let word = |at: usize| {
         let bytes = words.get(at * 8..at * 8 + 8).and_then(|bytes| bytes.try_into().ok());
         bytes.map_or(0, u64::from_le_bytes)

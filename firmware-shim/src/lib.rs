@@ -36,6 +36,8 @@ mod bundle;
 mod check;
 mod delta;
 mod foreign;
+#[cfg(feature = "firmware")]
+mod halt;
 mod keys;
 mod manifest;
 mod names;
@@ -44,12 +46,15 @@ mod snapshot;
 mod status;
 mod storage;
 mod time;
+mod version;
 
 pub use audit::*;
 pub use bundle::*;
 pub use check::*;
 pub use delta::*;
 pub use foreign::Write;
+#[cfg(feature = "no-panic")]
+pub use halt::gateward_planted_panic;
 pub use keys::*;
 pub use manifest::*;
 pub use names::*;
@@ -57,24 +62,7 @@ pub use snapshot::*;
 pub use status::*;
 pub use storage::*;
 pub use time::*;
-
-/// The version of this interface; it rises when a function changes its meaning.
-pub const GATEWARD_ABI_VERSION: u32 = 1;
-
-/// Returns [`GATEWARD_ABI_VERSION`], so that a program can refuse a library that it was not built for.
-#[expect(unsafe_code, reason = "C calls this by name")]
-#[unsafe(no_mangle)]
-pub extern "C" fn gateward_abi_version() -> u32 {
-    GATEWARD_ABI_VERSION
-}
-
-#[cfg(feature = "firmware")]
-#[panic_handler]
-fn halt(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {
-        core::hint::spin_loop();
-    }
-}
+pub use version::*;
 
 #[cfg(test)]
 mod tests;

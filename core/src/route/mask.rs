@@ -20,7 +20,7 @@ const MARK: &str = "gwd1";
 /// Returns the error of `to`, for a writer that is full.
 pub fn mask_tokens(text: &str, to: &mut impl fmt::Write) -> fmt::Result {
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once(MARK) {
+    while let Some((before, after)) = split_at_mark(rest) {
         to.write_str(before)?;
         to.write_str(MARK)?;
         rest = after;
@@ -36,6 +36,15 @@ pub fn mask_tokens(text: &str, to: &mut impl fmt::Write) -> fmt::Result {
     }
 
     to.write_str(rest)
+}
+
+/// Returns what stands before the first mark, and after it.
+fn split_at_mark(text: &str) -> Option<(&str, &str)> {
+    // The search of the standard library has panics that no compiler takes out.
+    let at = text.as_bytes().windows(MARK.len()).position(|seen| seen == MARK.as_bytes())?;
+    let (before, rest) = text.split_at_checked(at)?;
+
+    Some((before, rest.strip_prefix(MARK)?))
 }
 
 /// Returns what follows a dot, however often it was percent-encoded.

@@ -4,6 +4,7 @@
 //! stored offsets (FORMAT section 1, TRUST section 1).
 
 use core::mem::offset_of;
+use core::num::NonZeroUsize;
 
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -190,9 +191,9 @@ impl Sections {
         counts_agree.then(|| Self {
             divisions: divisions * size_of::<DivisionRecord>(),
             grants: usize::from(header.n_grants.get()) * size_of::<GrantRecord>(),
-            principals: principals * stride(words),
+            principals: principals * stride(words).get(),
             ids: tokens * 8,
-            rows: tokens * row_len(header.verifier_len),
+            rows: tokens * row_len(header.verifier_len).get(),
             directory: ((1 << header.dir_bits) + 1) * 4,
             resources: resources * size_of::<ResourceRecord>(),
             heap,
@@ -216,13 +217,13 @@ impl Sections {
 }
 
 /// Returns the bytes of one principal with its bitmap of `words` words.
-pub(crate) const fn stride(words: usize) -> usize {
-    size_of::<PrincipalRecord>() + 8 * words
+pub(crate) const fn stride(words: usize) -> NonZeroUsize {
+    NonZeroUsize::MIN.saturating_add(size_of::<PrincipalRecord>() - 1 + 8 * words)
 }
 
 /// Returns the bytes of one row.
-pub(crate) fn row_len(verifier_len: u8) -> usize {
-    size_of::<RowRecord>() + usize::from(verifier_len)
+pub(crate) fn row_len(verifier_len: u8) -> NonZeroUsize {
+    NonZeroUsize::MIN.saturating_add(size_of::<RowRecord>() - 1 + usize::from(verifier_len))
 }
 
 #[cfg(test)]

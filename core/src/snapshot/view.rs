@@ -1,6 +1,7 @@
 //! Reads a snapshot in place: no copy, no decoding, no index but the one in the file.
 
 use core::hint::black_box;
+use core::num::NonZeroUsize;
 
 use zerocopy::FromBytes;
 use zerocopy::little_endian::{U32, U64};
@@ -36,10 +37,10 @@ pub struct View<'a> {
     pub(super) divisions: &'a [DivisionRecord],
     pub(crate) grants: &'a [GrantRecord],
     pub(super) principals: &'a [u8],
-    pub(crate) stride: usize,
+    pub(crate) stride: NonZeroUsize,
     pub(crate) ids: &'a [U64],
     pub(super) rows: &'a [u8],
-    pub(super) row_len: usize,
+    pub(super) row_len: NonZeroUsize,
     pub(super) directory: &'a [U32],
     pub(super) resources: &'a [ResourceRecord],
     pub(super) heap: &'a [u8],
@@ -150,7 +151,7 @@ impl<'a> View<'a> {
 
     /// Returns how many bytes the bits of revoked rows and principals take.
     #[must_use]
-    pub const fn revocation_room(&self) -> RevocationRoom {
+    pub fn revocation_room(&self) -> RevocationRoom {
         RevocationRoom {
             rows: self.ids.len().div_ceil(8),
             principals: self.principal_count().div_ceil(8),
@@ -250,8 +251,7 @@ impl<'a> View<'a> {
 
     /// Returns the number of principals.
     #[must_use]
-    pub const fn principal_count(&self) -> usize {
-        // A principal is never empty.
+    pub fn principal_count(&self) -> usize {
         self.principals.len() / self.stride
     }
 
@@ -298,14 +298,14 @@ impl<'a> View<'a> {
     }
 
     pub(crate) fn principal_bytes(&self, index: usize) -> Option<&'a [u8]> {
-        let start = index.checked_mul(self.stride)?;
-        self.principals.get(start..start.checked_add(self.stride)?)
+        let start = index.checked_mul(self.stride.get())?;
+        self.principals.get(start..start.checked_add(self.stride.get())?)
     }
 
     /// Returns a row as it stands: principal with the disabled bit, end, verifier.
     pub(crate) fn row(&self, at: usize) -> Option<(u32, u32, &'a [u8])> {
-        let start = at.checked_mul(self.row_len)?;
-        let row = self.rows.get(start..start.checked_add(self.row_len)?)?;
+        let start = at.checked_mul(self.row_len.get())?;
+        let row = self.rows.get(start..start.checked_add(self.row_len.get())?)?;
         let (head, verifier) = super::layout::RowRecord::ref_from_prefix(row).ok()?;
 
         Some((head.principal.get(), head.end.get(), verifier))
@@ -313,7 +313,8 @@ impl<'a> View<'a> {
 
     /// Returns the rows of a run of tokens as they stand.
     pub(super) fn rows(&self, run: &core::ops::Range<usize>) -> &'a [u8] {
-        let bytes = run.start.checked_mul(self.row_len).zip(run.end.checked_mul(self.row_len));
+        let len = self.row_len.get();
+        let bytes = run.start.checked_mul(len).zip(run.end.checked_mul(len));
 
         bytes.and_then(|(start, end)| self.rows.get(start..end)).unwrap_or_default()
     }

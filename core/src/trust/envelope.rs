@@ -103,11 +103,10 @@ impl<'a> Envelope<'a> {
         &self,
         kind: Kind,
         keys: impl Iterator<Item = &'k Key>,
-    ) -> Vec<KeyId, MAX_SIGNATURES> {
-        keys.filter(|key| self.is_signed(kind, key.id(), key.public()))
-            .map(Key::id)
-            .take(MAX_SIGNATURES)
-            .collect()
+    ) -> impl Iterator<Item = KeyId> {
+        let signed = keys.filter(move |key| self.is_signed(kind, key.id(), key.public()));
+
+        signed.map(Key::id).take(MAX_SIGNATURES)
     }
 
     /// Returns whether the key with this id signed this as a `kind`. What a signature says of its

@@ -320,13 +320,14 @@ impl KeySet {
         let mut signers = Signers::of_whom_must(role.of(&self.thresholds));
         for algorithm in Algorithm::ALL.into_iter().filter(|one| self.requires(role, *one)) {
             let keys = self.trusted(role, algorithm).filter(|key| key.reaches(audience));
-            let found = envelope.signers(kind, keys);
-            if found.len() < self.threshold(role) {
-                return Err(Refused::Unsigned);
-            }
-            for id in found {
+            let mut found = 0;
+            for id in envelope.signers(kind, keys) {
                 // Ids differ, and so do their signatures: there is room for all of them.
                 signers.add(algorithm, id).then_some(()).ok_or(Refused::Malformed)?;
+                found += 1;
+            }
+            if found < self.threshold(role) {
+                return Err(Refused::Unsigned);
             }
         }
 
@@ -383,11 +384,14 @@ impl KeySet {
 }
 
 /// Keeps the keys that this build can verify with; what requires others is refused at its use.
-fn decoded(bodies: Vec<KeyBody<'_>, MAX_KEYS>) -> Result<Vec<Key, MAX_KEYS>, Refused> {
-    let read = |KeyBody { public: bytes, algorithm, roles, audiences }: KeyBody<'_>| {
-        let public = Public::read(algorithm, bytes)?;
-        Some(public.map(|public| Key { id: KeyId::of(bytes), public, roles, audiences }))
-    };
+fn decoded(mut bodies: Vec<KeyBody<'_>, MAX_KEYS>) -> Result<Vec<Key, MAX_KEYS>, Refused> {
+    let mut keys = Vec::new();
+    for KeyBody { public: bytes, algorithm, roles, audiences } in &mut bodies {
+        let Some(public) = Public::read(*algorithm, bytes) else { continue };
+        let (id, audiences) = (KeyId::of(bytes), audiences.take());
+        let key = Key { id, public: public?, roles: *roles, audiences };
+        keys.push(key).map_err(|_| Refused::KeysUnusable)?;
+    }
 
-    bodies.into_iter().filter_map(read).collect()
+    Ok(keys)
 }

@@ -1,5 +1,7 @@
 //! Where the new file goes: front to back, small pieces gathered, long runs handed on as they are.
 
+use core::num::NonZeroUsize;
+
 use super::NotApplied;
 
 /// Takes the new file from its first byte to its last.
@@ -58,12 +60,12 @@ impl<'s, S: Sink> Out<'s, S> {
     pub(super) fn put_changed(
         &mut self,
         records: &[u8],
-        len: usize,
+        len: NonZeroUsize,
         mut change: impl FnMut(&mut [u8]) -> Result<(), NotApplied>,
     ) -> Result<(), NotApplied> {
         let mut rest = records;
         while !rest.is_empty() {
-            let fit = (GATHERED - self.used) / len * len;
+            let fit = (GATHERED - self.used) / len * len.get();
             if fit == 0 {
                 self.flush()?;
                 continue;
@@ -72,7 +74,7 @@ impl<'s, S: Sink> Out<'s, S> {
             let start = self.used;
             self.put(now)?;
             let put = self.gathered.get_mut(start..self.used).unwrap_or_default();
-            put.chunks_exact_mut(len).try_for_each(&mut change)?;
+            put.chunks_exact_mut(len.get()).try_for_each(&mut change)?;
             rest = later;
         }
 

@@ -3,6 +3,7 @@
 //! A token whose owner goes, goes with it: so where owners go, each row is looked at, once where
 //! there is room left for a bit for each token, else each time.
 
+use core::num::NonZeroUsize;
 use core::ops::Range;
 
 use super::merge::{Merge, Step, Table};
@@ -29,9 +30,12 @@ pub(super) enum Gone<'a> {
     Unlisted,
 }
 
+/// So many tokens have their bits in one word.
+const A_WORD: NonZeroUsize = NonZeroUsize::MIN.saturating_add(31);
+
 /// Returns how many words the bits of so many tokens take.
 pub(super) const fn words(tokens: usize) -> usize {
-    tokens.div_ceil(32)
+    tokens.div_ceil(A_WORD.get())
 }
 
 impl<'a> Gone<'a> {
@@ -41,8 +45,10 @@ impl<'a> Gone<'a> {
             return Self::Listed(&[]);
         }
         let (Some(listed), _) = take(room, words(view.ids.len())) else { return Self::Unlisted };
-        for (word, rows) in listed.iter_mut().zip(view.rows.chunks(32 * view.row_len)) {
-            let gone = rows.chunks_exact(view.row_len).map(|row| u32::from(goes(owners, row)));
+        let rows_a_word = view.row_len.saturating_mul(A_WORD);
+        for (word, rows) in listed.iter_mut().zip(view.rows.chunks(rows_a_word.get())) {
+            let gone =
+                rows.chunks_exact(view.row_len.get()).map(|row| u32::from(goes(owners, row)));
             *word = gone.zip(0..).fold(0, |word, (gone, at)| word | gone << at);
         }
 
@@ -63,7 +69,7 @@ fn gone<'d>(
     owners: &'d Moves<'_>,
     run: Range<usize>,
 ) -> impl Iterator<Item = usize> + 'd {
-    let rows = view.rows(&run).chunks_exact(view.row_len);
+    let rows = view.rows(&run).chunks_exact(view.row_len.get());
 
     run.zip(rows).filter(|(_, row)| goes(owners, row)).map(|(at, _)| at)
 }

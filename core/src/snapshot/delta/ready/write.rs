@@ -87,10 +87,10 @@ impl Ready<'_> {
         let table = Principals(self.view);
         let (stride, old_off) = (self.view.stride, table.name_start(run.start));
         if self.grants.is_still() && old_off == name_off {
-            let whole = run.start * stride..run.end * stride;
+            let whole = run.start * stride.get()..run.end * stride.get();
             return Ok(out.put(self.view.principals.get(whole).unwrap_or_default())?);
         }
-        let kept = self.view.principals.get(run.start * stride..run.end * stride);
+        let kept = self.view.principals.get(run.start * stride.get()..run.end * stride.get());
         let moved = number(name_off)?.wrapping_sub(number(old_off)?);
 
         out.put_changed(kept.unwrap_or_default(), stride, |bytes| {
