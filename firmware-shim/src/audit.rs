@@ -8,11 +8,11 @@ use gateward_core::audit::{
 };
 use gateward_core::decide::{Class, Reason};
 use gateward_core::name::Uuid;
-use gateward_core::permission::{Operation, Permission};
+use gateward_core::permission::Permission;
 use gateward_core::time::Millis;
 use gateward_core::token::Lookup;
 
-use crate::check::{Decision, GATEWARD_CLASS_ALLOW, GATEWARD_NONE};
+use crate::check::{Decision, GATEWARD_CLASS_ALLOW, GATEWARD_NONE, operation};
 use crate::foreign::{self, call};
 use crate::names::Text;
 use crate::status::{GATEWARD_ABSURD, GATEWARD_NO_ROOM, GATEWARD_UNKNOWN, Status};
@@ -259,10 +259,7 @@ unsafe fn encode(from: &Record, buffer: &mut [u8; MAX_RECORD]) -> Result<usize, 
             principal: who(from)?,
             credential: credential(from)?,
             action: text(from.action)?,
-            operation: match from.operation {
-                0 => None,
-                number => Some(code(number - 1, Operation::from_byte)?),
-            },
+            operation: operation(from.operation)?,
             permission: optional(from.permission, |number| code(number, Permission::new))?,
             division: id(from.division_id)?,
             resource: resource.non_empty(),
