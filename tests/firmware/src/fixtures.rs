@@ -6,7 +6,7 @@ use gateward_core::snapshot::{chunk, delta};
 use gateward_core::time::UnixSeconds;
 use gateward_core::token::Token;
 use gateward_core::trust::sign::{KeySetDraft, ManifestDraft};
-use gateward_core::trust::{Audience, DeltaRef, SigningKey};
+use gateward_core::trust::{Audience, DeltaRef, KeyId, SigningKey};
 use sha2::{Digest as _, Sha256};
 
 use crate::authority::{
@@ -76,6 +76,9 @@ fn keys() -> Vec<File> {
     let good = with.map(key);
     let good: Vec<&SigningKey> = good.iter().collect();
     files.push(named("keyset2", sign(&next, &good).expect("it is small")));
+    let compromised = vec![KeyId::of(key(SNAPSHOT).verifying_key().as_bytes())];
+    let stolen = KeySetDraft { compromised, ..next.clone() };
+    files.push(named("keyset2_compromised", sign(&stolen, &good).expect("it is small")));
     files.extend(bad("keyset2", &with, |account, with| {
         KeySetDraft { account: account.unwrap_or(ACCOUNT), ..next.clone() }.sign(with)
     }));
