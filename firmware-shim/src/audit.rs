@@ -2,20 +2,20 @@
 #![expect(unsafe_code, reason = "C calls these by name")]
 
 use gateward_core::audit::{
-    Authentication, Credential, Event, Head, MAX_ACTION, MAX_PATH, MAX_RECORD, MAX_REQUEST_ID,
-    MAX_RESOURCE, Method, Outcome, Ratchet, Record as CoreRecord, SnapshotName, Source, TAG_LEN,
-    Text as Masked, UnixMillis, Who,
+    Authentication, Credential, Event, Head, MAX_PATH, MAX_RECORD, MAX_REQUEST_ID, MAX_RESOURCE,
+    Method, Outcome, Ratchet, Record as CoreRecord, SnapshotName, Source, TAG_LEN, Text as Masked,
+    UnixMillis, Who,
 };
 use gateward_core::decide::{Class, Reason};
 use gateward_core::name::Uuid;
-use gateward_core::permission::{Operation, Permission};
+use gateward_core::permission::Permission;
 use gateward_core::time::Millis;
 use gateward_core::token::Lookup;
 
-use crate::check::{Decision, GATEWARD_CLASS_ALLOW, GATEWARD_NONE};
+use crate::check::{Decision, GATEWARD_CLASS_ALLOW, GATEWARD_NONE, operation};
 use crate::foreign::{self, call};
 use crate::names::Text;
-use crate::status::{GATEWARD_ABSURD, GATEWARD_UNKNOWN, Status};
+use crate::status::{GATEWARD_ABSURD, GATEWARD_NO_ROOM, GATEWARD_UNKNOWN, Status};
 use crate::storage::Snapshot;
 use crate::time::{Now, quality};
 
@@ -225,14 +225,20 @@ pub unsafe extern "C" fn gateward_record_encode(
     call(|| unsafe {
         let record = foreign::plain(record)?;
         let buffer = foreign::bytes_mut(buffer, len)?;
-        foreign::put(written, encode(&record, buffer)?)
+        let mut whole = [0; MAX_RECORD];
+        let size = encode(&record, &mut whole)?;
+        let from = whole.get(..size).ok_or(GATEWARD_NO_ROOM)?;
+        let to = buffer.get_mut(..size).ok_or(GATEWARD_NO_ROOM)?;
+        foreign::put(written, size)?;
+        to.copy_from_slice(from);
+        Ok(())
     })
 }
 
 /// # Safety
 ///
 /// As `gateward_record_encode`.
-unsafe fn encode(from: &Record, buffer: &mut [u8]) -> Result<usize, Status> {
+unsafe fn encode(from: &Record, buffer: &mut [u8; MAX_RECORD]) -> Result<usize, Status> {
     if from.zero != 0 || from.stale > 1 || from.has_span > 1 || from.count == 0 {
         return Err(GATEWARD_ABSURD);
     }
@@ -243,10 +249,6 @@ unsafe fn encode(from: &Record, buffer: &mut [u8]) -> Result<usize, Status> {
         let path = Masked::<MAX_PATH>::untrusted(text(from.path)?.unwrap_or_default());
         let request =
             Masked::<MAX_REQUEST_ID>::untrusted(text(from.request_id)?.unwrap_or_default());
-        let action = text(from.action)?;
-        if action.is_some_and(|action| action.len() > MAX_ACTION) {
-            return Err(GATEWARD_ABSURD);
-        }
         let record = CoreRecord {
             seq: from.seq,
             boot: from.boot,
@@ -256,11 +258,8 @@ unsafe fn encode(from: &Record, buffer: &mut [u8]) -> Result<usize, Status> {
             authentication: code(from.authentication, Authentication::from_byte)?,
             principal: who(from)?,
             credential: credential(from)?,
-            action,
-            operation: match from.operation {
-                0 => None,
-                number => Some(code(number - 1, Operation::from_byte)?),
-            },
+            action: text(from.action)?,
+            operation: operation(from.operation)?,
             permission: optional(from.permission, |number| code(number, Permission::new))?,
             division: id(from.division_id)?,
             resource: resource.non_empty(),
@@ -281,7 +280,8 @@ unsafe fn encode(from: &Record, buffer: &mut [u8]) -> Result<usize, Status> {
             outcome: outcome(from)?,
         };
 
-        Ok(record.encode(buffer)?)
+        // Whatever fits a record fits the buffer, so a text was too long.
+        record.encode(buffer).map_err(|_| GATEWARD_ABSURD)
     }
 }
 

@@ -19,14 +19,31 @@ use crate::time::Now;
 
 /// The operation is not said: each permission counts for the strictest that it can mean.
 pub const GATEWARD_OPERATION_STRICTEST: u32 = 0;
-/// Looking at something.
-pub const GATEWARD_OPERATION_READ: u32 = 1;
-/// Changing something.
-pub const GATEWARD_OPERATION_WRITE: u32 = 2;
-/// Requesting a certificate, from which system users are barred.
+/// Approving somebody's request, from which system users are barred.
+pub const GATEWARD_OPERATION_APPROVE: u32 = 1;
+/// Removing something.
+pub const GATEWARD_OPERATION_DELETE: u32 = 2;
+/// Requesting or renewing a certificate, from which system users are barred.
 pub const GATEWARD_OPERATION_ISSUE: u32 = 3;
 /// Requesting an intermediate CA, from which system users are barred.
 pub const GATEWARD_OPERATION_ISSUE_CA: u32 = 4;
+/// Looking at something.
+pub const GATEWARD_OPERATION_READ: u32 = 5;
+/// Revoking a certificate.
+pub const GATEWARD_OPERATION_REVOKE: u32 = 6;
+/// Making or changing something.
+pub const GATEWARD_OPERATION_WRITE: u32 = 7;
+
+// One more than the number in records, where 0 is none too.
+const _: () = {
+    assert!(GATEWARD_OPERATION_APPROVE == Operation::Approve as u32 + 1);
+    assert!(GATEWARD_OPERATION_DELETE == Operation::Delete as u32 + 1);
+    assert!(GATEWARD_OPERATION_ISSUE == Operation::Issue as u32 + 1);
+    assert!(GATEWARD_OPERATION_ISSUE_CA == Operation::IssueCa as u32 + 1);
+    assert!(GATEWARD_OPERATION_READ == Operation::Read as u32 + 1);
+    assert!(GATEWARD_OPERATION_REVOKE == Operation::Revoke as u32 + 1);
+    assert!(GATEWARD_OPERATION_WRITE == Operation::Write as u32 + 1);
+};
 
 /// Whoever asks acts on the answer: what is not said counts against it.
 pub const GATEWARD_MODE_DIRECT: u32 = 0;
@@ -210,14 +227,7 @@ unsafe fn prepare(open: &Open, request: &Request) -> Result<Prepared, Status> {
     if rules & !(GATEWARD_RULE_STRICT | GATEWARD_RULE_DENY_UNATTACHED) != 0 || zero != 0 {
         return Err(GATEWARD_ABSURD);
     }
-    let operation = match operation {
-        GATEWARD_OPERATION_STRICTEST => None,
-        GATEWARD_OPERATION_READ => Some(Operation::Read),
-        GATEWARD_OPERATION_WRITE => Some(Operation::Write),
-        GATEWARD_OPERATION_ISSUE => Some(Operation::Issue),
-        GATEWARD_OPERATION_ISSUE_CA => Some(Operation::IssueCa),
-        _ => return Err(GATEWARD_ABSURD),
-    };
+    let operation = self::operation(operation)?;
     let mode = match mode {
         GATEWARD_MODE_DIRECT => Mode::Direct,
         GATEWARD_MODE_PROXY => Mode::Proxy,
@@ -233,6 +243,14 @@ unsafe fn prepare(open: &Open, request: &Request) -> Result<Prepared, Status> {
     };
 
     Ok(Prepared { ask, rules, of: open.verified.manifest().root() })
+}
+
+/// The operation with this number; none for [`GATEWARD_OPERATION_STRICTEST`].
+pub(crate) fn operation(number: u32) -> Result<Option<Operation>, Status> {
+    let Some(number) = number.checked_sub(1) else { return Ok(None) };
+    let operation = u8::try_from(number).ok().and_then(Operation::from_byte);
+
+    operation.map(Some).ok_or(GATEWARD_ABSURD)
 }
 
 /// # Safety

@@ -56,9 +56,9 @@ fn fits(len: usize) -> Result<(), Status> {
     isize::try_from(len).map(drop).map_err(|_| GATEWARD_LENGTH)
 }
 
-/// The text at `at`; none where it is null.
+/// The text at `at`; none where it is null and its length 0.
 pub(crate) unsafe fn text<'a>(at: *const u8, len: usize) -> Result<Option<&'a str>, Status> {
-    if at.is_null() {
+    if at.is_null() && len == 0 {
         return Ok(None);
     }
     // SAFETY: as this function's.

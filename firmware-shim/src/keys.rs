@@ -5,7 +5,7 @@ use gateward_core::name::Uuid;
 use gateward_core::trust::{Audience, Floor as CoreFloor, KeySet};
 
 use crate::foreign::{self, call};
-use crate::status::{GATEWARD_ABSURD, Status};
+use crate::status::{GATEWARD_ABSURD, GATEWARD_NULL, Status};
 use crate::storage::{Floor, Keys};
 
 /// Bytes of an account, of an audience, and of any other id.
@@ -27,8 +27,11 @@ pub unsafe extern "C" fn gateward_audience(
     // SAFETY: the caller promises the same about every pointer.
     call(|| unsafe {
         let account = Uuid(foreign::array(account)?);
-        let group = foreign::text(group, group_len)?.filter(|group| !group.is_empty());
-        let Audience(id) = Audience::of(account, group.ok_or(GATEWARD_ABSURD)?);
+        let group = foreign::text(group, group_len)?.ok_or(GATEWARD_NULL)?;
+        if group.is_empty() {
+            return Err(GATEWARD_ABSURD);
+        }
+        let Audience(id) = Audience::of(account, group);
         foreign::put_bytes(audience, &id)
     })
 }

@@ -6,7 +6,7 @@
 
 use gateward_core::snapshot::revocation::RevocationRoom;
 use gateward_core::snapshot::{Revocation, Verified, View};
-use gateward_core::time::UnixSeconds;
+use gateward_core::time::{TimeQuality, UnixSeconds};
 use gateward_core::trust::{Floor, KeySet, Manifest, Now, Refused, Revoked, Version};
 
 use crate::foreign::Lent;
@@ -81,6 +81,22 @@ impl Open {
         Ok(open)
     }
 
+    /// Returns the floor once this is in force. It may have risen since the snapshot was opened, and
+    /// never comes down again.
+    pub(crate) fn commit(&self, floor: &Floor) -> Result<Floor, Status> {
+        if self.void {
+            return Err(GATEWARD_VOID);
+        }
+        if stands(self.manifest(), floor) {
+            return Ok(*floor);
+        }
+        // The time was judged when it was opened; what is left is which of the two is newer.
+        let (at, backed) = (UnixSeconds(0), UnixSeconds(u64::MAX));
+        floor.admit(self.manifest(), &Now { at, quality: TimeQuality::Floor, backed })?;
+
+        Ok(floor.with(self.manifest()))
+    }
+
     /// Returns the time to decide with: never before what was signed.
     pub(crate) fn time(&self, now: &Now) -> UnixSeconds {
         now.at.max(self.not_before)
@@ -142,10 +158,11 @@ impl Open {
         }
         match self.bits {
             _ if whole => bits.fill(0),
+            // What the caller kept is as new as what was held; what the snapshot has may be older.
+            _ if is_newest(kept, floor) => {}
             // SAFETY: the caller promises it.
             Some(old) => unsafe { old.copy_to(bits)? },
-            None if kept == 0 => bits.fill(0),
-            None => {}
+            None => bits.fill(0),
         }
         add(&view, list, bits)?;
         let floor = floor.with_revoked(list.number(), list.base());
@@ -160,8 +177,13 @@ impl Open {
     fn may_add(&self, floor: &Floor, kept: u64) -> bool {
         let never_held = floor.list == Version::default() && floor.names(self.manifest());
 
-        self.bits.is_some() && !self.owed || never_held || kept != 0 && kept == floor.list.number
+        self.bits.is_some() && !self.owed || never_held || is_newest(kept, floor)
     }
+}
+
+/// Whether bits that stand for the list `kept` hold all that was ever revoked.
+const fn is_newest(kept: u64, floor: &Floor) -> bool {
+    kept != 0 && kept == floor.list.number
 }
 
 /// Returns how many bytes the bits of a snapshot take.
@@ -198,9 +220,14 @@ pub(crate) fn admit(
     if newest.epoch() < floor.keys {
         return Err(Refused::NewerKeys(floor.keys).into());
     }
-    if floor.names(manifest) && manifest.issued_at() <= floor.issued_at {
+    if stands(manifest, floor) {
         return if floor.manifest_by.are_enough() { Ok(()) } else { Err(GATEWARD_VOID) };
     }
 
     Ok(floor.admit(manifest, now).map(drop)?)
+}
+
+/// Whether `manifest` is the one in force, whatever its epoch is by now.
+fn stands(manifest: &Manifest, floor: &Floor) -> bool {
+    floor.names(manifest) && manifest.issued_at() == floor.issued_at
 }

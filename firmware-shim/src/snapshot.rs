@@ -42,7 +42,8 @@ pub unsafe extern "C" fn gateward_snapshot_open(
     })
 }
 
-/// Raises the floor by a snapshot that was opened: written down, that is what puts it in force.
+/// Raises the floor by a snapshot that was opened: written down, that is what puts it in force. A
+/// floor that has risen past it since stays as it is.
 ///
 /// # Safety
 ///
@@ -54,8 +55,8 @@ pub unsafe extern "C" fn gateward_snapshot_commit(
 ) -> Status {
     // SAFETY: the caller promises the same about every pointer.
     call(|| unsafe {
-        let raised = foreign::floor(floor)?.with(foreign::held(snapshot)?.verified.manifest());
-        foreign::put_floor(floor, &raised)
+        let before = foreign::floor(floor)?;
+        foreign::put_floor(floor, &foreign::held(snapshot)?.commit(&before)?)
     })
 }
 

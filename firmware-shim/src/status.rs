@@ -4,7 +4,7 @@ use core::ffi::{CStr, c_char};
 
 use gateward_core::snapshot::delta::NotApplied;
 use gateward_core::snapshot::revocation::WrongRoom;
-use gateward_core::{audit, bundle, snapshot, token, trust};
+use gateward_core::{bundle, snapshot, token, trust};
 
 /// What a call came to: 0 is success. New numbers are added at the end.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -307,7 +307,6 @@ macro_rules! one_status {
 }
 
 one_status! {
-    audit::TooLong => GATEWARD_NO_ROOM,
     bundle::NotABundle => GATEWARD_REFUSED_BUNDLE,
     token::NotAToken => GATEWARD_TOKEN,
     WrongRoom => GATEWARD_LENGTH,

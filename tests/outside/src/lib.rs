@@ -35,6 +35,7 @@ mod policy;
 mod request;
 mod revoked;
 mod seeds;
+mod shim;
 mod snapshot;
 mod token;
 
@@ -64,6 +65,7 @@ pub const TARGETS: &[Target] = &[
     #[cfg(feature = "agent")]
     Target { name: "request", run: request::run },
     Target { name: "revoked", run: revoked::run },
+    Target { name: "shim", run: shim::run },
     Target { name: "snapshot", run: snapshot::run },
     Target { name: "token", run: token::run },
 ];

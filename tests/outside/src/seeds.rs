@@ -4,6 +4,7 @@
 mod agent;
 #[cfg(feature = "control")]
 mod control;
+mod shim;
 
 use gateward_core::audit::Head;
 use gateward_core::snapshot::build::VerifierLen;
@@ -37,6 +38,7 @@ pub fn seeds() -> Vec<Seed> {
         #[cfg(feature = "agent")]
         ("request", agent::request()),
         ("revoked", revoked()),
+        ("shim", shim::shim()),
         ("snapshot", snapshot()),
         ("token", token()),
     ] {

@@ -65,6 +65,11 @@ fn a_snapshot_is_read_to_its_end_and_lets_in_nobody_without_a_row() {
 }
 
 #[test]
+fn the_c_interface_says_what_is_wrong_and_leaves_memory_as_it_is() {
+    replay("shim");
+}
+
+#[test]
 fn a_beacon_moves_the_time_by_an_hour_and_no_more() {
     replay("beacon");
 }

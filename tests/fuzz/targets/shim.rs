@@ -1,0 +1,4 @@
+//! See `tests/outside`.
+#![no_main]
+
+gateward_fuzz::target!("shim");
