@@ -301,12 +301,12 @@ fn of(what: What, choice: u8) -> &'static [u8] {
     all.get(usize::from(choice) % all.len()).expect("a place below the length")
 }
 
-const fn kind_of(number: u8) -> What {
+fn kind_of(number: u8) -> What {
     use What::{Beacon, Bundle, Delta, File, Id, KeySet, List, Manifest, Revoked, Text, Token};
-    const ALL: [What; super::pool::KINDS] =
+    let all: [What; super::pool::KINDS] =
         [KeySet, Manifest, List, File, Delta, Beacon, Revoked, Bundle, Token, Text, Id];
 
-    ALL[number as usize % ALL.len()]
+    all.get(usize::from(number) % all.len()).copied().unwrap_or(Text)
 }
 
 /// What the interface wrote through a function of the caller.

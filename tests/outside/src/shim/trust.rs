@@ -168,7 +168,7 @@ fn delta_apply(run: &mut Run<'_>) -> Status {
     let target = run.stored(place!(run.manifests));
     let delta = run.bytes(What::Delta);
     let mut room = 4_096_usize;
-    if run.input.byte() % 2 == 0 {
+    if run.input.byte().is_multiple_of(2) {
         // SAFETY: as above; where it fails, there is more room than any of ours needs.
         let _room_or_not = unsafe { gateward_delta_room(delta.at, delta.len, &raw mut room) };
     }
