@@ -27,6 +27,12 @@ pub const GATEWARD_OPERATION_WRITE: u32 = 2;
 pub const GATEWARD_OPERATION_ISSUE: u32 = 3;
 /// Requesting an intermediate CA, from which system users are barred.
 pub const GATEWARD_OPERATION_ISSUE_CA: u32 = 4;
+/// Removing something.
+pub const GATEWARD_OPERATION_DELETE: u32 = 5;
+/// Revoking a certificate.
+pub const GATEWARD_OPERATION_REVOKE: u32 = 6;
+/// Approving somebody's request, from which system users are barred.
+pub const GATEWARD_OPERATION_APPROVE: u32 = 7;
 
 /// Whoever asks acts on the answer: what is not said counts against it.
 pub const GATEWARD_MODE_DIRECT: u32 = 0;
@@ -216,6 +222,9 @@ unsafe fn prepare(open: &Open, request: &Request) -> Result<Prepared, Status> {
         GATEWARD_OPERATION_WRITE => Some(Operation::Write),
         GATEWARD_OPERATION_ISSUE => Some(Operation::Issue),
         GATEWARD_OPERATION_ISSUE_CA => Some(Operation::IssueCa),
+        GATEWARD_OPERATION_DELETE => Some(Operation::Delete),
+        GATEWARD_OPERATION_REVOKE => Some(Operation::Revoke),
+        GATEWARD_OPERATION_APPROVE => Some(Operation::Approve),
         _ => return Err(GATEWARD_ABSURD),
     };
     let mode = match mode {
