@@ -13,10 +13,10 @@ use crate::agent::Agent;
 use crate::answer::Answer;
 use crate::firmware::Firmware;
 use crate::question::Question;
-use crate::world::{Size, World};
+use crate::world::{Given, Size, World};
 
 /// Questions about one snapshot.
-pub const EACH: u64 = 500;
+pub const EACH: u64 = 100;
 
 /// Every reason that a question about permissions can end with.
 pub const REASONS: [Reason; 18] = [
@@ -145,24 +145,35 @@ pub fn compare(seed: u64, numbers: Range<u64>) -> Result<Tally, Difference> {
 }
 
 fn compare_in_one_world(seed: u64, numbers: Range<u64>) -> Result<Tally, Difference> {
+    let world = world(seed, numbers.start, Size::Any);
+
+    compare_given(seed, numbers, &world, [&world.given; 2])
+}
+
+/// Compares what the agent says with what firmware says, of what each was given.
+fn compare_given(
+    seed: u64,
+    numbers: Range<u64>,
+    world: &World,
+    given: [&Given; 2],
+) -> Result<Tally, Difference> {
     let first = numbers.start;
-    let world = world(seed, first, Size::Any);
     let differs = |number, what| Err(Difference { seed, number, what });
-    let agent = match Agent::open(&world.given) {
+    let agent = match Agent::open(given[0]) {
         Ok(agent) => agent,
         Err(refused) => return differs(first, format!("the agent opens nothing: {refused}")),
     };
-    let firmware = match Firmware::open(&world.given) {
+    let firmware = match Firmware::open(given[1]) {
         Ok(firmware) => firmware,
         Err(status) => return differs(first, format!("firmware opens nothing: {}", status.code)),
     };
-    if let Some(id) = misnamed(&world, &firmware) {
+    if let Some(id) = misnamed(world, &firmware) {
         return differs(first, format!("`{id}` is another permission to firmware"));
     }
     let view = agent.view();
     let mut tally = Tally::default();
     for number in numbers {
-        let question = question(seed, number, &world);
+        let question = question(seed, number, world);
         let expected = agent.answer(&view, &question);
         let answers = [firmware.answer(&view, &question), firmware.answer_text(&view, &question)];
         if answers != [expected; 2] {
@@ -183,4 +194,37 @@ fn misnamed<'w>(world: &'w World, firmware: &Firmware<'_>) -> Option<&'w str> {
         named.filter(|(id, bit)| firmware.permission(id).is_none_or(|set| set.0 != 1 << bit));
 
     wrong.next().map(|(id, _)| id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn l4_the_same_inputs_give_the_agent_and_the_shim_the_same_decision() {
+        let tally = compare(4, 0..10_000).unwrap_or_else(|difference| panic!("{difference}"));
+
+        assert_eq!(tally.total(), 10_000);
+        assert_eq!(tally.missing().collect::<Vec<_>>(), []);
+    }
+
+    /// The first of many snapshots of which one side is given something else, or nothing of it.
+    fn finds(other: impl Fn(&mut Given)) -> bool {
+        (0..100).map(|at| at * EACH).any(|first| {
+            let world = world(4, first, Size::Any);
+            let mut given = world.given.clone();
+            other(&mut given);
+            let one = [&world.given, &given];
+            compare_given(4, first..first + 40, &world, one).is_err()
+        })
+    }
+
+    #[test]
+    fn what_one_side_was_not_given_is_found() {
+        assert!(!finds(|_| {}));
+        assert!(finds(|given| given.lists.clear()));
+        assert!(finds(|given| given.beacon = None));
+        assert!(finds(|given| drop(given.lists.pop())));
+        assert!(finds(|given| given.lists.reverse()));
+    }
 }

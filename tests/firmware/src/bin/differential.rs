@@ -18,7 +18,7 @@ const USAGE: &str = "usage: differential [--pairs N] [--seed S] [--only NUMBER] 
                      OUT holds pairs as bytes, OUT.expected what must come of them";
 
 /// So many pairs meet every reason, whatever the seed is.
-const ENOUGH: u64 = 10_000;
+const ENOUGH: u64 = 100_000;
 
 struct Args {
     pairs: u64,
