@@ -54,7 +54,10 @@ impl Open {
         // A snapshot of a later epoch denies what lists of an earlier one revoke.
         let counts = floor.list != Version::default() && floor.list.epoch >= version.epoch;
         self.owed = counts && self.list < floor.list;
-        self.lacks = floor.lacks_list(self.list).is_some() || floor.newest > version;
+        // What its own manifest speaks of is known before anybody has written the floor down.
+        let revoked = floor.revoked.max(self.manifest().revoked());
+        let known = Floor { revoked, ..*floor };
+        self.lacks = known.lacks_list(self.list).is_some() || floor.newest > version;
         self.not_before = floor.lived.max(self.manifest().issued_at());
     }
 

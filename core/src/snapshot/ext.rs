@@ -78,12 +78,14 @@ impl<'a> Ext<'a> {
         Entry::named(id).copied().or_else(|| self.permissions().find(|entry| entry.id == id))
     }
 
-    /// Finds the row of a permission by its bit, the built-in ones first.
+    /// Finds the row of a permission by its bit, the built-in ones first: the same rows that ids lead
+    /// to. One whose id is taken can be asked for in neither way.
     #[must_use]
     pub fn entry(self, permission: Permission) -> Option<Entry<'a>> {
-        Entry::of(permission)
-            .copied()
-            .or_else(|| self.permissions().find(|entry| entry.permission == permission))
+        let leads_here = |entry: &Entry<'a>| self.permission(entry.id).as_ref() == Some(entry);
+        let added = || self.permissions().find(|entry| entry.permission == permission);
+
+        Entry::of(permission).copied().or_else(|| added().filter(leads_here))
     }
 
     /// Reads everything once, so that the iterators leave nothing out.
@@ -168,5 +170,26 @@ impl<'a, T: Deserialize<'a>> Iterator for List<'a, T> {
                 Some(Err(BadExt))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::permission::CATALOGUE;
+
+    #[test]
+    fn a_bit_leads_to_the_row_that_its_id_leads_to_or_nowhere() {
+        let row =
+            |bit, id| PermissionRecord { bit, id, ops: 0x7f, fresh_ops: 0, division_scoped: false };
+        let rows =
+            [row(20, "scan"), row(21, "scan"), row(22, "manage_device"), row(23, "stamp")].to_vec();
+        let bytes = postcard::to_allocvec(&(rows, 0_u8)).unwrap();
+        let ext = Ext::new(&bytes);
+        ext.validate().unwrap();
+        let found = |bit| ext.entry(Permission::new(bit).unwrap()).map(|entry| entry.id);
+
+        assert_eq!([0, 20, 23].map(found), [Some(CATALOGUE[0].id), Some("scan"), Some("stamp")]);
+        assert_eq!([21, 22, 24].map(found), [None; 3]);
     }
 }

@@ -32,10 +32,33 @@ impl Draw {
         usize::try_from(self.next() % limit).expect("it is below a usize")
     }
 
+    /// Returns true in one case of `n`.
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    pub fn one_in(&mut self, n: usize) -> bool {
+        self.below(n) == 0
+    }
+
+    /// Returns one of `all`.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn pick<'a, T>(&mut self, all: &'a [T]) -> &'a T {
+        &all[self.below(all.len())]
+    }
+
+    /// Returns a byte.
+    pub const fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[0]
+    }
+
     /// Returns a secret.
     #[must_use]
     pub fn secret(&mut self) -> Secret {
-        Secret(core::array::from_fn(|_| self.next().to_le_bytes()[0]))
+        Secret(core::array::from_fn(|_| self.byte()))
     }
 
     /// Brings `items` into a random order.

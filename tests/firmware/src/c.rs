@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
+use crate::firmware;
 use crate::plant::Case;
+use crate::question::Question;
 
 const ABOUT: &str = "Written by `cargo run -p gateward-firmware-tests --bin fixtures`; \
                      the keys and tokens are for tests, and everybody knows their secrets.";
@@ -59,18 +61,15 @@ pub fn cases(cases: &[Case]) -> String {
          uint32_t counted; /* 1: takes as many instructions as every other such case */\n}};\n\n\
          static const struct gateward_case gateward_cases[] = {{\n"
     );
-    for case in cases {
-        let Case { name, token, permissions, operation, division, now, reason, counted } = case;
+    for Case { name, question, reason, counted } in cases {
+        let Question { token, permissions, division, now, .. } = question;
+        let division = division.as_deref();
         let division = division.map_or_else(|| "0".to_owned(), |name| quoted(name.as_bytes()));
-        let (reason, counted) = (*reason as u8, u8::from(*counted));
+        let [operation, ..] = firmware::numbers(question);
+        let (set, reason, counted) = (permissions.0, *reason as u8, u8::from(*counted));
         line(&mut text, &format!("    {{{}, {},", quoted(name.as_bytes()), quoted(token)));
-        line(
-            &mut text,
-            &format!(
-                "     UINT64_C(0x{:x}), {operation}, {division}, UINT64_C({now}), {reason}, {counted}}},",
-                permissions.0
-            ),
-        );
+        let numbers = format!("UINT64_C(0x{set:x}), {operation}, {division}, UINT64_C({now})");
+        line(&mut text, &format!("     {numbers}, {reason}, {counted}}},"));
     }
     text += "};\n\n#endif\n";
 

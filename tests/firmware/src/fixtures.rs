@@ -13,8 +13,9 @@ use crate::authority::{
     ACCOUNT, BEACON, CHUNK_LOG2, DAY, NEW_ROOT, ROOTS, SNAPSHOT, T0, audience, beacon, key,
     key_set, manifest, revoked,
 };
-use crate::plant::Plant;
+use crate::plant::{NOW, Plant};
 use crate::spoilt::spoilt;
+use crate::world::Given;
 
 /// What is written down under a name.
 pub type File = (String, Vec<u8>);
@@ -43,6 +44,32 @@ pub fn files(plant: &Plant) -> Vec<File> {
     files.sort();
 
     files
+}
+
+/// Returns the first version with the first list, as a gateway is given them.
+///
+/// # Panics
+///
+/// If they are not among `files`.
+#[must_use]
+pub fn given(files: &[File]) -> Given {
+    let part = |name| found(files, name).to_vec();
+    let lists = vec![part("revoked")];
+
+    Given {
+        keys: part("keyset1"),
+        manifest: part("manifest"),
+        file: part("file"),
+        beacon: None,
+        lists,
+        at: NOW,
+    }
+}
+
+fn found<'f>(files: &'f [File], name: &str) -> &'f [u8] {
+    let found = files.iter().find(|(known, _)| known == name);
+
+    &found.expect("it was made").1
 }
 
 fn named(name: &str, bytes: impl AsRef<[u8]>) -> File {
@@ -173,10 +200,7 @@ fn bad(
 
 /// The first key set, version 1 with the first revocation list.
 fn bundled(files: &[File], file: &[u8]) -> Vec<u8> {
-    let part = |name: &str| {
-        let found = files.iter().find(|(known, _)| known == name);
-        found.expect("it was made before").1.as_slice()
-    };
+    let part = |name: &str| found(files, name);
     let mut bytes = Vec::new();
     let parts = [part("manifest"), part("list"), file, part("revoked")];
     let put = |piece: &[u8]| -> Result<(), core::convert::Infallible> {
@@ -186,4 +210,57 @@ fn bundled(files: &[File], file: &[u8]) -> Vec<u8> {
     let Ok(()) = bundle::write(&[part("keyset1")], parts, put);
 
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use gateward::{
+        GATEWARD_REFUSED_MALFORMED, GATEWARD_REFUSED_OTHER_ACCOUNT, GATEWARD_REFUSED_UNSIGNED,
+        Status,
+    };
+
+    use super::*;
+    use crate::firmware::Firmware;
+
+    const SPOILT: [(&str, Status); 4] = [
+        ("flipped", GATEWARD_REFUSED_UNSIGNED),
+        ("other_account", GATEWARD_REFUSED_OTHER_ACCOUNT),
+        ("stranger", GATEWARD_REFUSED_UNSIGNED),
+        ("truncated", GATEWARD_REFUSED_MALFORMED),
+    ];
+
+    #[test]
+    fn what_is_spoilt_is_refused_for_what_is_wrong_with_it() {
+        let files = files(&Plant::draw());
+        let good = given(&files);
+        for (ending, why) in SPOILT {
+            let part = |name: &str| found(&files, &format!("{name}_{ending}")).to_vec();
+            let manifest = Given { manifest: part("manifest"), ..good.clone() };
+            let beacon = Given { beacon: Some(part("beacon")), ..good.clone() };
+            let list = Given { lists: vec![part("revoked")], ..good.clone() };
+            for given in [manifest, beacon, list] {
+                assert_eq!(Firmware::open(&given).unwrap_err(), why, "{ending}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_must_be_taken_is_taken() {
+        let files = files(&Plant::draw());
+        let good = given(&files);
+        let part = |name: &str| found(&files, name).to_vec();
+        for (manifest, file) in
+            [("manifest", "file"), ("manifest_later", "file"), ("manifest2", "file2")]
+        {
+            let lists = ["revoked", "revoked2"].map(part).to_vec();
+            let (manifest, file) = (part(manifest), part(file));
+            let beacon = Some(part("beacon"));
+            Firmware::open(&Given { manifest, file, beacon, lists, ..good.clone() }).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_same_files_come_every_time() {
+        assert_eq!(files(&Plant::draw()), files(&Plant::draw()));
+    }
 }

@@ -12,14 +12,25 @@
 //! | [`spoilt`] | envelopes that must be refused |
 //! | [`fixtures`] | every file by name |
 //! | [`c`] | the same as arrays for C |
+//! | [`world`], [`question`] | a random snapshot, and a random question about it |
+//! | [`agent`], [`firmware`] | what either side answers |
+//! | [`pair`] | that it is the same |
+//! | [`image`] | pairs as bytes, for a machine without an operating system |
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
     reason = "a test that cannot go on should stop and say where"
 )]
 
+pub mod agent;
+pub mod answer;
 pub mod authority;
 pub mod c;
+pub mod firmware;
 pub mod fixtures;
+pub mod image;
+pub mod pair;
 pub mod plant;
+pub mod question;
 pub mod spoilt;
+pub mod world;

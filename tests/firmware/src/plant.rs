@@ -10,17 +10,18 @@
 
 use std::collections::BTreeSet;
 
-use gateward::{GATEWARD_OPERATION_ISSUE_CA, GATEWARD_OPERATION_WRITE};
 use gateward_constant_time::{Class, Draw};
-use gateward_core::decide::Reason;
+use gateward_core::decide::{Mode, Reason};
+use gateward_core::division::DivisionRules;
 use gateward_core::name::Uuid;
-use gateward_core::permission::{Entry, PermissionSet};
+use gateward_core::permission::{Entry, Operation, PermissionSet};
 use gateward_core::principal::{PrincipalKind, TokenKind};
 use gateward_core::snapshot::build::{Contents, PrincipalEntry, Scope, TokenEntry};
 use gateward_core::time::End;
 use gateward_core::token::{self, Context, Secret, Token};
 
 use crate::authority::{ACCOUNT, DAY, T0};
+use crate::question::Question;
 
 /// Tokens of the snapshot.
 pub const TOKENS: usize = 1_000;
@@ -34,21 +35,13 @@ const PAST: End = End(1_700_000_000);
 /// A token that another product made.
 const OPAQUE: &str = "DGC1-7f3a0c55b8e94d21a6f0e3b2c4d58697";
 
-/// A token, a question and what must come of it.
+/// A question and what must come of it.
 #[derive(Clone, Debug)]
 pub struct Case {
     /// What it is about.
     pub name: String,
-    /// The text of the token.
-    pub token: Vec<u8>,
-    /// The permissions of which any suffices.
-    pub permissions: PermissionSet,
-    /// One of `GATEWARD_OPERATION_*`.
-    pub operation: u32,
-    /// The division, where one is said.
-    pub division: Option<&'static str>,
-    /// The time.
-    pub now: u64,
+    /// The question.
+    pub question: Question,
     /// What must come of it.
     pub reason: Reason,
     /// Whether it takes as many instructions as every other such case.
@@ -181,19 +174,15 @@ impl Draft {
             _ => {}
         });
         let now = if class == Class::Stale { T0 + DAY } else { NOW };
+        let question = Question { now, ..ask(&presented(class, &text)) };
+        let name = words(&format!("{class:?}"));
 
-        Case {
-            name: words(&format!("{class:?}")),
-            token: presented(class, &text),
-            now,
-            reason: class.reason(),
-            ..good("", &text)
-        }
+        Case { name, question, reason: class.reason(), counted: true }
     }
 
     fn revoked(&self, cases: &[Case]) -> (u64, u32) {
         let id = |class: Class| {
-            let text = &cases[class.index()].token;
+            let text = &cases[class.index()].question.token;
             Token::read(text).expect("it was just written").lookup.id
         };
 
@@ -208,42 +197,31 @@ impl Draft {
         let everywhere =
             self.add("everywhere", PrincipalKind::User, |owner, _| owner.scope = Scope::All);
         self.add_text("import", PrincipalKind::User, OPAQUE.as_bytes(), |_, _| {});
-        let write = Entry::named("manage_device").expect("it is built in").permission.set();
-        let device = |name, token: &[u8]| Case {
-            permissions: write,
-            operation: GATEWARD_OPERATION_WRITE,
-            ..good(name, token)
-        };
         let mut other = OPAQUE.as_bytes().to_vec();
         other[10] ^= 1;
+        let user = ask(&user);
+        let nowhere = Question { division: None, ..user.clone() };
+        let elsewhere = Question { division: Some("elsewhere".to_owned()), ..user.clone() };
+        let late = Question { now: T0 + 7 * DAY, ..user.clone() };
+        let unknown = Question {
+            permissions: PermissionSet(1 << 40),
+            ids: vec!["unknown".to_owned()],
+            ..user
+        };
+        let open = Question { division: None, ..ask(&everywhere) };
+        let device =
+            Question { operation: Some(Operation::Write), ..about("manage_device", &system) };
 
         vec![
-            Case { counted: true, ..good("allowed service user", &service) },
-            Case {
-                division: None,
-                reason: Reason::DivisionUnspecified,
-                ..good("division unspecified", &user)
-            },
-            Case { division: None, ..good("allowed everywhere", &everywhere) },
-            Case {
-                division: Some("elsewhere"),
-                reason: Reason::DivisionDenied,
-                ..good("division unknown", &user)
-            },
-            Case {
-                now: T0 + 7 * DAY,
-                counted: true,
-                reason: Reason::SnapshotExpired,
-                ..good("snapshot expired", &user)
-            },
-            Case {
-                permissions: PermissionSet(1 << 40),
-                reason: Reason::PermissionMissing,
-                ..good("permission unknown", &user)
-            },
-            device("allowed system user that changes a device", &system),
-            good("allowed import", OPAQUE.as_bytes()),
-            Case { reason: Reason::UnknownToken, ..good("import unknown", &other) },
+            Case { counted: true, ..case("allowed service user", ask(&service), Reason::Ok) },
+            Case { counted: true, ..case("snapshot expired", late, Reason::SnapshotExpired) },
+            case("division unspecified", nowhere, Reason::DivisionUnspecified),
+            case("division unknown", elsewhere, Reason::DivisionDenied),
+            case("permission unknown", unknown, Reason::PermissionMissing),
+            case("allowed everywhere", open, Reason::Ok),
+            case("allowed system user that changes a device", device, Reason::Ok),
+            case("allowed import", ask(OPAQUE.as_bytes()), Reason::Ok),
+            case("import unknown", ask(&other), Reason::UnknownToken),
         ]
     }
 
@@ -274,7 +252,7 @@ impl Draft {
     fn change(&mut self, revoked: u64, cases: &[Case]) -> Vec<u8> {
         let named: BTreeSet<u64> = cases
             .iter()
-            .filter_map(|case| Token::read(&case.token).ok())
+            .filter_map(|case| Token::read(&case.question.token).ok())
             .map(|token| token.lookup.id)
             .collect();
         let crowd = |token: &TokenEntry| token.principal < CROWD.into();
@@ -300,21 +278,31 @@ impl Draft {
 }
 
 /// What most cases ask for: division and freshness count for it, and system users may not do it.
+const ASKED: &str = "manage_iot_ca";
+
 fn asked() -> PermissionSet {
-    Entry::named("manage_iot_ca").expect("it is built in").permission.set()
+    Entry::named(ASKED).expect("it is built in").permission.set()
 }
 
-fn good(name: &str, token: &[u8]) -> Case {
-    Case {
-        name: name.to_owned(),
+fn ask(token: &[u8]) -> Question {
+    Question { operation: Some(Operation::IssueCa), ..about(ASKED, token) }
+}
+
+fn about(permission: &str, token: &[u8]) -> Question {
+    Question {
         token: token.to_vec(),
-        permissions: asked(),
-        operation: GATEWARD_OPERATION_ISSUE_CA,
-        division: Some("division 2"),
+        permissions: Entry::named(permission).expect("it is built in").permission.set(),
+        ids: vec![permission.to_owned()],
+        operation: None,
+        division: Some("division 2".to_owned()),
+        mode: Mode::Direct,
+        rules: DivisionRules::default(),
         now: NOW,
-        reason: Reason::Ok,
-        counted: name.is_empty(),
     }
+}
+
+fn case(name: &str, question: Question, reason: Reason) -> Case {
+    Case { name: name.to_owned(), question, reason, counted: false }
 }
 
 /// The text as somebody presents it in this class.
@@ -374,4 +362,42 @@ fn words(name: &str) -> String {
     }
 
     words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::agent::Agent;
+    use crate::answer::Answer;
+    use crate::firmware::Firmware;
+    use crate::fixtures;
+
+    #[test]
+    fn every_case_ends_on_both_sides_as_it_says() {
+        let plant = Plant::draw();
+        let given = fixtures::given(&fixtures::files(&plant));
+        let (agent, firmware) = (Agent::open(&given).unwrap(), Firmware::open(&given).unwrap());
+        let view = agent.view();
+        for Case { name, question, reason, .. } in &plant.cases {
+            let expected = agent.answer(&view, question);
+            let Answer::Decided { reason: number, .. } = expected else { panic!("{name}") };
+            assert_eq!(number, *reason as u32, "{name}");
+            assert_eq!(firmware.answer(&view, question), expected, "{name}");
+            assert_eq!(firmware.answer_text(&view, question), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn cases_that_are_counted_differ_in_the_token_and_the_time_alone() {
+        let plant = Plant::draw();
+        let alike = |case: &Case| {
+            let Question { permissions, operation, division, token, .. } = &case.question;
+            (*permissions, *operation, division.clone(), token.len())
+        };
+        let counted: Vec<_> = plant.cases.iter().filter(|case| case.counted).map(alike).collect();
+
+        assert!(counted.len() > Class::ALL.len());
+        assert!(counted.windows(2).all(|two| two[0] == two[1]));
+        assert_eq!(plant.first.tokens.len(), TOKENS);
+    }
 }
