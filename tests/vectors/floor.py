@@ -116,8 +116,10 @@ class Floor(Record):
     def admit_list(self, new: Record, held: Record | None) -> str:
         """Says how a revocation list stands to the one that is held, or was and is lost."""
         require(new.keyset >= self.keys, "old_keys")
-        offered = (new.keyset, new.counter)
+        offered, content = (new.keyset, new.counter), (new.base_version, new.tokens, new.principals)
         newest = (held.keyset, held.counter) if held else (0, 0)
+        if offered == newest:
+            require(content == (held.base_version, held.tokens, held.principals), "fork")
         require(offered >= max(newest, (self.list_epoch, self.list)), "rollback")
         return "same" if offered == newest else "newer"
 
