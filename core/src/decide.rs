@@ -152,7 +152,8 @@ impl<'a> Weighed<'_, 'a> {
         let held = self.failed & POSSESSION == 0;
         // Expiry depends on nothing of the token, so it is said of every token alike (DOMAIN B11).
         let expired = self.now >= self.view.limits().expires_at;
-        let reason = if expired { Reason::SnapshotExpired } else { failed.reason() };
+        let by_token = failed.reason();
+        let reason = if expired { Reason::SnapshotExpired } else { by_token };
         let allowed = u64::from(mask(reason as u8 == Reason::Ok as u8));
         let allowed = allowed | allowed << 32;
         let told = PermissionSet(self.usable & allowed | self.ask.any_of().0 & !allowed);

@@ -50,7 +50,7 @@ pub use ed25519_dalek::{SigningKey, VerifyingKey};
 pub use envelope::{Kind, MAX_ENVELOPE, MAX_SIGNATURES};
 pub use floor::{Admission, FLOOR_LEN, Floor, MAX_AHEAD, MAX_BEACON_LIFT};
 pub use gateway::{Checkpoint, SEALED_LEN, Status, TooSmall};
-pub use keys::{Key, KeySet, MAX_AUDIENCES, MAX_KEYS, MAX_REVOKED_KEYS};
+pub use keys::{Key, KeySet, MAX_AUDIENCES, MAX_KEYS, MAX_REVOKED_KEYS, Vouched};
 pub use manifest::{DeltaRef, Manifest};
 pub use receipt::Receipt;
 pub use refused::Refused;

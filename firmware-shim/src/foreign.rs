@@ -122,6 +122,15 @@ pub(crate) unsafe fn held<'a, S: Storage>(at: *const S) -> Result<&'a S::Held, S
     Ok(unsafe { &(*filled).held })
 }
 
+/// What the storage at `at` holds, to be changed where it is.
+pub(crate) unsafe fn held_mut<'a, S: Storage>(at: *mut S) -> Result<&'a mut S::Held, Status> {
+    // SAFETY: as this function's.
+    unsafe { held(at)? };
+
+    // SAFETY: it is filled, as was just seen, and the caller lends it for writing.
+    Ok(unsafe { &mut (*at.cast::<Filled<S::Held>>()).held })
+}
+
 /// Fills the storage at `out`.
 pub(crate) unsafe fn fill<S: Storage>(out: *mut S, held: S::Held) -> Result<(), Status> {
     // SAFETY: as this function's.

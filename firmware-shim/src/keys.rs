@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "C calls these by name")]
 
 use gateward_core::name::Uuid;
-use gateward_core::trust::{Audience, Floor as CoreFloor, KeySet};
+use gateward_core::trust::{Audience, Floor as CoreFloor, KeySet, Vouched};
 
 use crate::foreign::{self, call};
 use crate::status::{GATEWARD_ABSURD, GATEWARD_NULL, Status};
@@ -63,8 +63,23 @@ pub unsafe extern "C" fn gateward_keys_anchor(
     // SAFETY: the caller promises the same about every pointer.
     call(|| unsafe {
         let account = Uuid(foreign::array(account)?);
-        foreign::fill(keys, KeySet::anchor(foreign::bytes(envelope, len)?, account)?)
+        foreign::can_fill(keys)?;
+        let vouched = Vouched::anchor(foreign::bytes(envelope, len)?, account)?;
+        begin(keys)?;
+        vouched.store(foreign::held_mut(keys)?);
+        Ok(())
     })
+}
+
+/// Makes the storage hold a set. Not a part of its caller, whose stack the signatures need.
+///
+/// # Safety
+///
+/// As `gateward_keys_anchor`.
+#[inline(never)]
+unsafe fn begin(keys: *mut Keys) -> Result<(), Status> {
+    // SAFETY: the caller promises the same.
+    unsafe { foreign::fill(keys, KeySet::nobody()) }
 }
 
 /// Takes the key set of the next epoch in the place of the one held, and raises the floor by it. Write
@@ -84,11 +99,30 @@ pub unsafe extern "C" fn gateward_keys_follow(
 ) -> Status {
     // SAFETY: the caller promises the same about every pointer.
     call(|| unsafe {
-        let next = foreign::held(keys)?.follow(foreign::bytes(envelope, len)?)?;
-        let raised = foreign::floor(floor)?.with_keys(&next);
-        foreign::fill(keys, next)?;
-        foreign::put_floor(floor, &raised)
+        let held = foreign::held_mut(keys)?;
+        let vouched = Vouched::next(held, foreign::bytes(envelope, len)?)?;
+        replace(held, &vouched, floor)
     })
+}
+
+/// Stores a key set and the floor as it leaves that. Not a part of its caller, whose stack the
+/// signatures need.
+///
+/// # Safety
+///
+/// As `gateward_keys_follow`.
+#[inline(never)]
+unsafe fn replace(
+    held: &mut KeySet,
+    vouched: &Vouched<'_>,
+    floor: *mut Floor,
+) -> Result<(), Status> {
+    // SAFETY: the caller promises the same.
+    let before = unsafe { foreign::floor(floor)? };
+    vouched.store(held);
+
+    // SAFETY: as above.
+    unsafe { foreign::put_floor(floor, &before.with_keys(held)) }
 }
 
 /// Stores the epoch of a key set.

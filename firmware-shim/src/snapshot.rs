@@ -162,11 +162,31 @@ pub unsafe extern "C" fn gateward_revoked_take(
     call(|| unsafe {
         let (open, keys) = (foreign::held(snapshot)?, foreign::held(list_keys)?);
         let audience = gateward_core::trust::Audience(foreign::array(audience)?);
-        let before = foreign::floor(floor)?;
         let list = Revoked::verify(foreign::bytes(envelope, len)?, keys, audience)?;
         let bits = foreign::bytes_mut(bits, bits_len)?;
-        let (open, after) = open.with(&list, &before, kept, bits)?;
+        taken(open, &list, kept, bits, snapshot, floor)
+    })
+}
+
+/// Stores what becomes of a snapshot and a floor with a list. Not a part of its caller, whose stack the
+/// signature needs.
+///
+/// # Safety
+///
+/// As `gateward_revoked_take`.
+#[inline(never)]
+unsafe fn taken(
+    open: &Open,
+    list: &Revoked<'_>,
+    kept: u64,
+    bits: &'static mut [u8],
+    snapshot: *mut Snapshot,
+    floor: *mut Floor,
+) -> Result<(), Status> {
+    // SAFETY: the caller promises the same about every pointer.
+    unsafe {
+        let (open, after) = open.with(list, &foreign::floor(floor)?, kept, bits)?;
         foreign::fill(snapshot, open)?;
         foreign::put_floor(floor, &after)
-    })
+    }
 }

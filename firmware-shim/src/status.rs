@@ -14,12 +14,29 @@ pub struct Status {
     pub code: u32,
 }
 
+/// The bytes of a text, for a section of their own: a linker keeps those of all texts together, or
+/// drops each that nobody reads.
+const fn bytes_of<const N: usize>(text: &CStr) -> [u8; N] {
+    match text.to_bytes_with_nul().first_chunk() {
+        Some(bytes) => *bytes,
+        None => [0; N],
+    }
+}
+
 macro_rules! text_of {
     ($($number:literal $name:ident $text:literal,)*) => {
         /// Returns a sentence for whoever looks for the mistake.
         pub(crate) const fn text(status: Status) -> &'static CStr {
             match status {
-                $($name => $text,)*
+                $($name => {
+                    const SENTENCE: &CStr = $text;
+                    static BYTES: [u8; SENTENCE.count_bytes() + 1] = bytes_of(SENTENCE);
+                    const OWN: &CStr = match CStr::from_bytes_with_nul(&BYTES) {
+                        Ok(own) => own,
+                        Err(_) => SENTENCE,
+                    };
+                    OWN
+                })*
                 _ => c"a status that this library does not have; it is older than its caller",
             }
         }

@@ -147,9 +147,24 @@ pub unsafe extern "C" fn gateward_beacon_take(
     call(|| unsafe {
         let keys = foreign::held(keys)?;
         let audience = Audience(foreign::array(audience)?);
-        let (before, now) = (foreign::floor(floor)?, foreign::now(now)?);
+        let now = foreign::now(now)?;
         let beacon = Beacon::verify(foreign::bytes(envelope, len)?, keys, audience)?;
-        before.admit_beacon(&beacon, &now)?;
-        foreign::put_floor(floor, &before.with_beacon(&beacon))
+        raise(floor, &beacon, &now)
     })
+}
+
+/// Stores the floor as a beacon leaves it, where it may follow. Not a part of its caller, whose stack
+/// the signature needs.
+///
+/// # Safety
+///
+/// As `gateward_beacon_take`.
+#[inline(never)]
+unsafe fn raise(floor: *mut Floor, beacon: &Beacon, now: &CoreNow) -> Result<(), Status> {
+    // SAFETY: the caller promises the same.
+    let before = unsafe { foreign::floor(floor)? };
+    before.admit_beacon(beacon, now)?;
+
+    // SAFETY: as above.
+    unsafe { foreign::put_floor(floor, &before.with_beacon(beacon)) }
 }

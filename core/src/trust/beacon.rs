@@ -10,6 +10,7 @@ use super::envelope::{Envelope, Kind};
 use super::keys::KeySet;
 use super::role::Role;
 use super::signers::Signers;
+use super::wire::Reader;
 use super::{Audience, Refused, Version, wire};
 use crate::time::UnixSeconds;
 
@@ -22,6 +23,24 @@ pub(super) struct Body {
     pub(super) time: u64,
     pub(super) version: u64,
     pub(super) revoked_counter: u64,
+}
+
+impl Body {
+    /// Reads all of `bytes`, in the one spelling that is written.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Refused> {
+        let mut from = Reader::new(bytes);
+        let body = Self {
+            audience: Audience(*from.array()?),
+            keyset: from.u32()?,
+            number: from.u64()?,
+            time: from.u64()?,
+            version: from.u64()?,
+            revoked_counter: from.u64()?,
+        };
+        from.end()?;
+
+        Ok(body)
+    }
 }
 
 /// A beacon that as many keys signed as must, for this account and this audience.
@@ -40,9 +59,11 @@ impl Beacon {
     /// # Errors
     ///
     /// Returns why it says nothing. [`Refused::NewerKeys`] comes before any signature is looked at.
+    #[inline(never)]
     pub fn verify(envelope: &[u8], keys: &KeySet, audience: Audience) -> Result<Self, Refused> {
         let envelope = Envelope::open(envelope, Kind::Beacon)?;
-        let (account, body) = wire::read_payload::<Body>(envelope.payload)?;
+        let (account, body) = wire::take_account(envelope.payload)?;
+        let body = Body::read(body)?;
         keys.expects(account, body.audience, audience, body.keyset)?;
         let signers = keys.signers(&envelope, Kind::Beacon, Role::Beacon, Some(audience))?;
         if body.time >= keys.expires().0 {

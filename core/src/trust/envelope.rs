@@ -4,13 +4,15 @@
 //! `alg u8` ‖ `sig` (length, bytes). A signature covers the domain of the type, ended by a zero
 //! byte, then the payload as received (TRUST section 2).
 
+use core::borrow::Borrow;
+
 use heapless::Vec;
 use serde::{Deserialize, Serialize};
 
-use super::keys::Key;
+use super::Refused;
 use super::public::Public;
 use super::role::KeyId;
-use super::{Refused, wire};
+use super::wire::Reader;
 
 /// No envelope has more bytes: a key set of post-quantum keys, with their signatures, fits.
 pub const MAX_ENVELOPE: usize = 64 * 1024;
@@ -89,7 +91,7 @@ impl<'a> Envelope<'a> {
         if bytes.len() > MAX_ENVELOPE {
             return Err(Refused::TooLong);
         }
-        let envelope: Self = wire::read(bytes)?;
+        let envelope = Self::read(bytes)?;
         if envelope.typ != expected as u8 {
             return Err(Refused::OtherType);
         }
@@ -97,16 +99,34 @@ impl<'a> Envelope<'a> {
         Ok(envelope)
     }
 
+    /// Reads all of `bytes`, in the one spelling that is written.
+    pub(super) fn read(bytes: &'a [u8]) -> Result<Self, Refused> {
+        let mut from = Reader::new(bytes);
+        let (typ, payload) = (from.byte()?, from.bytes()?);
+        let mut signatures = Vec::new();
+        for _ in 0..from.at_most(MAX_SIGNATURES)? {
+            let signed = Signed {
+                key: KeyId(*from.array()?),
+                algorithm: from.byte()?,
+                bytes: from.bytes()?,
+            };
+            // There is room for as many as may be.
+            signatures.push(signed).map_err(|_| Refused::Malformed)?;
+        }
+        from.end()?;
+
+        Ok(Self { typ, payload, signatures })
+    }
+
     /// Returns which of `keys` signed this as a `kind`, in their order. A key is looked for once, so
     /// it counts once however often its signature stands there.
-    pub(super) fn signers<'k>(
+    pub(super) fn signers(
         &self,
         kind: Kind,
-        keys: impl Iterator<Item = &'k Key>,
+        keys: impl Iterator<Item = (KeyId, impl Borrow<Public>)>,
     ) -> impl Iterator<Item = KeyId> {
-        let signed = keys.filter(move |key| self.is_signed(kind, key.id(), key.public()));
-
-        signed.map(Key::id).take(MAX_SIGNATURES)
+        keys.filter_map(move |(id, key)| self.is_signed(kind, id, key.borrow()).then_some(id))
+            .take(MAX_SIGNATURES)
     }
 
     /// Returns whether the key with this id signed this as a `kind`. What a signature says of its

@@ -5,14 +5,21 @@
 //! (length, bytes) ‖ `alg u8` ‖ `roles u8` ‖ audiences: 0, or 1 and a list of `[u8; 16]`. The four
 //! places are those of [`Role`]; bit n of `roles` is role n, bit n of `required` is algorithm n + 1.
 
-use heapless::Vec;
-use serde::{Deserialize, Serialize};
+mod said;
 
-use super::envelope::{Envelope, Kind, MAX_SIGNATURES};
+pub use said::Vouched;
+#[cfg(test)]
+pub(super) use said::as_written;
+
+use core::borrow::Borrow;
+
+use heapless::Vec;
+
+use super::envelope::{Envelope, Kind};
 use super::public::Public;
 use super::role::{Algorithm, KeyId, Role};
 use super::signers::Signers;
-use super::{Audience, Refused, wire};
+use super::{Audience, Refused};
 use crate::name::Uuid;
 use crate::time::UnixSeconds;
 
@@ -24,20 +31,24 @@ pub const MAX_AUDIENCES: usize = 8;
 pub const MAX_REVOKED_KEYS: usize = 32;
 
 /// A payload as postcard frames it.
-#[derive(Deserialize, Serialize)]
+#[cfg(any(test, feature = "build"))]
+#[derive(serde::Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 pub(super) struct Body<'a> {
     pub(super) epoch: u32,
     pub(super) issued_at: u64,
     pub(super) expires: u64,
     pub(super) thresholds: [u8; 4],
     pub(super) required: [u8; 4],
-    #[serde(borrow)]
+    #[cfg_attr(test, serde(borrow))]
     pub(super) keys: Vec<KeyBody<'a>, MAX_KEYS>,
     pub(super) retired: Vec<KeyId, MAX_REVOKED_KEYS>,
     pub(super) compromised: Vec<KeyId, MAX_REVOKED_KEYS>,
 }
 
-#[derive(Deserialize, Serialize)]
+#[cfg(any(test, feature = "build"))]
+#[derive(serde::Serialize)]
+#[cfg_attr(test, derive(serde::Deserialize))]
 pub(super) struct KeyBody<'a> {
     pub(super) public: &'a [u8],
     pub(super) algorithm: u8,
@@ -49,7 +60,7 @@ pub(super) struct KeyBody<'a> {
 #[derive(Clone, Debug)]
 pub struct Key {
     id: KeyId,
-    public: Public,
+    pub(super) public: Public,
     roles: u8,
     audiences: Option<Vec<Audience, MAX_AUDIENCES>>,
 }
@@ -65,10 +76,6 @@ impl Key {
     #[must_use]
     pub const fn algorithm(&self) -> Algorithm {
         self.public.algorithm()
-    }
-
-    pub(super) const fn public(&self) -> &Public {
-        &self.public
     }
 
     /// Returns whether it may sign what `role` signs.
@@ -115,6 +122,23 @@ pub struct KeySet {
 }
 
 impl KeySet {
+    /// Returns one that trusts nobody, for [`Vouched::store`] to write into.
+    #[must_use]
+    pub const fn nobody() -> Self {
+        Self {
+            account: Uuid([0; 16]),
+            epoch: 0,
+            issued_at: UnixSeconds(0),
+            expires: UnixSeconds(0),
+            thresholds: [u8::MAX; 4],
+            required: [u8::MAX; 4],
+            keys: Vec::new(),
+            retired: Vec::new(),
+            compromised: Vec::new(),
+            unsettles: false,
+        }
+    }
+
     /// Reads the key set that was installed at enrolment: whoever installed it vouches for it, and
     /// its own root keys must have signed it.
     ///
@@ -122,15 +146,7 @@ impl KeySet {
     ///
     /// Returns why it is not one of `account`.
     pub fn anchor(bytes: &[u8], account: Uuid) -> Result<Self, Refused> {
-        let envelope = Envelope::open(bytes, Kind::KeySet)?;
-        let (of, body) = wire::read_payload::<Body<'_>>(envelope.payload)?;
-        if of != account {
-            return Err(Refused::OtherAccount);
-        }
-        let set = Self::read(account, body)?;
-        set.signers(&envelope, Kind::KeySet, Role::Root, None)?;
-
-        Ok(set)
+        Vouched::anchor(bytes, account).map(|vouched| vouched.key_set())
     }
 
     /// Reads the key set of the next epoch, which the threshold of the root keys held and the
@@ -140,37 +156,7 @@ impl KeySet {
     ///
     /// Returns why this one stays the newest.
     pub fn follow(&self, bytes: &[u8]) -> Result<Self, Refused> {
-        let envelope = Envelope::open(bytes, Kind::KeySet)?;
-        let (account, body) = wire::read_payload::<Body<'_>>(envelope.payload)?;
-        if account != self.account {
-            return Err(Refused::OtherAccount);
-        }
-        if body.epoch <= self.epoch {
-            return Err(Refused::OldKeys);
-        }
-        if body.epoch - self.epoch > 1 {
-            return Err(Refused::NewerKeys(body.epoch));
-        }
-        // First, because nobody vouches for the keys in it yet, and decoding them is work.
-        self.signers(&envelope, Kind::KeySet, Role::Root, None)?;
-        let mut next = Self::read(account, body)?;
-        next.signers(&envelope, Kind::KeySet, Role::Root, None)?;
-        next.unsettles = next.unsettles_after(self);
-
-        Ok(next)
-    }
-
-    /// Whether it calls a key compromised that `held` did not, and that may have told the time. A
-    /// key that neither set holds any more counts: nobody remembers what it was for.
-    fn unsettles_after(&self, held: &Self) -> bool {
-        let telling = Role::Snapshot.bit() | Role::Beacon.bit();
-        let keys = || held.keys.iter().chain(&self.keys);
-        let tells = |id: &KeyId| {
-            let mut own = keys().filter(|key| key.id == *id).peekable();
-            own.peek().is_none() || own.any(|key| key.roles & telling != 0)
-        };
-
-        self.compromised.iter().filter(|id| !held.compromised.contains(id)).any(tells)
+        Vouched::next(self, bytes).map(|vouched| vouched.key_set())
     }
 
     /// Returns the account.
@@ -281,7 +267,10 @@ impl KeySet {
             compromised,
             unsettles: false,
         };
-        own.unsettles = held.is_some_and(|held| own.unsettles_after(held));
+        let named = |key: &Key| (key.id, key.roles);
+        own.unsettles = held.is_some_and(|held| {
+            said::unsettles(held, own.keys.iter().map(named), own.compromised.iter().copied())
+        });
 
         own
     }
@@ -314,24 +303,12 @@ impl KeySet {
         role: Role,
         audience: Option<Audience>,
     ) -> Result<Signers, Refused> {
-        if role.of(&self.required) & !Algorithm::SUPPORTED != 0 {
-            return Err(Refused::AlgorithmMissing);
-        }
-        let mut signers = Signers::of_whom_must(role.of(&self.thresholds));
-        for algorithm in Algorithm::ALL.into_iter().filter(|one| self.requires(role, *one)) {
-            let keys = self.trusted(role, algorithm).filter(|key| key.reaches(audience));
-            let mut found = 0;
-            for id in envelope.signers(kind, keys) {
-                // Ids differ, and so do their signatures: there is room for all of them.
-                signers.add(algorithm, id).then_some(()).ok_or(Refused::Malformed)?;
-                found += 1;
-            }
-            if found < self.threshold(role) {
-                return Err(Refused::Unsigned);
-            }
-        }
+        let demands = Demands::of(role, &self.thresholds, &self.required);
 
-        Ok(signers)
+        demands.signers(envelope, kind, |algorithm| {
+            let trusted = self.trusted(role, algorithm).filter(move |key| key.reaches(audience));
+            trusted.map(|key| (key.id, &key.public))
+        })
     }
 
     fn trusted(&self, role: Role, algorithm: Algorithm) -> impl Iterator<Item = &Key> {
@@ -339,59 +316,44 @@ impl KeySet {
             .iter()
             .filter(move |key| key.algorithm() == algorithm && self.trusts(key.id, role))
     }
-
-    /// Decodes a set, which says nothing about who vouches for it.
-    fn read(account: Uuid, body: Body<'_>) -> Result<Self, Refused> {
-        let Body { epoch, issued_at, expires, thresholds, required, keys, retired, compromised } =
-            body;
-        if epoch == 0 || issued_at >= expires || expires > u64::from(u32::MAX) {
-            return Err(Refused::Absurd);
-        }
-        let set = Self {
-            account,
-            epoch,
-            issued_at: UnixSeconds(issued_at),
-            expires: UnixSeconds(expires),
-            thresholds,
-            required,
-            keys: decoded(keys)?,
-            retired,
-            compromised,
-            unsettles: false,
-        };
-
-        set.is_usable().then_some(set).ok_or(Refused::KeysUnusable)
-    }
-
-    /// Whether every role asks for Ed25519 and for no more signatures than can stand in one
-    /// envelope, every key stands once, and the root keys can reach their threshold: else no set
-    /// could ever follow.
-    fn is_usable(&self) -> bool {
-        let asks = self.required.iter().all(|bits| bits & Algorithm::Ed25519.bit() != 0);
-        let counts = self.thresholds.iter().zip(&self.required).all(|(threshold, required)| {
-            let signatures = usize::from(*threshold) * required.count_ones() as usize;
-            *threshold > 0 && signatures <= MAX_SIGNATURES
-        });
-        let once = |key: &Key| self.keys.iter().filter(|other| other.id == key.id).count() == 1;
-        let ours = Algorithm::ALL.into_iter().filter(|one| one.bit() & Algorithm::SUPPORTED != 0);
-        let roots = ours.filter(|one| self.requires(Role::Root, *one)).all(|algorithm| {
-            let roots = self.trusted(Role::Root, algorithm).filter(|key| key.reaches(None));
-            roots.count() >= self.threshold(Role::Root)
-        });
-
-        asks && counts && self.keys.iter().all(once) && roots
-    }
 }
 
-/// Keeps the keys that this build can verify with; what requires others is refused at its use.
-fn decoded(mut bodies: Vec<KeyBody<'_>, MAX_KEYS>) -> Result<Vec<Key, MAX_KEYS>, Refused> {
-    let mut keys = Vec::new();
-    for KeyBody { public: bytes, algorithm, roles, audiences } in &mut bodies {
-        let Some(public) = Public::read(*algorithm, bytes) else { continue };
-        let (id, audiences) = (KeyId::of(bytes), audiences.take());
-        let key = Key { id, public: public?, roles: *roles, audiences };
-        keys.push(key).map_err(|_| Refused::KeysUnusable)?;
+/// How many keys of which algorithms must sign in a role.
+#[derive(Clone, Copy)]
+struct Demands {
+    threshold: u8,
+    required: u8,
+}
+
+impl Demands {
+    fn of(role: Role, thresholds: &[u8; 4], required: &[u8; 4]) -> Self {
+        Self { threshold: role.of(thresholds), required: role.of(required) }
     }
 
-    Ok(keys)
+    /// Returns who of those that are `trusted` signed, where that is enough.
+    fn signers<K: Borrow<Public>, I: Iterator<Item = (KeyId, K)>>(
+        self,
+        envelope: &Envelope<'_>,
+        kind: Kind,
+        trusted: impl Fn(Algorithm) -> I,
+    ) -> Result<Signers, Refused> {
+        if self.required & !Algorithm::SUPPORTED != 0 {
+            return Err(Refused::AlgorithmMissing);
+        }
+        let mut signers = Signers::of_whom_must(self.threshold);
+        let demanded = |one: &Algorithm| self.required & one.bit() != 0;
+        for algorithm in Algorithm::ALL.into_iter().filter(demanded) {
+            let mut found = 0_u8;
+            for id in envelope.signers(kind, trusted(algorithm)) {
+                // Ids differ, and so do their signatures: there is room for all of them.
+                signers.add(algorithm, id).then_some(()).ok_or(Refused::Malformed)?;
+                found += 1;
+            }
+            if found < self.threshold {
+                return Err(Refused::Unsigned);
+            }
+        }
+
+        Ok(signers)
+    }
 }

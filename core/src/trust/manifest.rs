@@ -11,6 +11,7 @@ use super::envelope::{Envelope, Kind, MAX_ENVELOPE};
 use super::keys::KeySet;
 use super::role::Role;
 use super::signers::Signers;
+use super::wire::Reader;
 use super::{Audience, Refused, Root, Version, wire};
 use crate::name::Uuid;
 use crate::snapshot::MAX_FILE;
@@ -88,9 +89,11 @@ impl Manifest {
     ///
     /// Returns why it says nothing. [`Refused::NewerKeys`] comes before any signature is looked at:
     /// the keys that could verify it are not held yet.
+    #[inline(never)]
     pub fn verify(envelope: &[u8], keys: &KeySet, audience: Audience) -> Result<Self, Refused> {
         let envelope = Envelope::open(envelope, Kind::Manifest)?;
-        let (account, body) = wire::read_payload::<Body>(envelope.payload)?;
+        let (account, body) = wire::take_account(envelope.payload)?;
+        let body = Body::read(body)?;
         keys.expects(account, body.audience, audience, body.keyset)?;
         let signers = keys.signers(&envelope, Kind::Manifest, Role::Snapshot, Some(audience))?;
         if !body.is_sane() {
@@ -219,6 +222,33 @@ impl Manifest {
 }
 
 impl Body {
+    /// Reads all of `bytes`, in the one spelling that is written.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Refused> {
+        let mut from = Reader::new(bytes);
+        let mut body = Self {
+            audience: Audience(*from.array()?),
+            keyset: from.u32()?,
+            version: from.u64()?,
+            issued_at: from.u64()?,
+            stale_after: from.u32()?,
+            expires_after: from.u32()?,
+            file_len: from.u32()?,
+            chunk_log2: from.byte()?,
+            root: Root(*from.array()?),
+            revoked_counter: from.u64()?,
+            allow: from.byte()?,
+            deltas: Vec::new(),
+        };
+        for _ in 0..from.at_most(MAX_DELTAS)? {
+            let delta = DeltaRef { from: from.u64()?, len: from.u32()?, sha256: *from.array()? };
+            // There is room for as many as may be.
+            body.deltas.push(delta).map_err(|_| Refused::Malformed)?;
+        }
+        from.end()?;
+
+        Ok(body)
+    }
+
     /// A key that signs nonsense is still only one key: nothing here may overflow or never end
     /// (DOMAIN E12, H17).
     fn is_sane(&self) -> bool {

@@ -84,12 +84,21 @@ fn is_reduced(public: &[u8; 32]) -> bool {
 
 /// Verifies as `VerifyingKey::verify_strict` does: neither the key nor R is of small order, S is
 /// canonical.
+#[inline(never)]
 fn verify_strict(key: &VerifyingKey, domain: &[u8], payload: &[u8], bytes: &[u8]) -> Option<()> {
     let signature = Signature::from_slice(bytes).ok()?;
-    let r = VerifyingKey::from_bytes(signature.r_bytes()).ok()?;
-    if key.is_weak() || r.is_weak() {
+    if !is_strict(key, &signature) {
         return None;
     }
 
     key.multipart_verify(&[domain, payload], &signature).ok()
+}
+
+/// Whether neither the key nor R is of small order. Not a part of its caller, whose stack the
+/// verification needs.
+#[inline(never)]
+fn is_strict(key: &VerifyingKey, signature: &Signature) -> bool {
+    let r = VerifyingKey::from_bytes(signature.r_bytes());
+
+    r.is_ok_and(|r| !key.is_weak() && !r.is_weak())
 }

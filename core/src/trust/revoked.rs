@@ -14,6 +14,7 @@ use super::envelope::{Envelope, Kind};
 use super::keys::KeySet;
 use super::role::Role;
 use super::signers::Signers;
+use super::wire::Reader;
 use super::{Audience, Refused, Version, wire};
 use crate::time::UnixSeconds;
 
@@ -28,6 +29,18 @@ pub(super) struct Head {
     pub(super) counter: u64,
     pub(super) base_version: u64,
     pub(super) issued_at: u64,
+}
+
+impl Head {
+    pub(super) fn read(from: &mut Reader<'_>) -> Result<Self, Refused> {
+        Ok(Self {
+            audience: Audience(*from.array()?),
+            keyset: from.u32()?,
+            counter: from.u64()?,
+            base_version: from.u64()?,
+            issued_at: from.u64()?,
+        })
+    }
 }
 
 /// A revocation list that as many keys signed as must, for this account and this audience.
@@ -47,15 +60,17 @@ impl<'a> Revoked<'a> {
     /// # Errors
     ///
     /// Returns why it says nothing. [`Refused::NewerKeys`] comes before any signature is looked at.
+    #[inline(never)]
     pub fn verify(envelope: &'a [u8], keys: &KeySet, audience: Audience) -> Result<Self, Refused> {
         let envelope = Envelope::open(envelope, Kind::Revoked)?;
         let (account, rest) = wire::take_account(envelope.payload)?;
-        let (head, rest) = wire::take::<Head>(rest)?;
+        let mut from = Reader::new(rest);
+        let head = Head::read(&mut from)?;
         keys.expects(account, head.audience, audience, head.keyset)?;
         let signers = keys.signers(&envelope, Kind::Revoked, Role::Snapshot, Some(audience))?;
-        let (tokens, rest) = Ids::take(rest)?;
-        let (principals, rest) = Ids::take(rest)?;
-        if !rest.is_empty() || tokens.left + principals.left > MAX_ENTRIES {
+        let (tokens, principals) = (Ids::take(&mut from)?, Ids::take(&mut from)?);
+        from.end()?;
+        if tokens.left + principals.left > MAX_ENTRIES {
             return Err(Refused::Malformed);
         }
         if u32::try_from(head.issued_at).is_err() {
@@ -124,33 +139,42 @@ impl<T> fmt::Debug for Ids<'_, T> {
     }
 }
 
-impl<'a, T: Deserialize<'a> + PartialOrd + Serialize> Ids<'a, T> {
-    /// Cuts a list off the front of `bytes`; walks it once, so that reading it later never ends
-    /// early.
-    fn take(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Refused> {
-        let (count, bytes) = wire::take::<u32>(bytes)?;
-        let left = usize::try_from(count).ok().filter(|count| *count <= MAX_ENTRIES);
-        let left = left.ok_or(Refused::Malformed)?;
-        let (mut rest, mut last) = (bytes, None);
+/// A number that lists are made of.
+pub trait Id: PartialOrd + TryFrom<u64> {}
+
+impl Id for u32 {}
+impl Id for u64 {}
+
+fn id<T: Id>(from: &mut Reader<'_>) -> Result<T, Refused> {
+    T::try_from(from.u64()?).map_err(|_| Refused::Malformed)
+}
+
+impl<'a, T: Id> Ids<'a, T> {
+    /// Reads a list; walks it once, so that reading it later never ends early.
+    fn take(from: &mut Reader<'a>) -> Result<Self, Refused> {
+        let left = from.at_most(MAX_ENTRIES)?;
+        let bytes = from.rest();
+        let mut last = None;
         for _ in 0..left {
-            let (id, after) = wire::take::<T>(rest)?;
+            let id = id::<T>(from)?;
             if last.is_some_and(|last| last >= id) {
                 return Err(Refused::Malformed);
             }
-            (rest, last) = (after, Some(id));
+            last = Some(id);
         }
 
-        Ok((Self { bytes, left, kind: PhantomData }, rest))
+        Ok(Self { bytes, left, kind: PhantomData })
     }
 }
 
-impl<'a, T: Deserialize<'a> + Serialize> Iterator for Ids<'a, T> {
+impl<T: Id> Iterator for Ids<'_, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
         self.left = self.left.checked_sub(1)?;
-        let (id, rest) = wire::take(self.bytes).ok()?;
-        self.bytes = rest;
+        let mut from = Reader::new(self.bytes);
+        let id = id(&mut from).ok()?;
+        self.bytes = from.rest();
 
         Some(id)
     }
@@ -160,4 +184,4 @@ impl<'a, T: Deserialize<'a> + Serialize> Iterator for Ids<'a, T> {
     }
 }
 
-impl<'a, T: Deserialize<'a> + Serialize> ExactSizeIterator for Ids<'a, T> {}
+impl<T: Id> ExactSizeIterator for Ids<'_, T> {}

@@ -94,7 +94,7 @@ impl From<&Key> for KeyDraft {
     fn from(key: &Key) -> Self {
         Self {
             algorithm: key.algorithm(),
-            public: key.public().bytes(),
+            public: key.public.bytes(),
             roles: key.roles(),
             audiences: key.audiences().map(Vec::from),
         }

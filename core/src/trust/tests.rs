@@ -22,6 +22,7 @@ mod promise;
 mod revoked;
 mod theft;
 mod walk;
+mod wire;
 
 const ACCOUNT: Uuid = Uuid([0xac; 16]);
 const OTHER: Uuid = Uuid([0xad; 16]);

@@ -3,6 +3,9 @@
 //! postcard by itself takes several spellings of a number and ignores what follows; signatures are
 //! over the bytes as received, so neither would let anything through, but two spellings of one
 //! message would have two hashes. Only the one that is written here is read.
+//!
+//! What firmware verifies is read by a [`Reader`]: field by field, to where it belongs. What serde
+//! makes of the same goes over the stack several times.
 
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
@@ -30,6 +33,96 @@ where
     let same = postcard::serialize_with_flavor(&value, Same(own)) == Ok(true);
 
     same.then_some((value, rest)).ok_or(Refused::Malformed)
+}
+
+/// Reads fields off the front of a message in the order in which they stand.
+#[derive(Clone, Copy)]
+pub(crate) struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Returns what was not read yet.
+    pub(crate) const fn rest(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Says that nothing is left.
+    pub(crate) fn end(self) -> Result<(), Refused> {
+        if self.0.is_empty() { Ok(()) } else { Err(Refused::Malformed) }
+    }
+
+    pub(crate) fn byte(&mut self) -> Result<u8, Refused> {
+        let (byte, rest) = self.0.split_first().ok_or(Refused::Malformed)?;
+        self.0 = rest;
+
+        Ok(*byte)
+    }
+
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<&'a [u8; N], Refused> {
+        let (array, rest) = self.0.split_first_chunk().ok_or(Refused::Malformed)?;
+        self.0 = rest;
+
+        Ok(array)
+    }
+
+    /// Reads a length, and as many bytes.
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Refused> {
+        let len = self.count()?;
+        let (bytes, rest) = self.0.split_at_checked(len).ok_or(Refused::Malformed)?;
+        self.0 = rest;
+
+        Ok(bytes)
+    }
+
+    /// Reads a list of at most `most` arrays, which stays where it is.
+    pub(crate) fn arrays<const N: usize>(&mut self, most: usize) -> Result<&'a [[u8; N]], Refused> {
+        let count = self.at_most(most)?;
+        let len = count.checked_mul(N).ok_or(Refused::Malformed)?;
+        let (bytes, rest) = self.0.split_at_checked(len).ok_or(Refused::Malformed)?;
+        self.0 = rest;
+
+        Ok(bytes.as_chunks().0)
+    }
+
+    /// Reads a count that has a limit.
+    pub(crate) fn at_most(&mut self, most: usize) -> Result<usize, Refused> {
+        let count = self.count()?;
+
+        if count <= most { Ok(count) } else { Err(Refused::Malformed) }
+    }
+
+    fn count(&mut self) -> Result<usize, Refused> {
+        usize::try_from(self.u32()?).map_err(|_| Refused::Malformed)
+    }
+
+    pub(crate) fn u32(&mut self) -> Result<u32, Refused> {
+        u32::try_from(self.u64()?).map_err(|_| Refused::Malformed)
+    }
+
+    /// Reads a number in groups of seven bits, the lowest first; a bit above says that one follows.
+    #[inline(never)]
+    pub(crate) fn u64(&mut self) -> Result<u64, Refused> {
+        let mut number = 0;
+        for shift in (0..u64::BITS).step_by(7) {
+            let byte = self.byte()?;
+            let group = u64::from(byte & 0x7f);
+            let shifted = group << shift;
+            // A group that says nothing at the end says it a second time.
+            let needless = byte == 0 && shift > 0;
+            if needless || shifted >> shift != group {
+                return Err(Refused::Malformed);
+            }
+            number |= shifted;
+            if byte < 0x80 {
+                return Ok(number);
+            }
+        }
+
+        Err(Refused::Malformed)
+    }
 }
 
 /// Reads what every payload begins with: the format and the account.
