@@ -6,7 +6,6 @@ use super::*;
 use crate::trust::envelope::{Envelope, Kind, Signed};
 use crate::trust::manifest::{MAX_EXPIRES_AFTER, MAX_MESSAGE, split};
 use crate::trust::sign::{TooMany, message, seal_payload};
-use crate::trust::wire;
 
 #[test]
 fn what_was_signed_is_read() {
