@@ -33,8 +33,11 @@ gateward_status gate_revoke(struct gate *gate, const uint8_t *audience, struct b
     if (room > sizeof gate->bits)
         return GATEWARD_NO_ROOM;
 
-    return gateward_revoked_take(&gate->snapshot, &gate->keys, audience, &gate->floor, list.at,
-                                 list.len, 0, gate->bits, room);
+    const gateward_list given = {
+        .envelope = list.at, .envelope_len = list.len, .bits = gate->bits, .bits_len = room};
+
+    return gateward_revoked_take(&gate->snapshot, &gate->keys, &gate->keys, audience, &gate->floor,
+                                 &given);
 }
 
 gateward_status gate_decide(const struct gate *gate, const gateward_request *request,

@@ -133,8 +133,7 @@ impl Open {
         self.verified.view_stale_from(stale_at)
     }
 
-    /// Writes what `list` revokes into `bits` and decides with them from now on. `kept` is the
-    /// number of the list that `bits` stand for already; 0 for none.
+    /// Writes what a list revokes into `bits` and decides with them from now on.
     ///
     /// # Safety
     ///
@@ -142,11 +141,17 @@ impl Open {
     #[expect(unsafe_code, reason = "the bits are the caller's")]
     pub(crate) unsafe fn with(
         &self,
-        list: &Revoked<'_>,
+        given: &Given<'_>,
         floor: &Floor,
-        kept: u64,
         bits: &'static mut [u8],
     ) -> Result<(Self, Floor), Status> {
+        let Given { list, keys, kept } = *given;
+        if list.is_voided_by([keys]) {
+            return Err(GATEWARD_VOID);
+        }
+        if keys.epoch() < floor.keys {
+            return Err(Refused::NewerKeys(floor.keys).into());
+        }
         let known = list.number() == floor.list;
         if !known {
             floor.admit_revoked(self.list, list)?;
@@ -177,7 +182,7 @@ impl Open {
 
     /// Whether what is revoked already is all here, so that a list that leaves something out may be
     /// added to it.
-    fn may_add(&self, floor: &Floor, kept: u64) -> bool {
+    fn may_add(&self, floor: &Floor, kept: Version) -> bool {
         let never_held = floor.list == Version::default() && floor.names(self.manifest());
 
         self.bits.is_some() && !self.owed || never_held || is_newest(kept, floor)
@@ -185,8 +190,17 @@ impl Open {
 }
 
 /// Whether bits that stand for the list `kept` hold all that was ever revoked.
-const fn is_newest(kept: u64, floor: &Floor) -> bool {
-    kept != 0 && kept == floor.list.number
+fn is_newest(kept: Version, floor: &Floor) -> bool {
+    kept.number != 0 && kept == floor.list
+}
+
+/// A list that was verified with the key set of its epoch.
+pub(crate) struct Given<'g> {
+    pub(crate) list: &'g Revoked<'g>,
+    /// The newest key set.
+    pub(crate) keys: &'g KeySet,
+    /// The list that the caller's bits stand for already; 0.0 for none.
+    pub(crate) kept: Version,
 }
 
 /// Returns how many bytes the bits of a snapshot take.

@@ -2,12 +2,12 @@
 #![expect(unsafe_code, reason = "C calls these by name")]
 
 use gateward_core::snapshot::open as open_file;
-use gateward_core::trust::Revoked;
+use gateward_core::trust::{Audience, Revoked, Version};
 
 use crate::foreign::{self, call};
 use crate::manifest::{ManifestFields, said};
-use crate::open::{Open, admit, room};
-use crate::status::Status;
+use crate::open::{Given, Open, admit, room};
+use crate::status::{GATEWARD_ABSURD, Status};
 use crate::storage::{Floor, Keys, Manifest, Snapshot};
 use crate::time::Now;
 
@@ -134,37 +134,59 @@ pub unsafe extern "C" fn gateward_revoked_room(
     call(|| unsafe { foreign::put(bytes, room(&foreign::held(snapshot)?.names())) })
 }
 
+/// A revocation list, and where its bits go.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct List {
+    /// The list as it was signed.
+    pub envelope: *const u8,
+    /// Bytes of `envelope`.
+    pub envelope_len: usize,
+    /// The bits, which belong to the snapshot from then on; those that it has already may be given.
+    pub bits: *mut u8,
+    /// Bytes of `bits`, as `gateward_revoked_room` says.
+    pub bits_len: usize,
+    /// Number of the list that `bits` stand for already, of this very snapshot; 0 for none. Whoever keeps
+    /// bits over a restart says so, and writes them down before the floor.
+    pub kept: u64,
+    /// Epoch of that list.
+    pub kept_epoch: u32,
+    /// Zero.
+    pub zero: u32,
+}
+
 /// Takes a revocation list: writes what it revokes in this snapshot as bits, and raises the floor by
-/// it. From then on the bits belong to the snapshot.
+/// it. No check may run meanwhile. A list that was held is taken again after a restart.
 ///
-/// `list_keys` is the key set of the list's epoch. `kept` is 0, or the number of the list that the
-/// bits stand for already, of this very snapshot: whoever keeps bits over a restart says so. The
-/// bits may be those that the snapshot has; no check may run meanwhile. A list that was held is
-/// taken again after a restart.
+/// `list_keys` is the key set of the list's epoch, `keys` the newest that is held.
 ///
 /// # Safety
 ///
-/// `snapshot` and `list_keys` point to storage, `audience` to 16 bytes, `floor` to a floor,
-/// `envelope` to `len` bytes, `bits` to `bits_len` bytes that stay; or any is null.
+/// `snapshot`, `list_keys` and `keys` point to storage, `audience` to 16 bytes, `floor` to a floor, `list`
+/// to a struct whose pointers point to as many bytes as it says, those of `bits` staying; or any is null.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gateward_revoked_take(
     snapshot: *mut Snapshot,
     list_keys: *const Keys,
+    keys: *const Keys,
     audience: *const u8,
     floor: *mut Floor,
-    envelope: *const u8,
-    len: usize,
-    kept: u64,
-    bits: *mut u8,
-    bits_len: usize,
+    list: *const List,
 ) -> Status {
     // SAFETY: the caller promises the same about every pointer.
     call(|| unsafe {
-        let (open, keys) = (foreign::held(snapshot)?, foreign::held(list_keys)?);
-        let audience = gateward_core::trust::Audience(foreign::array(audience)?);
-        let list = Revoked::verify(foreign::bytes(envelope, len)?, keys, audience)?;
+        let (open, keys) = (foreign::held(snapshot)?, foreign::held(keys)?);
+        let audience = Audience(foreign::array(audience)?);
+        let List { envelope, envelope_len, bits, bits_len, kept, kept_epoch, zero } =
+            foreign::plain(list)?;
+        if zero != 0 {
+            return Err(GATEWARD_ABSURD);
+        }
+        let envelope = foreign::bytes(envelope, envelope_len)?;
+        let list = Revoked::verify(envelope, foreign::held(list_keys)?, audience)?;
         let bits = foreign::bytes_mut(bits, bits_len)?;
-        taken(open, &list, kept, bits, snapshot, floor)
+        let kept = Version { epoch: kept_epoch, number: kept };
+        taken(open, &Given { list: &list, keys, kept }, bits, snapshot, floor)
     })
 }
 
@@ -177,15 +199,14 @@ pub unsafe extern "C" fn gateward_revoked_take(
 #[inline(never)]
 unsafe fn taken(
     open: &Open,
-    list: &Revoked<'_>,
-    kept: u64,
+    given: &Given<'_>,
     bits: &'static mut [u8],
     snapshot: *mut Snapshot,
     floor: *mut Floor,
 ) -> Result<(), Status> {
     // SAFETY: the caller promises the same about every pointer.
     unsafe {
-        let (open, after) = open.with(list, &foreign::floor(floor)?, kept, bits)?;
+        let (open, after) = open.with(given, &foreign::floor(floor)?, bits)?;
         foreign::fill(snapshot, open)?;
         foreign::put_floor(floor, &after)
     }

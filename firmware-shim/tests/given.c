@@ -42,9 +42,10 @@ static void l2_a_null_pointer_is_a_status_in_what_is_in_force(void) {
     NULLS(3, gateward_snapshot_follow(P(0, &M.snapshot), P(1, &M.keys), P(2, &M.floor)));
     NULLS(2, gateward_snapshot_info(P(0, &M.snapshot), P(1, &all->fields)));
     NULLS(2, gateward_revoked_room(P(0, &M.snapshot), P(1, &all->size)));
-    NULLS(6, gateward_revoked_take(P(0, &M.snapshot), P(1, &M.keys), P(2, BYTES(audience)),
-                                   P(3, &M.floor), P(4, BYTES(revoked)), LENGTH(revoked), 0,
-                                   P(5, bits), len));
+    NULLS(7, taken_with(P(0, &M.snapshot), P(1, &M.keys), P(2, &M.keys), P(3, BYTES(audience)),
+                        P(4, &M.floor), P(5, BYTES(revoked)), LENGTH(revoked), 0, P(6, bits), len));
+    NULLS(1, gateward_revoked_take(&M.snapshot, &M.keys, &M.keys, BYTES(audience), &M.floor,
+                                   P(0, (const gateward_list *)NULL)));
     NULLS(2, gateward_delta_room(P(0, BYTES(delta)), LENGTH(delta), P(1, &all->size)));
     NULLS(5, gateward_delta_apply(P(0, &M.snapshot), P(1, &M.manifest), P(2, BYTES(delta)),
                                   LENGTH(delta), P(3, delta_room), sizeof(delta_room), P(4, unwanted),
@@ -102,10 +103,10 @@ static void l2_a_length_that_nothing_has_is_a_status(void) {
                                       unwanted, NULL));
         ABSURDLY(gateward_snapshot_open(&M.manifest, &M.keys, &M.floor, &M.now, BYTES(file), len,
                                         &M.snapshot));
-        ABSURDLY(gateward_revoked_take(&M.snapshot, &M.keys, BYTES(audience), &M.floor,
-                                       BYTES(revoked), len, 0, bits, room(&M)));
-        ABSURDLY(gateward_revoked_take(&M.snapshot, &M.keys, BYTES(audience), &M.floor,
-                                       FIXTURE(revoked), 0, bits, len));
+        ABSURDLY(taken_with(&M.snapshot, &M.keys, &M.keys, BYTES(audience), &M.floor,
+                            BYTES(revoked), len, 0, bits, room(&M)));
+        ABSURDLY(taken_with(&M.snapshot, &M.keys, &M.keys, BYTES(audience), &M.floor,
+                            FIXTURE(revoked), 0, bits, len));
         ABSURDLY(gateward_beacon_take(&M.keys, BYTES(audience), &M.floor, &M.now, BYTES(beacon),
                                       len));
         ABSURDLY(gateward_token_read(token_text, len, &all->token));
@@ -134,8 +135,8 @@ static void l2_a_length_of_nothing_is_a_status(void) {
                                  NULL));
     NOTHING(gateward_snapshot_open(&M.manifest, &M.keys, &M.floor, &M.now, BYTES(file), 0,
                                    &M.snapshot));
-    NOTHING(gateward_revoked_take(&M.snapshot, &M.keys, BYTES(audience), &M.floor, BYTES(revoked),
-                                  0, 0, bits, room(&M)));
+    NOTHING(taken_with(&M.snapshot, &M.keys, &M.keys, BYTES(audience), &M.floor, BYTES(revoked), 0,
+                       0, bits, room(&M)));
     NOTHING(gateward_beacon_take(&M.keys, BYTES(audience), &M.floor, &M.now, BYTES(beacon), 0));
     NOTHING(gateward_token_read(token_text, 0, &all->token));
     NOTHING(gateward_check_text(&M.snapshot, &all->request, token_text, 0, &M.now, &all->decision));

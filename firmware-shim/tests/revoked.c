@@ -40,8 +40,8 @@ static void a_list_of_nobodys_is_refused_and_no_bit_is_set(void) {
     REFUSED(GATEWARD_REFUSED_MALFORMED, revoked_truncated);
     REFUSED(GATEWARD_REFUSED_OTHER_TYPE, beacon);
     LEAVES(held, LEAVES(*machine, GIVES(GATEWARD_REFUSED_OTHER_AUDIENCE,
-                                        gateward_revoked_take(
-                                            &machine->snapshot, &machine->keys,
+                                        taken_with(
+                                            &machine->snapshot, &machine->keys, &machine->keys,
                                             BYTES(other_audience), &machine->floor,
                                             FIXTURE(revoked), 0, held.bits, len))));
 #undef REFUSED

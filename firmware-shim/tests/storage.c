@@ -37,10 +37,12 @@ static void what_is_in_force_is(struct all *all, uint32_t status, void *at, unsi
     READS(gateward_snapshot_follow(&M.snapshot, at, &M.floor));
     READS(gateward_snapshot_info(at, &all->fields));
     READS(gateward_revoked_room(at, &all->size));
-    READS(gateward_revoked_take(at, &M.keys, BYTES(audience), &M.floor, FIXTURE(revoked), 0, bits,
-                                room(&M)));
-    READS(gateward_revoked_take(&M.snapshot, at, BYTES(audience), &M.floor, FIXTURE(revoked), 0,
-                                bits, room(&M)));
+    READS(taken_with(at, &M.keys, &M.keys, BYTES(audience), &M.floor, FIXTURE(revoked), 0, bits,
+                     room(&M)));
+    READS(taken_with(&M.snapshot, at, &M.keys, BYTES(audience), &M.floor, FIXTURE(revoked), 0, bits,
+                     room(&M)));
+    READS(taken_with(&M.snapshot, &M.keys, at, BYTES(audience), &M.floor, FIXTURE(revoked), 0, bits,
+                     room(&M)));
 }
 
 static void what_is_decided_with_is(struct all *all, uint32_t status, void *at, unsigned with_filled) {

@@ -42,8 +42,17 @@ size_t room(const struct machine *machine) {
 
 uint32_t taken(struct machine *machine, const unsigned char *list, size_t len, uint64_t kept,
                unsigned char *bits) {
-    return gateward_revoked_take(&machine->snapshot, &machine->keys, BYTES(audience),
-                                 &machine->floor, list, len, kept, bits, room(machine));
+    return taken_with(&machine->snapshot, &machine->keys, &machine->keys, BYTES(audience),
+                      &machine->floor, list, len, kept, bits, room(machine));
+}
+
+uint32_t taken_with(gateward_snapshot *snapshot, const gateward_keys *list_keys,
+                    const gateward_keys *keys, const unsigned char *audience, gateward_floor *floor,
+                    const unsigned char *list, size_t len, uint64_t kept, unsigned char *bits,
+                    size_t bits_len) {
+    gateward_list given = {list, len, bits, bits_len, kept, kept == 0 ? 0 : 1, 0};
+
+    return gateward_revoked_take(snapshot, list_keys, keys, audience, floor, &given);
 }
 
 void restarted(struct machine *machine, const unsigned char *manifest, size_t len,

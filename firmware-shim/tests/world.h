@@ -28,6 +28,11 @@ uint32_t verified(struct machine *machine, const unsigned char *envelope, size_t
 /* Takes a revocation list into new memory of the right size. */
 uint32_t taken(struct machine *machine, const unsigned char *list, size_t len, uint64_t kept,
                unsigned char *bits);
+/* The same with everything said; `kept` is of the first epoch. */
+uint32_t taken_with(gateward_snapshot *snapshot, const gateward_keys *list_keys,
+                    const gateward_keys *keys, const unsigned char *audience, gateward_floor *floor,
+                    const unsigned char *list, size_t len, uint64_t kept, unsigned char *bits,
+                    size_t bits_len);
 /* How many bytes the bits of the snapshot take. */
 size_t room(const struct machine *machine);
 /* Starts anew with nothing but what outlives a restart. */

@@ -64,8 +64,10 @@ static gateward_status revoked_take(void)
     if (gateward_revoked_room(&gate->snapshot, &room) != GATEWARD_OK || room > sizeof gate->bits)
         return GATEWARD_NO_ROOM;
 
-    return gateward_revoked_take(&gate->snapshot, &gate->keys, gateward_fixture_audience,
-                                 &gate->floor, BYTES_OF(revoked), 0, gate->bits, room);
+    const gateward_list given = {BYTES_OF(revoked), gate->bits, room, 0, 0, 0};
+
+    return gateward_revoked_take(&gate->snapshot, &gate->keys, &gate->keys,
+                                 gateward_fixture_audience, &gate->floor, &given);
 }
 
 static gateward_status beacon_take(void)

@@ -104,9 +104,16 @@ impl<'g> Firmware<'g> {
         // SAFETY: every length is its slice's, and the bits before are there until after the call.
         unsafe {
             let to = to.0.as_ptr();
-            ok(gateward::gateward_revoked_take(
-                snapshot, keys, to, floor, bytes, len, 0, into, room,
-            ))?;
+            let given = gateward::List {
+                envelope: bytes,
+                envelope_len: len,
+                bits: into,
+                bits_len: room,
+                kept: 0,
+                kept_epoch: 0,
+                zero: 0,
+            };
+            ok(gateward::gateward_revoked_take(snapshot, keys, keys, to, floor, &raw const given))?;
         }
         self.bits = bits;
 

@@ -165,16 +165,22 @@ impl Open {
         let bits = bits.as_mut_ptr();
         // SAFETY: every pointer leads to what its length says, and the bits stay.
         unsafe {
+            let given = List {
+                envelope: list.as_ptr(),
+                envelope_len: list.len(),
+                bits,
+                bits_len: len,
+                kept: 0,
+                kept_epoch: 0,
+                zero: 0,
+            };
             gateward_revoked_take(
                 snapshot,
                 keys,
+                keys,
                 audience.0.as_ptr(),
                 floor,
-                list.as_ptr(),
-                list.len(),
-                0,
-                bits,
-                len,
+                &raw const given,
             )
         }
     }

@@ -243,6 +243,7 @@ fn revoked_room(run: &mut Run<'_>) -> Status {
 fn revoked_take(run: &mut Run<'_>) -> Status {
     let snapshot = run.storage(place!(run.snapshots));
     let keys = run.stored(place!(run.keys));
+    let newest = run.stored(place!(run.keys));
     let (audience, floor) = (run.audience(), run.floor());
     let list = run.bytes(What::Revoked);
     let kept = u64::from(run.input.byte() % 4);
@@ -253,9 +254,16 @@ fn revoked_take(run: &mut Run<'_>) -> Status {
     let before = rules::copy(bits);
     // SAFETY: as above; the bits stay until the run ends.
     let status = unsafe {
-        gateward_revoked_take(
-            snapshot, keys, audience, floor, list.at, list.len, kept, bits.at, bits.len,
-        )
+        let given = List {
+            envelope: list.at,
+            envelope_len: list.len,
+            bits: bits.at,
+            bits_len: bits.len,
+            kept,
+            kept_epoch: 1,
+            zero: 0,
+        };
+        gateward_revoked_take(snapshot, keys, newest, audience, floor, &raw const given)
     };
     rules::bits_change_only_on_success(status, bits, &before);
 
