@@ -57,17 +57,26 @@
 // The operation is not said: each permission counts for the strictest that it can mean.
 #define GATEWARD_OPERATION_STRICTEST 0u
 
-// Looking at something.
-#define GATEWARD_OPERATION_READ 1u
+// Approving somebody's request, from which system users are barred.
+#define GATEWARD_OPERATION_APPROVE 1u
 
-// Changing something.
-#define GATEWARD_OPERATION_WRITE 2u
+// Removing something.
+#define GATEWARD_OPERATION_DELETE 2u
 
-// Requesting a certificate, from which system users are barred.
+// Requesting or renewing a certificate, from which system users are barred.
 #define GATEWARD_OPERATION_ISSUE 3u
 
 // Requesting an intermediate CA, from which system users are barred.
 #define GATEWARD_OPERATION_ISSUE_CA 4u
+
+// Looking at something.
+#define GATEWARD_OPERATION_READ 5u
+
+// Revoking a certificate.
+#define GATEWARD_OPERATION_REVOKE 6u
+
+// Making or changing something.
+#define GATEWARD_OPERATION_WRITE 7u
 
 // Whoever asks acts on the answer: what is not said counts against it.
 #define GATEWARD_MODE_DIRECT 0u
@@ -678,7 +687,8 @@ gateward_status gateward_snapshot_open(const gateward_manifest *manifest,
                                        size_t len,
                                        gateward_snapshot *snapshot);
 
-// Raises the floor by a snapshot that was opened: written down, that is what puts it in force.
+// Raises the floor by a snapshot that was opened: written down, that is what puts it in force. A
+// floor that has risen past it since stays as it is.
 //
 // The caller promises:
 // `snapshot` points to storage and `floor` to a floor, or either is null.

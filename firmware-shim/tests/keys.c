@@ -126,6 +126,20 @@ static void a_compromised_key_voids_the_snapshot_in_force(void) {
     EQUAL(asked(machine, token_of("allowed first row"), 66), GATEWARD_VOID);
 }
 
+static void the_floor_or_the_key_set_alone_is_enough_to_void_it(void) {
+    struct machine *machine = in_force();
+    gateward_keys first = machine->keys;
+    gateward_floor before = machine->floor;
+    gateward_snapshot by_keys = machine->snapshot;
+    OK(FOLLOW(keyset2_compromised));
+
+    OK(gateward_snapshot_follow(&by_keys, &machine->keys, &before));
+    OK(gateward_snapshot_follow(&machine->snapshot, &first, &machine->floor));
+    EQUAL(asked(machine, token_of("allowed first row"), 66), GATEWARD_VOID);
+    machine->snapshot = by_keys;
+    EQUAL(asked(machine, token_of("allowed first row"), 66), GATEWARD_VOID);
+}
+
 static void a_damaged_floor_is_refused_and_not_taken_for_a_new_one(void) {
     struct machine *machine = enrolled();
     OK(verified(machine, FIXTURE(manifest)));
@@ -151,6 +165,7 @@ const struct test keys_tests[] = {
     TEST(what_the_old_epoch_signed_is_not_put_in_force_any_more),
     TEST(what_is_in_force_stays_so_when_the_next_epoch_comes),
     TEST(a_compromised_key_voids_the_snapshot_in_force),
+    TEST(the_floor_or_the_key_set_alone_is_enough_to_void_it),
     TEST(a_damaged_floor_is_refused_and_not_taken_for_a_new_one),
     NO_MORE,
 };

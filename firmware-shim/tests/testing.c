@@ -94,7 +94,7 @@ static unsigned run(const struct test *tests, const char *only) {
 int main(int count, char **arguments) {
     const struct test *all[] = {keys_tests,    time_tests,     open_tests,  delta_tests,
                                 revoked_tests, question_tests, audit_tests, names_tests,
-                                bundle_tests,  given_tests,    reentrant_tests};
+                                bundle_tests,  given_tests,    storage_tests, reentrant_tests};
     const char *only = count > 1 ? arguments[1] : NULL;
     unsigned tests = 0;
     for (size_t file = 0; file < sizeof(all) / sizeof(all[0]); file++) {

@@ -20,7 +20,8 @@ struct test {
 
 /* The tests of one file, ended by `NO_MORE`. */
 extern const struct test audit_tests[], bundle_tests[], delta_tests[], given_tests[], keys_tests[],
-    names_tests[], open_tests[], question_tests[], reentrant_tests[], revoked_tests[], time_tests[];
+    names_tests[], open_tests[], question_tests[], reentrant_tests[], revoked_tests[], storage_tests[],
+    time_tests[];
 
 void checked(int holds, const char *what, const char *file, int line);
 void compared(uint64_t is, uint64_t expected, const char *what, const char *file, int line);

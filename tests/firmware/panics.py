@@ -96,7 +96,7 @@ def main(path, handler, *entries):
         if place.section in used - panics and place.section in code and place.target in panics
     )
     for (caller, line, panic), times in sorted(places.items()):
-        print(f"{caller} ({line}): {panic}, {times} times")
+        print(f"{caller} ({line}): {panic} × {times}")
 
 
 if __name__ == "__main__":

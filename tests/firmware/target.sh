@@ -19,6 +19,8 @@ build() {
         tests/firmware/toolchain/set-up "$target"
         # That rustc keeps what it builds apart: another compiler's libraries do not go with its own.
         built=$built/firmware/cargo options=(--target "$target")
+        # What nobody chose otherwise is as the images of `image` have it.
+        export RUSTFLAGS=${RUSTFLAGS-'--cfg sha2_backend="soft" --cfg sha2_backend_soft="compact"'}
         export RUSTC=$PWD/target/firmware-toolchain/bin/rustc CARGO_TARGET_DIR=$built
     fi
     cargo rustc -p gateward-shim --profile firmware --features "$1" --crate-type staticlib --quiet \

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::aboard::Aboard;
 use crate::http::{self, Answer, At};
-use crate::program::{Program, Ran, append_to, built, run};
+use crate::program::{Program, Ran, agent, append_to, run};
 use crate::wait::{Stopwatch, until};
 
 /// One gateway. It is not started when it is made.
@@ -80,7 +80,7 @@ impl Gateway {
     ///
     /// If it does not.
     pub fn start(&mut self) {
-        let mut command = self.command(&["run"]);
+        let mut command = self.command(&agent(), &["run"]);
         command.env("GATEWARD_LOG", "debug").env("GATEWARD_LOG_FORMAT", "text");
         let log = self.logs.join(format!("{}.log", self.name));
         let mut program = Program::start(&mut command, &log);
@@ -286,14 +286,20 @@ impl Gateway {
     /// Runs a command of `gateward` to its end, with `input` on its standard input.
     #[must_use]
     pub fn cli_with(&self, args: &[&str], input: &[u8]) -> Ran {
-        let ran = run(&mut self.command(args), input);
+        self.cli_of(&agent(), args, input)
+    }
+
+    /// The same with any program that is an agent.
+    #[must_use]
+    pub fn cli_of(&self, agent: &Path, args: &[&str], input: &[u8]) -> Ran {
+        let ran = run(&mut self.command(agent, args), input);
         self.note(&format!("$ gateward {}\n{}{}", args.join(" "), ran.out, ran.err));
 
         ran
     }
 
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(built("gateward"));
+    fn command(&self, agent: &Path, args: &[&str]) -> Command {
+        let mut command = Command::new(agent);
         command
             .args(args)
             .arg("--config")

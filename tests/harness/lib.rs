@@ -29,6 +29,6 @@ pub use crate::gateway::Gateway;
 pub use crate::http::Answer;
 pub use crate::mosquitto::Mosquitto;
 pub use crate::nginx::{Nginx, Upstream};
-pub use crate::program::{Program, Ran, built, run};
+pub use crate::program::{Program, Ran, agent, built, run};
 pub use crate::wait::{Stopwatch, until, within};
 pub use rustix::process::Signal;

@@ -29,6 +29,17 @@ pub fn built(name: &str) -> PathBuf {
     path
 }
 
+/// Returns the agent that scenarios start: the one that was built, or the one for another processor
+/// that `tests/cross` puts into `GATEWARD_AGENT`.
+///
+/// # Panics
+///
+/// If it was not built.
+#[must_use]
+pub fn agent() -> PathBuf {
+    std::env::var_os("GATEWARD_AGENT").map_or_else(|| built("gateward"), PathBuf::from)
+}
+
 /// A program that runs; killed when it is dropped.
 #[derive(Debug)]
 pub struct Program {

@@ -26,6 +26,7 @@ mod meaning;
 mod offline;
 mod own_broker;
 mod packets;
+mod processors;
 mod proxy;
 mod revocation;
 mod shutdown;

@@ -1,12 +1,12 @@
 //! What the page "Against your own broker" says works word for word.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use gateward_control::access;
 use gateward_core::name::Uuid;
-use gateward_tests::{built, run};
+use gateward_tests::{agent, built, run};
 
 const PAGE: &str = include_str!("../../systems/broker/README.md");
 
@@ -33,7 +33,8 @@ fn commands() -> String {
 fn the_commands_of_the_page_work_word_for_word() {
     let folder = tempfile::tempdir().expect("a folder can be made");
     let clone = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    let programs = built("gateward").parent().expect("a folder").display().to_string();
+    let folder_of = |program: PathBuf| program.parent().expect("a folder").display().to_string();
+    let programs = [folder_of(agent()), folder_of(built("gateward-control"))].join(":");
     let commands = commands();
     assert!(commands.lines().count() > 30, "{commands}");
     // Whatever fails ends it, and whatever it started ends with it.

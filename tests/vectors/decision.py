@@ -1,268 +1,142 @@
 """Tokens and decisions: sections 2 and 12 of format.md."""
 
-from __future__ import annotations
-
 import base64
-from dataclasses import dataclass, field
+import re
+import zlib
 
-import routes
-from framing import Refused, crc32, require, sha256
-from model import CATALOGUE, NEVER, Permission, Principal, Snapshot
+import rules
+from snapshot import NOWHERE, Snapshot
+from wire import Record, Refused, require, sha256
 
-ALPHABET = set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
+OURS = re.compile(rb"gwd1\.[A-Za-z0-9_-]{12}\.[A-Za-z0-9_-]{48}")
+STRICTEST = ("issue_ca", "issue", "write")
 BARRED = {"approve", "issue", "issue_ca"}
-WIDER = {"view_certificate": "manage_certificate"}
+DISABLED, NO_IOT_ACCESS, EVERYWHERE = 1, 2, 4
+SYSTEM_USER, SERVICE_USER = 1, 2
 
 
-@dataclass
-class Presented:
-    """A token as somebody sent it."""
-
-    kind: int
-    id: int
-    secret: bytes
-    imported: bool
-    wrong: list[str] = field(default_factory=list)
-
-
-def read_token(text: bytes) -> Presented:
-    """Raises where the text is refused before any look-up."""
+def read_token(text: bytes) -> Record:
+    """Refuses what is refused before any look-up; `wrong` is what is weighed with the rest."""
     if not text.startswith(b"gwd1."):
         require(22 <= len(text) <= 512, "malformed_token")
         wrong = [] if all(0x21 <= byte <= 0x7E for byte in text) else ["malformed_token"]
         number = int.from_bytes(sha256(b"legacy-id", text)[:8], "big")
-        return Presented(0, number, sha256(text), True, wrong)
+        return Record(kind=0, id=number, secret=sha256(text), wrong=wrong)
     require(len(text) == 66 and text[17:18] == b".", "malformed_token")
-    coded = text[5:17] + text[18:]
-    if not set(coded) <= ALPHABET:
-        return Presented(0, 0, bytes(32), False, ["malformed_token"])
-    raw = base64.urlsafe_b64decode(coded)
-    kind, number, secret = raw[0], int.from_bytes(raw[1:9], "big"), raw[9:41]
-    wrong = [] if kind in (1, 2) else ["malformed_token"]
-    if crc32(b"gwd1.", raw[:41]) != int.from_bytes(raw[41:], "big"):
+    if not OURS.fullmatch(text):
+        return Record(kind=0, id=0, secret=bytes(32), wrong=["malformed_token"])
+    raw = base64.urlsafe_b64decode(text[5:17] + text[18:])
+    wrong = [] if raw[0] in (1, 2) else ["malformed_token"]
+    if zlib.crc32(b"gwd1." + raw[:41]) != int.from_bytes(raw[41:], "big"):
         wrong.append("bad_checksum")
-    return Presented(kind, number, secret, False, wrong)
+    return Record(kind=raw[0], id=int.from_bytes(raw[1:9], "big"), secret=raw[9:41], wrong=wrong)
 
 
-def verifier(account: bytes, number: int, secret: bytes) -> bytes:
+def verifier(account: bytes, token: Record) -> bytes:
     context = b"gwd-token-v1" + bytes(4) + account + bytes(32)
-    return sha256(context, number.to_bytes(8, "big"), secret)
+    return sha256(context, token.id.to_bytes(8, "big"), token.secret)
 
 
-@dataclass
-class Ask:
-    """What is asked of a principal: permissions that count, each with the operations it is for."""
-
-    counts: dict[int, set[str]] = field(default_factory=dict)
-    fresh: bool = False
-    # unscoped, unspecified, upstream, foreign, malformed, unattached, or a place.
-    target: str | int = "unscoped"
-
-    def add(self, permission: Permission, operation: str) -> bool:
-        if operation in permission.ops:
-            self.counts.setdefault(permission.bit, set()).add(operation)
-        return operation in permission.ops
+def place_of(snapshot: Snapshot, uuid: bytes | None, name: str | None = None) -> int | str:
+    """Returns the place of the division with this id, else of the one with this name."""
+    places = [place for place, one in enumerate(snapshot.divisions) if one.id == uuid]
+    places += [place for place, one in enumerate(snapshot.divisions) if one.name == name]
+    return places[0] if places else "foreign"
 
 
-def named(snapshot: Snapshot, name: str) -> Permission | None:
-    return next((one for one in CATALOGUE + snapshot.permissions if one.id == name), None)
+def ask_for(snapshot: Snapshot, request: dict, route: Record | None, found) -> Record:
+    """Sections 12.1 and 12.2: which permissions count for what, if it is fresh, and the target.
 
-
-def strictest(permission: Permission) -> str:
-    order = ("issue_ca", "issue", "write")
-    return next((operation for operation in order if operation in permission.ops), "read")
-
-
-def counting(snapshot: Snapshot, permission: Permission, operation: str) -> list[Permission]:
-    """The permission, and the one that includes it for reading."""
-    wider = named(snapshot, WIDER.get(permission.id, "")) if operation == "read" else None
-    return [permission] if wider is None else [permission, wider]
-
-
-def place_of(snapshot: Snapshot, uuid: bytes) -> str | int:
-    places = (at for at, (key, _) in enumerate(snapshot.divisions) if key == uuid)
-    return next(places, "foreign")
-
-
-def stated_division(snapshot: Snapshot, text: str) -> str | int:
-    uuid = routes.read_uuid(text)
-    place = "foreign" if uuid is None else place_of(snapshot, uuid)
-    if place != "foreign":
-        return place
-    return next((at for at, (_, name) in enumerate(snapshot.divisions) if name == text), "foreign")
-
-
-def ask_of_permissions(
-    snapshot: Snapshot, ids: list[str], operation: str | None, division: str | None, mode: str
-) -> Ask:
-    ask = Ask()
-    scoped = False
-    fresh: list[bool] = []
-    for name in ids:
-        permission = named(snapshot, name)
-        if permission is None:
-            scoped = True
-            continue
-        scoped |= permission.division_scoped
-        wanted = operation or strictest(permission)
-        for one in counting(snapshot, permission, wanted):
-            if ask.add(one, wanted):
-                fresh.append(wanted in one.fresh_ops)
-    ask.fresh = fresh != [] and all(fresh)
-    if scoped and division is not None:
-        ask.target = stated_division(snapshot, division)
-    elif scoped:
-        ask.target = "unspecified" if mode == "direct" else "upstream"
-    return ask
-
-
-def ask_of_route(snapshot: Snapshot, found: routes.Found, division: str | None, mode: str) -> Ask:
-    rule = found.rule
-    permissions = [named(snapshot, name) for name in rule.permissions]
-    if rule.operation in ("public", "enroll") or None in permissions:
-        return Ask()
-    ask = Ask(fresh=rule.fresh)
-    known = [one for one in permissions if one is not None]
-    for permission in known:
-        for one in counting(snapshot, permission, rule.operation):
-            ask.add(one, rule.operation)
-    if rule.division == "none" or not any(one.division_scoped for one in known):
-        return ask
-    said = [] if division is None else [stated_division(snapshot, division)]
-    by_path = target_of_path(snapshot, found)
-    said += [] if by_path is None else [by_path]
-    if not said:
-        ask.target = "unspecified" if mode == "direct" else "upstream"
-    else:
-        ask.target = said[0] if len(set(map(str, said))) == 1 else "malformed"
-    return ask
-
-
-def target_of_path(snapshot: Snapshot, found: routes.Found) -> str | int | None:
-    if isinstance(found.named, str):
-        return "malformed"
-    if found.named is None:
-        return None
-    kind = routes.RESOURCE_KINDS.get(found.rule.division)
-    if kind is None:
-        return place_of(snapshot, found.named)
-    if (kind, found.named) not in snapshot.resources:
-        return None
-    place = snapshot.resources[kind, found.named]
-    return "unattached" if place is None else place
-
-
-@dataclass
-class Circumstances:
-    """Time, the limits of the manifest, the operator's rules, and what was revoked."""
-
-    now: int
-    stale_at: int
-    expires_at: int
-    strict: bool = False
-    deny_unattached: bool = False
-    revoked_tokens: frozenset[int] = frozenset()
-    revoked_principals: frozenset[int] = frozenset()
-
-
-def decide(
-    snapshot: Snapshot, ask: Ask, token: Presented, when: Circumstances
-) -> tuple[str, Principal | None]:
-    """Returns the reason, and who asks where the secret matched."""
-    row = snapshot.tokens.get(token.id)
-    owner = snapshot.principals[row.owner] if row else None
-    possession = list(token.wrong)
-    if row is None or owner is None:
-        possession.append("unknown_token")
-    else:
-        kind = 2 if owner.kind == 2 else 1
-        if not token.imported and token.kind != kind:
-            possession.append("unknown_token")
-        expected = verifier(snapshot.account, token.id, token.secret)[: snapshot.verifier_len]
-        if expected != row.verifier:
-            possession.append("bad_secret")
-    if possession or row is None or owner is None:
-        who, reason = None, possession[0]
-    else:
-        who = owner
-        failed = weigh(snapshot, ask, owner, when)
-        moment = min(when.now, NEVER - 1)
-        revoked = token.id in when.revoked_tokens or owner.key in when.revoked_principals
-        own = [
-            ("revoked", revoked),
-            ("token_disabled", row.disabled),
-            ("token_expired", row.end <= moment),
-        ]
-        reason = next((name for name, fails in own + failed if fails), "ok")
-    return ("snapshot_expired" if when.now >= when.expires_at else reason), who
-
-
-def weigh(
-    snapshot: Snapshot, ask: Ask, owner: Principal, when: Circumstances
-) -> list[tuple[str, bool]]:
-    moment = min(when.now, NEVER - 1)
-    held = [operations for bit, operations in ask.counts.items() if owner.permissions >> bit & 1]
-    usable = [one for one in held if owner.kind != 1 or one - BARRED]
-    denied = outside(ask.target, owner.divisions, when)
-    return [
-        ("owner_disabled", owner.disabled),
-        ("owner_expired", owner.end <= moment),
-        ("account_suspended", snapshot.suspended),
-        ("no_iot_access", owner.no_iot_access),
-        ("snapshot_stale", ask.fresh and when.now >= when.stale_at),
-        ("permission_missing", not held),
-        ("system_user_barred", not usable),
-        ("division_denied", denied == "division_denied"),
-        ("division_unspecified", denied == "division_unspecified"),
+    That is a word of section 12.3, or the place of a division; `found` is what path or query name.
+    """
+    ids = route.permissions if route else request["permissions"]
+    # The first of an id counts.
+    by_id = {one.id: one for one in reversed([*rules.CATALOGUE, *snapshot.permissions])}
+    known = [by_id[one] for one in ids if one in by_id]
+    if route and (len(known) < len(ids) or route.operation == "enroll"):
+        return Record(counts=[], fresh=False, target="unscoped")
+    operation = route.operation if route else request["operation"]
+    counts = [
+        (one, operation or next((word for word in STRICTEST if word in one.ops), "read"))
+        for one in known
     ]
+    if any(one.id == "view_certificate" and operation == "read" for one, operation in counts):
+        counts.append((by_id["manage_certificate"], "read"))
+    counts = [(one, operation) for one, operation in counts if operation in one.ops]
+    fresh = bool(counts) and all(operation in one.fresh_ops for one, operation in counts)
+    scoped = len(known) < len(ids) or any(one.division_scoped for one in known)
+    said, division = set(), request["division"]
+    if division is not None:
+        said.add(place_of(snapshot, rules.read_uuid(division), division))
+    if route:
+        fresh, scoped = route.fresh, scoped and route.division != "none"
+        if isinstance(found, bytes) and route.division in rules.RESOURCE_KINDS:
+            one = snapshot.resources.get(rules.RESOURCE_KINDS[route.division] + found)
+            found = one and ("unattached" if one.division == NOWHERE else one.division)
+        said |= {place_of(snapshot, found) if isinstance(found, bytes) else found} - {None}
+    if not said:
+        said = {"unspecified" if request["mode"] == "direct" else "upstream"}
+    target = said.pop() if len(said) == 1 else "malformed"
+    return Record(counts=counts, fresh=fresh, target=target if scoped else "unscoped")
 
 
-def outside(target: str | int, reach: set[int] | None, when: Circumstances) -> str | None:
-    """Says how a principal that reaches `reach` (none: everywhere) fails for the division."""
+def outside(target: int | str, owner: Record, when: Record) -> str | None:
+    """Section 12.3: how a principal fails for the division."""
     if target == "malformed":
         return "division_denied"
-    if target == "unscoped" or reach is None:
+    if target == "unscoped" or owner.flags & EVERYWHERE:
         return None
-    if target == "unspecified":
-        return "division_unspecified"
-    if target == "upstream":
-        return "division_unspecified" if when.strict or not reach else None
-    if target == "unattached":
-        return "division_denied" if when.deny_unattached or not reach else None
-    return None if target in reach else "division_denied"
+    if isinstance(target, int):
+        return None if owner.scope >> target & 1 else "division_denied"
+    if target in ("unspecified", "upstream"):
+        fails = target == "unspecified" or owner.scope == 0 or when.strict
+        return "division_unspecified" if fails else None
+    fails = target == "foreign" or owner.scope == 0 or when.deny_unattached
+    return "division_denied" if fails else None
 
 
-def answer(
-    snapshot: Snapshot, request: dict[str, object], when: Circumstances
-) -> tuple[str, str | None]:
-    """Decides one request, described as section 12 does; returns the reason and the name told."""
+def decide(snapshot: Snapshot, ask: Record, token: Record, when: Record) -> tuple[str, str | None]:
+    """Returns the first check that fails, and who asks where the secret matched."""
+    row, wrong = snapshot.tokens.get(token.id), token.wrong
+    owner = row and snapshot.principals[row.owner]
+    if not row or token.kind not in (0, 2 if owner.kind == SERVICE_USER else 1):
+        wrong = [*wrong, "unknown_token"]
+    elif not verifier(snapshot.head.account, token).startswith(row.verifier):
+        wrong = [*wrong, "bad_secret"]
+    if wrong:
+        return wrong[0], None
+    now, held = min(when.now, 0xFFFFFFFE), snapshot.grants[owner.grant].permissions
+    operations = {operation for one, operation in ask.counts if held >> one.bit & 1}
+    denied = outside(ask.target, owner, when)
+    checks = [
+        ("revoked", token.id in when.revoked_tokens or row.owner in when.revoked_principals),
+        ("token_disabled", row.disabled),
+        ("token_expired", row.end <= now),
+        ("owner_disabled", owner.flags & DISABLED),
+        ("owner_expired", owner.end <= now),
+        ("account_suspended", snapshot.head.status),
+        ("no_iot_access", owner.flags & NO_IOT_ACCESS),
+        ("snapshot_stale", ask.fresh and when.now >= when.stale_at),
+        ("permission_missing", not operations),
+        ("system_user_barred", owner.kind == SYSTEM_USER and operations <= BARRED),
+        (denied, denied),
+    ]
+    return next((word for word, fails in checks if fails), "ok"), owner.name
+
+
+def judge(snapshot: Snapshot, request: dict, when: Record) -> tuple[str, str | None]:
+    """Decides one request; returns the reason and the name told."""
+    sent, route, found = request["sent"], None, None
+    settled = {"token": None, "conflict": "credential_conflict"}.get(sent, "missing_credential")
     try:
-        reason, who = judge(snapshot, request, when)
-    except Refused as refused:
-        return refused.code, None
-    return reason, who.name if who else None
-
-
-def judge(
-    snapshot: Snapshot, request: dict[str, object], when: Circumstances
-) -> tuple[str, Principal | None]:
-    sent, mode = str(request["sent"]), str(request["mode"])
-    division = request.get("division")
-    said = None if division is None else str(division)
-    found = None
-    if "method" in request:
-        found = routes.find(str(request["method"]), str(request["target"]), snapshot.routes)
-        settled = routes.settles(found.rule, sent)
-        if settled is not None:
+        if "method" in request:
+            of = (request["method"], request["target"])
+            route, found = rules.find_route(*of, snapshot.routes)
+            settled = rules.settles(route, sent)
+        if settled:
             return settled, None
-    elif sent != "token":
-        return "credential_conflict" if sent == "conflict" else "missing_credential", None
-    token = read_token(bytes.fromhex(str(request["token"])))
-    if found is not None:
-        ask = ask_of_route(snapshot, found, said, mode)
-    else:
-        ids = request["permissions"]
-        assert isinstance(ids, list)
-        operation = request.get("operation")
-        ask = ask_of_permissions(snapshot, ids, str(operation) if operation else None, said, mode)
-    return decide(snapshot, ask, token, when)
+        token = read_token(bytes.fromhex(request["token"]))
+    except Refused as refused:
+        return str(refused), None
+    reason, who = decide(snapshot, ask_for(snapshot, request, route, found), token, when)
+    return "snapshot_expired" if when.now >= when.expires_at else reason, who

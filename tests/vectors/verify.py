@@ -5,245 +5,179 @@ Written from core/docs/format.md and from nothing else: where this and Gateward 
 three is wrong. Usage: verify.py [FILE.jsonl ...], each a file of decisions beside the vectors.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import audit
-import bundle
 import decision
 import delta
-import group
+import floor as floors
 import signed
 import snapshot
-from floor import Floor, Now
-from framing import Refused, require
+from wire import Reader, Record, Refused, require, shown
 
 VECTORS = Path(__file__).resolve().parents[2] / "core" / "docs" / "vectors"
-Given = dict[str, Any]
-Fields = dict[str, object]
 
 
-def unhex(text: str) -> bytes:
-    return bytes.fromhex(text)
-
-
-def keys_of(given: Given) -> signed.KeySet:
-    return signed.walk([unhex(one) for one in given["key_sets"]], unhex(given["account"]))
-
-
-def manifest_of(given: Given, data: bytes | None = None) -> group.Manifest:
-    envelope = unhex(given["manifest"]) if data is None else data
-    return group.Manifest(envelope, keys_of(given), unhex(given["audience"]))
-
-
-def token(data: bytes, given: Given) -> Fields:
+def token(data: bytes, account: bytes) -> dict:
     read = decision.read_token(data)
-    require(not read.wrong, read.wrong[0] if read.wrong else "")
-    known = decision.verifier(unhex(given["account"]), read.id, read.secret)
-    return {
-        "id": f"{read.id:016x}",
-        "kind": read.kind,
-        "secret": read.secret.hex(),
-        "verifier": known.hex(),
-    }
+    if read.wrong:
+        raise Refused(read.wrong[0])
+    return vars(read) | {"id": f"{read.id:016x}", "verifier": decision.verifier(account, read)}
 
 
-def snapshot_file(data: bytes, given: Given) -> Fields:
-    if "manifest" in given:
-        return bundle.open_snapshot(data, manifest_of(given)).fields()
-    return snapshot.read(data).fields()
+def key_set(data: bytes, account: bytes = b"", keys=None, floor=None) -> dict:
+    read = signed.key_set(data, keys.account if keys else account, keys)
+    trusted = [[key.id, 0 if key.void else key.roles & 15] for key in read.keys]
+    fields = {one: vars(read)[one] for one in ("account", "epoch", "expires", "issued_at")}
+    if floor:
+        floor.accept_keys(read, read.unsettles(keys))
+        fields["floor_after"] = floor.write()
+    return fields | {"trusted": trusted}
 
 
-def patch(data: bytes, given: Given) -> Fields:
-    manifest = manifest_of(given)
-    result = delta.apply(data, unhex(given["base"]), manifest.root)
+def in_group(read: Callable, admit: Callable, data: bytes, floor=None, clock=None, **given) -> dict:
+    """Reads a manifest or a beacon."""
+    new = read(data, **given)
+    if floor:
+        new.admission = admit(floor, new, clock)
+        new.floor_after = floor.write()
+    return vars(new)
+
+
+def revocation_list(data: bytes, lists=(), version=None, floor=None, **given) -> dict:
+    *held, new = [signed.revocation_list(one, **given) for one in (*lists, data)]
+    new.admission = floor.admit_list(new, held[-1] if held else None) if floor else None
+    counting = [] if version is None else [*held, new]
+    denied = floors.denied(counting, (new.keyset, version))
+    new.tokens, tokens = ([f"{one:016x}" for one in ids] for ids in (new.tokens, denied.tokens))
+    return vars(new) | {"denied": [tokens, denied.principals], "stale": denied.stale}
+
+
+def patch(data: bytes, base: bytes, manifest: Record) -> dict:
+    result = delta.apply(data, base, manifest.root)
     snapshot.read(result)
-    hashes = b"".join(snapshot.hash_list(result, manifest.chunk_log2))
-    root = snapshot.root(len(result), manifest.chunk_log2, hashes)
-    return {"len": len(result), "root": root.hex()}
+    return {"len": len(result), "root": snapshot.root(result, manifest.chunk_log2)}
 
 
-def list_of_hashes(data: bytes, given: Given) -> Fields:
-    manifest = manifest_of(given)
-    snapshot.check_list(data, manifest.file_len, manifest.chunk_log2, manifest.root)
-    return {"chunks": len(data) // 32}
+def bundle(data: bytes, anchor: bytes, account: bytes, audience: bytes) -> dict:
+    """Section 6.8: believes a bundle as a gateway does that was enrolled with `anchor`."""
+    reader = Reader(data, "not_a_bundle")
+    magic, count = reader.raw(8), reader.take("u32")
+    require(magic == b"GWDBNDL1" and count <= 4_096, reader.word)
+    parts = [reader.raw(reader.take("u32")) for _ in range(count + 4)]
+    require(reader.left() == 0, reader.word)
+    *sets, envelope, hashes, file, listed = parts
+    keys = signed.walk([anchor, *sets], account, passed_over="old_keys")
+    manifest = signed.manifest(envelope, keys, audience)
+    revoked = signed.revocation_list(listed, keys, audience) if listed else None
+    snapshot.check_list(hashes, manifest)
+    tokens = len(snapshot.read(file, manifest).tokens)
+    count = len(revoked.tokens + revoked.principals) if revoked else 0
+    return {"epoch": keys.epoch, "revoked": count, "tokens": tokens, "version": manifest.version}
 
 
-def manifest(data: bytes, given: Given) -> Fields:
-    read = manifest_of(given, data)
-    fields = read.fields()
-    return fields | admission(read, given)
-
-
-def admission(read: group.Manifest | group.Beacon, given: Given) -> Fields:
-    if "floor" not in given:
-        return {}
-    now = Now(given["now"], given["time_quality"], given["backed"])
-    word, after = read.admit(Floor.read(unhex(given["floor"])), now)
-    return {"admission": word, "floor_after": after.write().hex()}
-
-
-def beacon(data: bytes, given: Given) -> Fields:
-    read = group.Beacon(data, keys_of(given), unhex(given["audience"]))
-    return read.fields() | admission(read, given)
-
-
-def revocation_list(data: bytes, given: Given) -> Fields:
-    keys, audience = keys_of(given), unhex(given["audience"])
-    lists = [group.Revoked(unhex(one), keys, audience) for one in given.get("lists", [])]
-    read = group.Revoked(data, keys, audience)
-    word = None
-    if "floor" in given:
-        word = read.admit(Floor.read(unhex(given["floor"])), lists[-1] if lists else None)
-    denied = group.Denied((read.keyset, given.get("version", 0)))
-    for one in [*lists, read] if "version" in given else []:
-        denied.accept(one)
-    counting = [[f"{one:016x}" for one in sorted(denied.tokens)], sorted(denied.principals)]
-    return read.fields() | {"admission": word, "denied": counting, "stale": denied.stale}
-
-
-def message(data: bytes, _given: Given) -> Fields:
-    envelope, deltas = signed.message(data)
-    listed = [{"bytes": delta.hex(), "from": first} for first, delta in deltas]
-    return {"deltas": listed, "envelope": envelope.hex()}
-
-
-def key_set(data: bytes, given: Given) -> Fields:
-    if "key_sets" in given:
-        held = keys_of(given)
-        read = held.follow(data)
-        if "floor" not in given:
-            return read.fields()
-        changes = (read.epoch, read.issued_at, read.compromised, read.unsettles(held))
-        after = Floor.read(unhex(given["floor"])).with_keys(*changes)
-        return read.fields() | {"floor_after": after.write().hex()}
-    return signed.KeySet.anchor(data, unhex(given["account"])).fields()
-
-
-def receipt(data: bytes, given: Given) -> Fields:
-    return signed.receipt(
-        data, keys_of(given), unhex(given["gateway"]), unhex(given["incarnation"])
-    )
-
-
-def of_gateway(typ: int) -> Callable[[bytes, Given], Fields]:
-    def read(data: bytes, given: Given) -> Fields:
-        key, account, gateway = (unhex(given[name]) for name in ("key", "account", "gateway"))
-        return signed.of_gateway(data, typ, key, account, gateway)
-
-    return read
-
-
-def floor(data: bytes, _given: Given) -> Fields:
-    return Floor.read(data).fields()
-
-
-def record(data: bytes, _given: Given) -> Fields:
-    return audit.read(data)
-
-
-def chain(data: bytes, given: Given) -> Fields:
-    key = unhex(given["key"]) if "key" in given else None
-    return audit.chain(data, given["first"], unhex(given["before"]), key, unhex(given["head"]))
-
-
-def whole_bundle(data: bytes, given: Given) -> Fields:
-    anchor, account, audience = (unhex(given[name]) for name in ("anchor", "account", "audience"))
-    return bundle.verify(data, anchor, account, audience)
-
-
-KINDS: dict[str, Callable[[bytes, Given], Fields]] = {
-    "audit-chains": chain,
-    "audit-records": record,
-    "beacons": beacon,
-    "bundles": whole_bundle,
-    "checkpoints": of_gateway(signed.CHECKPOINT),
-    "deltas": patch,
-    "floors": floor,
-    "hash-lists": list_of_hashes,
-    "hybrid-key-sets": key_set,
-    "hybrid-manifests": manifest,
-    "key-sets": key_set,
-    "manifests": manifest,
-    "messages": message,
-    "receipts": receipt,
-    "revocation-lists": revocation_list,
-    "snapshots": snapshot_file,
-    "statuses": of_gateway(signed.STATUS),
-    "tokens": token,
+manifest = partial(in_group, signed.manifest, floors.Floor.admit_manifest)
+HIDDEN = "account audience stale_after expires_after lists signers keys_expire".split()
+# By kind: what reads an object with what is given, and what it returns beside the stated fields.
+KINDS: dict[str, tuple[Callable, list[str]]] = {
+    "audit-chains": (audit.chain, []),
+    "audit-records": (audit.read, []),
+    "beacons": (partial(in_group, signed.beacon, floors.Floor.admit_beacon), HIDDEN),
+    "bundles": (bundle, []),
+    "checkpoints": (partial(signed.of_gateway, "checkpoint"), ["account", "gateway"]),
+    "deltas": (patch, []),
+    "floors": (lambda data: floors.read(data).fields(), []),
+    "hash-lists": (snapshot.check_list, []),
+    "hybrid-key-sets": (key_set, []),
+    "hybrid-manifests": (manifest, HIDDEN),
+    "key-sets": (key_set, []),
+    "manifests": (manifest, HIDDEN),
+    "messages": (signed.message, []),
+    "receipts": (partial(signed.by_role, "receipt"), [*HIDDEN, "gateway", "incarnation"]),
+    "revocation-lists": (revocation_list, HIDDEN),
+    "snapshots": (lambda data, manifest=None: snapshot.read(data, manifest).fields(), []),
+    "statuses": (partial(signed.of_gateway, "status"), ["account", "gateway"]),
+    "tokens": (token, ["wrong"]),
 }
 
 
-def verdict(kind: str, vector: Given, shared: dict[str, str]) -> tuple[str, Fields | None]:
-    def resolve(value: Any) -> Any:
-        return shared[value[1:]] if str(value).startswith("@") else value
+def prepared(given: dict, shared: dict[str, str]) -> dict:
+    """Reads what a reader holds: key sets, a manifest, a floor; and what time it is."""
 
-    given = {
-        name: [resolve(one) for one in value] if isinstance(value, list) else resolve(value)
-        for name, value in vector["given"].items()
-    }
+    def resolve(value):
+        if isinstance(value, list):
+            return [resolve(one) for one in value]
+        if isinstance(value, int) or value in signed.TIME_QUALITIES:
+            return value
+        return bytes.fromhex(shared[value[1:]] if value[0] == "@" else value)
+
+    held = {name: resolve(value) for name, value in given.items()}
+    if "now" in held:
+        clock = ("now", "time_quality", "backed")
+        held["clock"] = Record(**{one: held.pop(one) for one in clock})
+    if "key_sets" in held:
+        held["keys"] = signed.walk(held.pop("key_sets"), held.pop("account"))
+    if "manifest" in held:
+        own = (held.pop("keys"), held.pop("audience"))
+        held["manifest"] = signed.manifest(held["manifest"], *own)
+    if "floor" in held:
+        held["floor"] = floors.read(held["floor"])
+    return held
+
+
+def verdict(kind: str, vector: dict, shared: dict[str, str]) -> tuple[str, dict | None]:
+    read, hidden = KINDS[kind]
     try:
-        data = unhex(vector["bytes"]) + bytes(vector.get("zeros", 0))
-        return "accepted", KINDS[kind](data, given)
+        data = bytes.fromhex(vector["bytes"]) + bytes(vector.get("zeros", 0))
+        return "accepted", shown(read(data, **prepared(vector["given"], shared)), hidden)
     except Refused as refused:
-        return refused.code, None
+        return str(refused), None
 
 
-def check_vectors() -> Iterable[str]:
-    """Yields one line for each vector on which this does not agree."""
-    files = {path.stem: path for path in sorted(VECTORS.glob("*.json"))}
-    decisions = files.pop("decisions", None)
-    if decisions is None or files.keys() != KINDS.keys():
-        yield f"kinds differ: {sorted(files.keys() ^ KINDS.keys())}; one has no vectors or no reader"
-        return
-    for kind, path in files.items():
-        content = json.loads(path.read_text(encoding="utf-8"))
-        for vector in content["vectors"]:
-            found, fields = verdict(kind, vector, content["shared"])
-            expected, stated = vector["verdict"], vector.get("fields")
-            if found != expected:
-                yield f"{kind}: {vector['name']}: {found}, should be {expected}"
-            elif fields != stated:
-                yield f"{kind}: {vector['name']}: read as {fields}, should be {stated}"
-        print(f"{len(content['vectors']):6} {kind}")
-
-
-def check_decisions(lines: Iterable[str], name: str, least: int = 1) -> Iterable[str]:
-    """Each line is a snapshot to read, or a request with what was decided."""
-    count, view = 0, None
-    for line in lines:
-        entry = json.loads(line)
+def decided(entries: Iterable[dict]) -> Iterable[tuple[str, tuple, tuple]]:
+    """Yields a request, what is found and what is stated; an entry may be a snapshot to read."""
+    view = None
+    for entry in entries:
         if "snapshot" in entry:
-            view = snapshot.read(unhex(entry["snapshot"]))
+            view = snapshot.read(bytes.fromhex(entry["snapshot"]))
             continue
-        assert view is not None
-        when = dict(entry["circumstances"])
-        for bits in ("revoked_tokens", "revoked_principals"):
-            when[bits] = frozenset(int(str(one), 16) for one in when.get(bits, []))
-        circumstances = decision.Circumstances(**when)
-        reason, who = decision.answer(view, entry["request"], circumstances)
-        count += 1
-        if (reason, who) != (entry["reason"], entry["who"]):
-            expected = f"should be {entry['reason']} {entry['who']}"
-            yield f"{name}: decision {count}: {reason} {who}, {expected}: {entry['request']}"
-    if count < least:
-        yield f"{name}: {count} decisions, should be at least {least}"
-    print(f"{count:6} {name}")
+        when = Record(**entry["circumstances"])
+        when.revoked_tokens = {int(one, 16) for one in when.revoked_tokens}
+        when.revoked_principals = {int(one, 16) for one in when.revoked_principals}
+        found = decision.judge(view, entry["request"], when)
+        yield f"decision of {entry['request']}", found, (entry["reason"], entry["who"])
+
+
+def check(name: str, results: Iterable[tuple[str, tuple, tuple]], least: int = 1) -> list[str]:
+    """Returns a line for each difference."""
+    results = list(results)
+    print(f"{len(results):6} {name}")
+    few = [] if len(results) >= least else [f"{name}: {len(results)}, should be {least} or more"]
+    return few + [
+        f"{name}: {what}: {found}, should be {stated}"
+        for what, found, stated in results
+        if found != stated
+    ]
 
 
 def main(arguments: list[str]) -> int:
-    differences = list(check_vectors())
-    sample = json.loads((VECTORS / "decisions.json").read_text(encoding="utf-8"))
-    lines = [json.dumps(entry) for entry in sample["vectors"]]
-    differences += check_decisions(lines, "decisions")
+    files = {path.stem: path for path in sorted(VECTORS.glob("*.json"))}
+    sample = json.loads(files.pop("decisions").read_text(encoding="utf-8"))
+    strange = sorted(files.keys() ^ KINDS.keys())
+    differences = [f"{kind} has no vectors or no reader" for kind in strange]
+    for kind in sorted(files.keys() & KINDS.keys()):
+        content = json.loads(files[kind].read_text(encoding="utf-8"))
+        found = [verdict(kind, one, content["shared"]) for one in content["vectors"]]
+        stated = [(one["verdict"], one.get("fields")) for one in content["vectors"]]
+        differences += check(kind, zip((one["name"] for one in content["vectors"]), found, stated))
+    differences += check("decisions", decided(sample["vectors"]))
     for argument in arguments:
         with Path(argument).open(encoding="utf-8") as file:
-            differences += check_decisions(file, Path(argument).name, 10_000)
+            differences += check(Path(argument).name, decided(map(json.loads, file)), 10_000)
     for difference in differences[:50]:
         print(difference, file=sys.stderr)
     if differences:

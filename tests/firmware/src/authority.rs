@@ -3,9 +3,7 @@
 use gateward_core::name::Uuid;
 use gateward_core::snapshot::chunk;
 use gateward_core::time::UnixSeconds;
-use gateward_core::trust::sign::{
-    BeaconDraft, KeyDraft, KeySetDraft, ManifestDraft, RevokedDraft, Signer as _,
-};
+use gateward_core::trust::sign::{BeaconDraft, KeyDraft, KeySetDraft, ManifestDraft, RevokedDraft};
 use gateward_core::trust::{Algorithm, Audience, Role, SigningKey};
 
 /// The account.
@@ -123,10 +121,4 @@ pub fn beacon(number: u64, version: u64, revoked_counter: u64) -> BeaconDraft {
         version,
         revoked_counter,
     }
-}
-
-/// Returns the bytes of a public key, for programs that keep one.
-#[must_use]
-pub fn public(seed: u8) -> Vec<u8> {
-    key(seed).public()
 }

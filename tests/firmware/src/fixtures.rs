@@ -1,11 +1,12 @@
 //! Every file that tests in C embed, by name.
 
 use gateward_core::bundle;
-use gateward_core::snapshot::build::VerifierLen;
+use gateward_core::name::Uuid;
+use gateward_core::snapshot::build::{Contents, VerifierLen};
 use gateward_core::snapshot::{chunk, delta};
 use gateward_core::time::UnixSeconds;
 use gateward_core::token::Token;
-use gateward_core::trust::sign::{KeySetDraft, ManifestDraft};
+use gateward_core::trust::sign::{KeySetDraft, ManifestDraft, RevokedDraft, TooMany};
 use gateward_core::trust::{Audience, DeltaRef, KeyId, SigningKey};
 use sha2::{Digest as _, Sha256};
 
@@ -76,7 +77,7 @@ fn named(name: &str, bytes: impl AsRef<[u8]>) -> File {
     (name.to_owned(), bytes.as_ref().to_vec())
 }
 
-fn compile(contents: &gateward_core::snapshot::build::Contents) -> Vec<u8> {
+fn compile(contents: &Contents) -> Vec<u8> {
     contents.compile(VerifierLen::Full).expect("the contents fit")
 }
 
@@ -159,9 +160,7 @@ fn news(plant: &Plant) -> Vec<File> {
     // Leaves out what only the second version denies.
     let mut three = revoked(3, [later], [plant.revoked_principal]);
     three.base_version = 2;
-    let by = |draft: &gateward_core::trust::sign::RevokedDraft| {
-        draft.sign(&[&key(SNAPSHOT)]).expect("it is small")
-    };
+    let by = |draft: &RevokedDraft| draft.sign(&[&key(SNAPSHOT)]).expect("it is small");
     let mut files = vec![
         named("revoked", by(&one)),
         named("revoked2", by(&two)),
@@ -188,10 +187,7 @@ fn news(plant: &Plant) -> Vec<File> {
 fn bad(
     name: &str,
     keys: &[u8],
-    sign: impl FnMut(
-        Option<gateward_core::name::Uuid>,
-        &[&SigningKey],
-    ) -> Result<Vec<u8>, gateward_core::trust::sign::TooMany>,
+    sign: impl FnMut(Option<Uuid>, &[&SigningKey]) -> Result<Vec<u8>, TooMany>,
 ) -> Vec<File> {
     let all = spoilt(keys, sign).into_iter();
 

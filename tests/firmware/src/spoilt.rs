@@ -1,5 +1,6 @@
 //! Envelopes that look good and must be refused.
 
+use gateward_core::name::Uuid;
 use gateward_core::trust::SigningKey;
 use gateward_core::trust::sign::TooMany;
 
@@ -13,7 +14,7 @@ use crate::authority::{OTHER_ACCOUNT, STRANGER, key};
 /// If the object cannot be signed.
 pub fn spoilt(
     keys: &[u8],
-    mut sign: impl FnMut(Option<gateward_core::name::Uuid>, &[&SigningKey]) -> Result<Vec<u8>, TooMany>,
+    mut sign: impl FnMut(Option<Uuid>, &[&SigningKey]) -> Result<Vec<u8>, TooMany>,
 ) -> Vec<(&'static str, Vec<u8>)> {
     let own: Vec<SigningKey> = keys.iter().map(|seed| key(*seed)).collect();
     let own: Vec<&SigningKey> = own.iter().collect();

@@ -217,14 +217,19 @@ fn principals(draw: &mut Draw, contents: &mut Contents, base: u64) {
     }
 }
 
+/// Mostly never; else about when requests come, or when signed time is later than the clock.
 fn end(draw: &mut Draw, base: u64) -> End {
-    let at = |seconds: u64| End(u32::try_from(base + seconds).expect("it has 32 bits"));
-    match draw.below(48) {
-        0 => at(0),
-        1 => at(1),
-        2 => at(3_600),
+    let at = |second: u64| End(u32::try_from(second).expect("it has 32 bits"));
+    let signed = base - DAY;
+    match draw.below(64) {
+        0 => at(base),
+        1 => at(base + 1),
+        2 => at(base + 3_600),
         3 => End(0),
         4 => End(u32::MAX - 1),
+        5 => at(signed),
+        // As far as a beacon lifts the time.
+        6 => at(signed + 3_600),
         _ => End::NEVER,
     }
 }

@@ -9,7 +9,8 @@
 //! ```
 //!
 //! Without a nightly toolchain, `RUSTC_BOOTSTRAP=1` and the stable one do. There is next to no
-//! `unsafe` in what is searched, so no sanitizer is needed, and the search is faster without.
+//! `unsafe` in what is searched, so no sanitizer is needed, and the search is faster without; but for
+//! `shim`, where pointers cross a border: `-s address`, and an input is at most 1,024 bytes.
 //! An input that breaks a promise lands in `fuzz/artifacts/TARGET`: mend what it shows, and
 //! move it to `fuzz/corpus/TARGET` under a name that says what it was.
 

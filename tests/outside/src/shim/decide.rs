@@ -56,7 +56,7 @@ fn clock_start(run: &mut Run<'_>) -> Status {
 
 fn clock_now(run: &mut Run<'_>) -> Status {
     let clock = run.stored(place!(run.clocks));
-    let (mono, shown) = (long(run) * 1_000, run.shown());
+    let (mono, shown) = (long(run).saturating_mul(1_000), run.shown());
     let to = run.result(place!(run.now));
     // SAFETY: as above.
     unsafe { gateward_clock_now(clock, mono, at(shown.as_ref()), to) }

@@ -11,7 +11,8 @@ use gateward_core::snapshot::chunk;
 use gateward_core::trust::Floor as CoreFloor;
 
 use super::arena::Arena;
-use super::args::{Bytes, BytesMut, Run, Written};
+use super::args::{Bytes, BytesMut, Run};
+use super::values::Written;
 use crate::fixture::fixture;
 
 /// A number that no status has.

@@ -4,9 +4,10 @@
 use gateward::*;
 
 use super::Call;
-use super::args::{Bytes, BytesMut, Run, Written, at, write};
+use super::args::{Bytes, BytesMut, Run, at};
 use super::pool::What;
 use super::rules;
+use super::values::{Written, write};
 
 macro_rules! calls {
     ($($name:ident $run:expr;)*) => {
