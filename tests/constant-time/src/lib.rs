@@ -12,6 +12,7 @@
 
 mod check;
 mod class;
+#[cfg(target_arch = "x86_64")]
 pub mod client_request;
 mod draw;
 mod histogram;
