@@ -5,6 +5,8 @@
 
 use core::fmt;
 
+use crate::token::differs;
+
 /// One permission, by its bit in a set. Always below 64: no value is an alias of another.
 #[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Permission(u8);
@@ -78,7 +80,13 @@ impl PermissionSet {
     /// Returns the permission with the lowest bit.
     #[must_use]
     pub fn first(self) -> Option<Permission> {
-        u8::try_from(self.0.trailing_zeros()).ok().and_then(Permission::new)
+        // On a machine of 32 bits, the zeros of all 64 are a branch on which half the bit is in.
+        let [a, b, c, d, e, f, g, h] = self.0.to_le_bytes();
+        let (low, high) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+        let in_high = differs(low, 0) ^ u32::MAX;
+        let zeros = low.trailing_zeros() & !in_high | (32 + high.trailing_zeros()) & in_high;
+
+        u8::try_from(zeros).ok().and_then(Permission::new)
     }
 }
 

@@ -28,7 +28,7 @@
 #define GATEWARD_HASH_LIST_WORDS 6u
 
 // Words of 8 bytes of an open snapshot.
-#define GATEWARD_SNAPSHOT_WORDS 80u
+#define GATEWARD_SNAPSHOT_WORDS 96u
 
 // Words of 8 bytes of a token.
 #define GATEWARD_TOKEN_WORDS 12u
@@ -207,6 +207,25 @@ typedef uint32_t (*gateward_write)(void *context, uint32_t offset, const uint8_t
 typedef struct {
   uint64_t opaque[GATEWARD_SNAPSHOT_WORDS];
 } gateward_snapshot;
+
+// A revocation list, and where its bits go.
+typedef struct {
+  // The list as it was signed.
+  const uint8_t *envelope;
+  // Bytes of `envelope`.
+  size_t envelope_len;
+  // The bits, which belong to the snapshot from then on; those that it has already may be given.
+  uint8_t *bits;
+  // Bytes of `bits`, as `gateward_revoked_room` says.
+  size_t bits_len;
+  // Number of the list that `bits` stand for already, of this very snapshot; 0 for none. Whoever keeps
+  // bits over a restart says so, and writes them down before the floor.
+  uint64_t kept;
+  // Epoch of that list.
+  uint32_t kept_epoch;
+  // Zero.
+  uint32_t zero;
+} gateward_list;
 
 // The time that may be trusted, followed through one run of the program.
 typedef struct {
@@ -608,14 +627,15 @@ gateward_status gateward_manifest_verify(const gateward_keys *keys,
                                          size_t len,
                                          gateward_manifest *manifest);
 
-// Checks that a manifest may be in force: it is already, or it may follow what is. `keys` is the
-// newest key set held.
+// Checks that a manifest may be in force: it is already, or it may follow what is, and then the floor
+// remembers that there is such a snapshot, whether or not its file ever comes. `keys` is the newest key
+// set held. What is in force has to hear of it: `gateward_snapshot_follow`.
 //
 // The caller promises:
 // `manifest` and `keys` point to storage, `floor` to a floor, `now` to a time; or any is null.
 gateward_status gateward_manifest_admit(const gateward_manifest *manifest,
                                         const gateward_keys *keys,
-                                        const gateward_floor *floor,
+                                        gateward_floor *floor,
                                         const gateward_now *now);
 
 // Stores what a manifest says.
@@ -729,25 +749,20 @@ gateward_status gateward_snapshot_info(const gateward_snapshot *snapshot,
 gateward_status gateward_revoked_room(const gateward_snapshot *snapshot, size_t *bytes);
 
 // Takes a revocation list: writes what it revokes in this snapshot as bits, and raises the floor by
-// it. From then on the bits belong to the snapshot.
+// it. No check may run meanwhile. A list that was held is taken again after a restart. Where it leaves
+// out what nobody has any more, it is taken all the same, and checks say `GATEWARD_NEEDS_NEWER`.
 //
-// `list_keys` is the key set of the list's epoch. `kept` is 0, or the number of the list that the
-// bits stand for already, of this very snapshot: whoever keeps bits over a restart says so. The
-// bits may be those that the snapshot has; no check may run meanwhile. A list that was held is
-// taken again after a restart.
+// `list_keys` is the key set of the list's epoch, `keys` the newest that is held.
 //
 // The caller promises:
-// `snapshot` and `list_keys` point to storage, `audience` to 16 bytes, `floor` to a floor,
-// `envelope` to `len` bytes, `bits` to `bits_len` bytes that stay; or any is null.
+// `snapshot`, `list_keys` and `keys` point to storage, `audience` to 16 bytes, `floor` to a floor, `list`
+// to a struct whose pointers point to as many bytes as it says, those of `bits` staying; or any is null.
 gateward_status gateward_revoked_take(gateward_snapshot *snapshot,
                                       const gateward_keys *list_keys,
+                                      const gateward_keys *keys,
                                       const uint8_t *audience,
                                       gateward_floor *floor,
-                                      const uint8_t *envelope,
-                                      size_t len,
-                                      uint64_t kept,
-                                      uint8_t *bits,
-                                      size_t bits_len);
+                                      const gateward_list *list);
 
 // Starts to follow the time. `build` is when the program was built, in seconds since 1970; `mono` is
 // the run time in milliseconds.
@@ -928,8 +943,8 @@ gateward_status gateward_permission_find(const gateward_snapshot *snapshot,
 // `bytes` points to `len` bytes and `bundle` to a struct, or either is null.
 gateward_status gateward_bundle_read(const uint8_t *bytes, size_t len, gateward_bundle *bundle);
 
-// Walks from the key set held to the newest of the bundle, and raises the floor by each. Where one
-// does not follow, none is taken.
+// Walks from the key set held to the newest of the bundle, and raises the floor by each. One that is held
+// or was before is passed over; where one does not follow, those before it stay taken.
 //
 // The caller promises:
 // `bytes` points to `len` bytes, `keys` to storage, `floor` to a floor; or any is null.

@@ -17,7 +17,7 @@ use crate::foreign::{self, call};
 use crate::names::Text;
 use crate::status::{GATEWARD_ABSURD, GATEWARD_NO_ROOM, GATEWARD_UNKNOWN, Status};
 use crate::storage::Snapshot;
-use crate::time::{Now, quality};
+use crate::time::{GATEWARD_TIME_FLOOR, Now, quality};
 
 /// No record has more bytes.
 pub const GATEWARD_RECORD_SIZE: usize = 768;
@@ -151,7 +151,8 @@ pub unsafe extern "C" fn gateward_record_start(
                 created_at_ms: open.time(&time).0.saturating_mul(1000),
                 snapshot_version: open.verified.manifest().version().number,
                 token_id: decision.id,
-                quality: number,
+                // Time that was lifted is no clock's.
+                quality: if open.time(&time) > time.at { GATEWARD_TIME_FLOOR } else { number },
                 outcome: if allowed { GATEWARD_OUTCOME_ALLOW } else { GATEWARD_OUTCOME_DENY },
                 reason: decision.reason,
                 authentication: principal.map_or(0, |who| who.kind().token_kind() as u32),
@@ -396,6 +397,18 @@ pub unsafe extern "C" fn gateward_chain_next(
     len: usize,
     tag: *mut u8,
 ) -> Status {
+    // SAFETY: the caller promises the same about every pointer.
+    let status = unsafe { next(head, key, record, len, tag) };
+    foreign::wipe_stack();
+
+    status
+}
+
+/// # Safety
+///
+/// As `gateward_chain_next`.
+#[inline(never)]
+unsafe fn next(head: *mut u8, key: *mut u8, record: *const u8, len: usize, tag: *mut u8) -> Status {
     // SAFETY: the caller promises the same about every pointer.
     call(|| unsafe {
         let mut ratchet = Ratchet::new(foreign::array(key)?);

@@ -4,8 +4,9 @@
 use gateward_core::bundle::Bundle as CoreBundle;
 
 use crate::foreign::{self, call};
+use crate::keys::follow;
 use crate::names::Text;
-use crate::status::Status;
+use crate::status::{GATEWARD_REFUSED_OLD_KEYS, Status};
 use crate::storage::{Floor, Keys};
 
 /// The parts of a bundle, where they stand; nothing of them has been checked.
@@ -43,8 +44,8 @@ pub unsafe extern "C" fn gateward_bundle_read(
     })
 }
 
-/// Walks from the key set held to the newest of the bundle, and raises the floor by each. Where one
-/// does not follow, none is taken.
+/// Walks from the key set held to the newest of the bundle, and raises the floor by each. One that is held
+/// or was before is passed over; where one does not follow, those before it stay taken.
 ///
 /// # Safety
 ///
@@ -59,9 +60,10 @@ pub unsafe extern "C" fn gateward_bundle_walk(
     // SAFETY: the caller promises the same about every pointer.
     call(|| unsafe {
         let parts = CoreBundle::read(foreign::bytes(bytes, len)?)?;
-        let mut raised = foreign::floor(floor)?;
-        let newest = parts.walk(foreign::held(keys)?, |next, _| raised = raised.with_keys(next))?;
-        foreign::fill(keys, newest)?;
-        foreign::put_floor(floor, &raised)
+        foreign::floor(floor)?;
+        parts.key_sets().try_for_each(|set| match follow(keys, set, floor) {
+            Err(GATEWARD_REFUSED_OLD_KEYS) => Ok(()),
+            outcome => outcome,
+        })
     })
 }

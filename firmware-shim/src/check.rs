@@ -124,6 +124,18 @@ pub unsafe extern "C" fn gateward_token_read(
     token: *mut ParsedToken,
 ) -> Status {
     // SAFETY: the caller promises the same about every pointer.
+    let status = unsafe { read(text, len, token) };
+    foreign::wipe_stack();
+
+    status
+}
+
+/// # Safety
+///
+/// As `gateward_token_read`.
+#[inline(never)]
+unsafe fn read(text: *const u8, len: usize, token: *mut ParsedToken) -> Status {
+    // SAFETY: the caller promises the same about every pointer.
     call(|| unsafe { foreign::fill(token, Token::read(foreign::bytes(text, len)?)?) })
 }
 
@@ -187,6 +199,24 @@ pub unsafe extern "C" fn gateward_check(
     decision: *mut Decision,
 ) -> Status {
     // SAFETY: the caller promises the same about every pointer.
+    let status = unsafe { check(snapshot, ask, token, now, decision) };
+    foreign::wipe_stack();
+
+    status
+}
+
+/// # Safety
+///
+/// As `gateward_check`.
+#[inline(never)]
+unsafe fn check(
+    snapshot: *const Snapshot,
+    ask: *const Ask,
+    token: *const ParsedToken,
+    now: *const Now,
+    decision: *mut Decision,
+) -> Status {
+    // SAFETY: the caller promises the same about every pointer.
     call(|| unsafe {
         let (snapshot, ask) = (foreign::held(snapshot)?, foreign::held(ask)?);
         let decided = decided(snapshot, ask, foreign::held(token)?, &foreign::now(now)?)?;
@@ -202,6 +232,25 @@ pub unsafe extern "C" fn gateward_check(
 /// As those three.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gateward_check_text(
+    snapshot: *const Snapshot,
+    request: *const Request,
+    text: *const u8,
+    len: usize,
+    now: *const Now,
+    decision: *mut Decision,
+) -> Status {
+    // SAFETY: the caller promises the same about every pointer.
+    let status = unsafe { check_text(snapshot, request, text, len, now, decision) };
+    foreign::wipe_stack();
+
+    status
+}
+
+/// # Safety
+///
+/// As `gateward_check_text`.
+#[inline(never)]
+unsafe fn check_text(
     snapshot: *const Snapshot,
     request: *const Request,
     text: *const u8,

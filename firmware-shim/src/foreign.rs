@@ -6,6 +6,7 @@
 #![expect(unsafe_code, reason = "this is where pointers from C are trusted, and nowhere else")]
 
 use core::ffi::c_void;
+use core::mem::MaybeUninit;
 use core::slice;
 
 use gateward_core::snapshot::delta::{Broken, Sink};
@@ -191,6 +192,31 @@ pub(crate) unsafe fn now(at: *const Now) -> Result<trust::Now, Status> {
     }
 
     Ok(trust::Now { at: UnixSeconds(at), quality: quality(number)?, backed: UnixSeconds(backed) })
+}
+
+/// How much of the stack is overwritten after a secret was on it: more than what handles one uses.
+const WIPED: usize = if size_of::<usize>() == 4 { 176 } else { 512 };
+
+/// Overwrites what a function that has returned left below the frame of its caller.
+#[inline(never)]
+pub(crate) fn wipe_stack() {
+    let mut room = MaybeUninit::<[[u64; 8]; WIPED / 8]>::uninit();
+    let first = room.as_mut_ptr().cast::<[u64; 8]>();
+    for at in 0..WIPED / 8 {
+        // SAFETY: within the array. Whoever reads it again is whoever is looking for a secret, so the
+        // compiler must not know that nobody does.
+        unsafe {
+            let words = first.add(at).cast::<u64>();
+            words.write_volatile(0);
+            words.add(1).write_volatile(0);
+            words.add(2).write_volatile(0);
+            words.add(3).write_volatile(0);
+            words.add(4).write_volatile(0);
+            words.add(5).write_volatile(0);
+            words.add(6).write_volatile(0);
+            words.add(7).write_volatile(0);
+        }
+    }
 }
 
 /// Bytes of the caller that stay where they are while something of the caller's points to them.

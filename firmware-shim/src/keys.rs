@@ -98,11 +98,24 @@ pub unsafe extern "C" fn gateward_keys_follow(
     floor: *mut Floor,
 ) -> Status {
     // SAFETY: the caller promises the same about every pointer.
-    call(|| unsafe {
+    call(|| unsafe { follow(keys, foreign::bytes(envelope, len)?, floor) })
+}
+
+/// # Safety
+///
+/// As `gateward_keys_follow`.
+#[inline(never)]
+pub(crate) unsafe fn follow(
+    keys: *mut Keys,
+    envelope: &[u8],
+    floor: *mut Floor,
+) -> Result<(), Status> {
+    // SAFETY: the caller promises the same about every pointer.
+    unsafe {
         let held = foreign::held_mut(keys)?;
-        let vouched = Vouched::next(held, foreign::bytes(envelope, len)?)?;
+        let vouched = Vouched::next(held, envelope)?;
         replace(held, &vouched, floor)
-    })
+    }
 }
 
 /// Stores a key set and the floor as it leaves that. Not a part of its caller, whose stack the

@@ -61,8 +61,9 @@ pub unsafe extern "C" fn gateward_manifest_verify(
     })
 }
 
-/// Checks that a manifest may be in force: it is already, or it may follow what is. `keys` is the
-/// newest key set held.
+/// Checks that a manifest may be in force: it is already, or it may follow what is, and then the floor
+/// remembers that there is such a snapshot, whether or not its file ever comes. `keys` is the newest key
+/// set held. What is in force has to hear of it: `gateward_snapshot_follow`.
 ///
 /// # Safety
 ///
@@ -71,13 +72,15 @@ pub unsafe extern "C" fn gateward_manifest_verify(
 pub unsafe extern "C" fn gateward_manifest_admit(
     manifest: *const Manifest,
     keys: *const Keys,
-    floor: *const Floor,
+    floor: *mut Floor,
     now: *const Now,
 ) -> Status {
     // SAFETY: the caller promises the same about every pointer.
     call(|| unsafe {
         let (manifest, keys) = (foreign::held(manifest)?, foreign::held(keys)?);
-        open::admit(manifest, keys, &foreign::floor(floor)?, &foreign::now(now)?)
+        let before = foreign::floor(floor)?;
+        open::admit(manifest, keys, &before, &foreign::now(now)?)?;
+        foreign::put_floor(floor, &before.with_heard(manifest))
     })
 }
 

@@ -7,7 +7,7 @@
 use gateward_core::snapshot::revocation::RevocationRoom;
 use gateward_core::snapshot::{Revocation, Verified, View};
 use gateward_core::time::{TimeQuality, UnixSeconds};
-use gateward_core::trust::{Floor, KeySet, Manifest, Now, Refused, Revoked, Version};
+use gateward_core::trust::{Floor, KeySet, Manifest, Now, Refused, Revoked, Signers, Version};
 
 use crate::foreign::Lent;
 use crate::status::{
@@ -20,6 +20,10 @@ pub(crate) struct Open {
     bits: Option<Lent>,
     /// Number of the list that the bits stand for; 0.0 where none was given.
     list: Version,
+    /// Who signed that list.
+    list_by: Signers,
+    /// Whether the list leaves out what the bits do not hold either.
+    short: bool,
     /// Whether a list was held once and has not been given again.
     owed: bool,
     /// Whether something newer is known to be out.
@@ -34,6 +38,8 @@ impl Open {
             verified,
             bits: None,
             list: Version::default(),
+            list_by: Signers::default(),
+            short: false,
             owed: false,
             lacks: false,
             void: false,
@@ -57,15 +63,23 @@ impl Open {
         // What its own manifest speaks of is known before anybody has written the floor down.
         let revoked = floor.revoked.max(self.manifest().revoked());
         let known = Floor { revoked, ..*floor };
-        self.lacks = known.lacks_list(self.list).is_some() || floor.newest > version;
+        let newest = floor.newest.max(floor.version);
+        self.lacks = known.lacks_list(self.list).is_some() || newest > version;
         self.not_before = floor.lived.max(self.manifest().issued_at());
     }
 
     /// Takes a later floor and the newest key set: either may take the snapshot out of force.
-    pub(crate) fn follow(&mut self, keys: &KeySet, floor: &Floor) {
+    pub(crate) fn follow(&mut self, keys: &KeySet, floor: &Floor) -> Result<(), Status> {
+        is_newest_set(keys, floor)?;
         self.settle(floor);
+        // Nobody can tell what of a list is the thief's; a snapshot of a later epoch says it all again.
+        self.list_by = self.list_by.without(keys.compromised());
+        self.void |=
+            !self.list_by.are_enough() && self.list.epoch >= self.manifest().version().epoch;
         let stolen = floor.names(self.manifest()) && !floor.manifest_by.are_enough();
         self.void |= stolen || self.manifest().is_voided_by([keys]);
+
+        Ok(())
     }
 
     /// The same once more, to be changed: what is in use stays whole until it is replaced.
@@ -118,6 +132,9 @@ impl Open {
         if self.owed {
             return Err(GATEWARD_LIST_OWED);
         }
+        if self.short {
+            return Err(GATEWARD_NEEDS_NEWER);
+        }
         let view = self.names();
         let Some(bits) = self.bits else { return Ok(view) };
         // SAFETY: the caller promises it.
@@ -149,23 +166,21 @@ impl Open {
         if list.is_voided_by([keys]) {
             return Err(GATEWARD_VOID);
         }
-        if keys.epoch() < floor.keys {
-            return Err(Refused::NewerKeys(floor.keys).into());
-        }
+        is_newest_set(keys, floor)?;
         let known = list.number() == floor.list;
         if !known {
             floor.admit_revoked(self.list, list)?;
         }
         let view = self.names();
         let whole = self.manifest().version() >= list.base();
-        if !whole && !self.may_add(floor, kept) {
-            return Err(GATEWARD_NEEDS_NEWER);
-        }
+        // What it denies it denies at once (DOMAIN H19); what it leaves out nobody may be allowed.
+        let short = !whole && !self.may_add(floor, kept);
         if bits.len() != room(&view) {
             return Err(GATEWARD_LENGTH);
         }
         match self.bits {
-            _ if whole => bits.fill(0),
+            // A second list of the same number takes nothing back.
+            _ if whole && self.list != list.number() => bits.fill(0),
             // What the caller kept is as new as what was held; what the snapshot has may be older.
             _ if is_newest(kept, floor) => {}
             // SAFETY: the caller promises it.
@@ -174,7 +189,13 @@ impl Open {
         }
         add(&view, list, bits)?;
         let floor = floor.with_revoked(list.number(), list.base());
-        let mut open = Self { bits: Some(Lent::new(bits)), list: list.number(), ..self.again()? };
+        let mut open = Self {
+            bits: Some(Lent::new(bits)),
+            list: list.number(),
+            list_by: list.signed_by(),
+            short,
+            ..self.again()?
+        };
         open.settle(&floor);
 
         Ok((open, floor))
@@ -183,9 +204,13 @@ impl Open {
     /// Whether what is revoked already is all here, so that a list that leaves something out may be
     /// added to it.
     fn may_add(&self, floor: &Floor, kept: Version) -> bool {
-        let never_held = floor.list == Version::default() && floor.names(self.manifest());
+        // Lists of an earlier epoch than the snapshot's count no more.
+        let none_counts =
+            floor.list == Version::default() || floor.list.epoch < self.manifest().version().epoch;
+        let never_held = none_counts && floor.names(self.manifest());
+        let all_held = self.bits.is_some() && (none_counts || self.list == floor.list);
 
-        self.bits.is_some() && !self.owed || never_held || is_newest(kept, floor)
+        !self.short && all_held || never_held || is_newest(kept, floor)
     }
 }
 
@@ -234,14 +259,26 @@ pub(crate) fn admit(
     if manifest.is_voided_by([newest]) {
         return Err(GATEWARD_VOID);
     }
-    if newest.epoch() < floor.keys {
-        return Err(Refused::NewerKeys(floor.keys).into());
-    }
+    is_newest_set(newest, floor)?;
     if stands(manifest, floor) {
         return if floor.manifest_by.are_enough() { Ok(()) } else { Err(GATEWARD_VOID) };
     }
 
-    Ok(floor.admit(manifest, now).map(drop)?)
+    Ok(floor.admit(manifest, &lifted(now, floor)).map(drop)?)
+}
+
+/// Checks that no later key set was ever held.
+fn is_newest_set(keys: &KeySet, floor: &Floor) -> Result<(), Status> {
+    if keys.epoch() < floor.keys { Err(Refused::NewerKeys(floor.keys).into()) } else { Ok(()) }
+}
+
+/// The caller's time, never before what was signed.
+pub(crate) fn lifted(now: &Now, floor: &Floor) -> Now {
+    if now.at >= floor.lived {
+        return *now;
+    }
+
+    Now { at: floor.lived, quality: TimeQuality::Floor, ..*now }
 }
 
 /// Whether `manifest` is the one in force, whatever its epoch is by now.

@@ -101,7 +101,7 @@ pub unsafe extern "C" fn gateward_snapshot_follow(
     call(|| unsafe {
         let (keys, floor) = (foreign::held(keys)?, foreign::floor(floor)?);
         let mut open = foreign::held(snapshot)?.again()?;
-        open.follow(keys, &floor);
+        open.follow(keys, &floor)?;
         foreign::fill(snapshot, open)
     })
 }
@@ -156,7 +156,8 @@ pub struct List {
 }
 
 /// Takes a revocation list: writes what it revokes in this snapshot as bits, and raises the floor by
-/// it. No check may run meanwhile. A list that was held is taken again after a restart.
+/// it. No check may run meanwhile. A list that was held is taken again after a restart. Where it leaves
+/// out what nobody has any more, it is taken all the same, and checks say `GATEWARD_NEEDS_NEWER`.
 ///
 /// `list_keys` is the key set of the list's epoch, `keys` the newest that is held.
 ///
@@ -175,7 +176,8 @@ pub unsafe extern "C" fn gateward_revoked_take(
 ) -> Status {
     // SAFETY: the caller promises the same about every pointer.
     call(|| unsafe {
-        let (open, keys) = (foreign::held(snapshot)?, foreign::held(keys)?);
+        foreign::held(snapshot)?;
+        let keys = foreign::held(keys)?;
         let audience = Audience(foreign::array(audience)?);
         let List { envelope, envelope_len, bits, bits_len, kept, kept_epoch, zero } =
             foreign::plain(list)?;
@@ -186,7 +188,7 @@ pub unsafe extern "C" fn gateward_revoked_take(
         let list = Revoked::verify(envelope, foreign::held(list_keys)?, audience)?;
         let bits = foreign::bytes_mut(bits, bits_len)?;
         let kept = Version { epoch: kept_epoch, number: kept };
-        taken(open, &Given { list: &list, keys, kept }, bits, snapshot, floor)
+        taken(&Given { list: &list, keys, kept }, bits, snapshot, floor)
     })
 }
 
@@ -198,7 +200,6 @@ pub unsafe extern "C" fn gateward_revoked_take(
 /// As `gateward_revoked_take`.
 #[inline(never)]
 unsafe fn taken(
-    open: &Open,
     given: &Given<'_>,
     bits: &'static mut [u8],
     snapshot: *mut Snapshot,
@@ -206,7 +207,7 @@ unsafe fn taken(
 ) -> Result<(), Status> {
     // SAFETY: the caller promises the same about every pointer.
     unsafe {
-        let (open, after) = open.with(given, &foreign::floor(floor)?, bits)?;
+        let (open, after) = foreign::held(snapshot)?.with(given, &foreign::floor(floor)?, bits)?;
         foreign::fill(snapshot, open)?;
         foreign::put_floor(floor, &after)
     }

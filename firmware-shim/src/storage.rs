@@ -20,7 +20,7 @@ pub const GATEWARD_MANIFEST_WORDS: usize = 56;
 /// Words of 8 bytes of a hash list.
 pub const GATEWARD_HASH_LIST_WORDS: usize = 6;
 /// Words of 8 bytes of an open snapshot.
-pub const GATEWARD_SNAPSHOT_WORDS: usize = 80;
+pub const GATEWARD_SNAPSHOT_WORDS: usize = 96;
 /// Words of 8 bytes of a token.
 pub const GATEWARD_TOKEN_WORDS: usize = 12;
 /// Words of 8 bytes of a prepared question.

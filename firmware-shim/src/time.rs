@@ -5,6 +5,7 @@ use gateward_core::time::{Millis, TimeQuality, UnixSeconds};
 use gateward_core::trust::{Audience, Beacon, Now as CoreNow, Shown as CoreShown, TrustedTime};
 
 use crate::foreign::{self, call};
+use crate::open::lifted;
 use crate::status::{GATEWARD_ABSURD, Status};
 use crate::storage::{Clock, Floor, Keys};
 
@@ -163,7 +164,7 @@ pub unsafe extern "C" fn gateward_beacon_take(
 unsafe fn raise(floor: *mut Floor, beacon: &Beacon, now: &CoreNow) -> Result<(), Status> {
     // SAFETY: the caller promises the same.
     let before = unsafe { foreign::floor(floor)? };
-    before.admit_beacon(beacon, now)?;
+    before.admit_beacon(beacon, &lifted(now, &before))?;
 
     // SAFETY: as above.
     unsafe { foreign::put_floor(floor, &before.with_beacon(beacon)) }

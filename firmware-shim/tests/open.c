@@ -7,7 +7,9 @@ static uint32_t opened(struct machine *machine, const unsigned char *file, size_
 }
 
 static uint32_t admitted(const struct machine *machine) {
-    return gateward_manifest_admit(&machine->manifest, &machine->keys, &machine->floor,
+    gateward_floor floor = machine->floor;
+
+    return gateward_manifest_admit(&machine->manifest, &machine->keys, &floor,
                                    &machine->now);
 }
 

@@ -15,7 +15,7 @@ CHECKS = 1_000
 KIB = 1_024
 # Calls that verify a signature, and calls that decide.
 VERIFYING = ("keys_anchor", "keys_follow", "manifest_verify", "snapshot_open", "beacon_take",
-             "revoked_take")
+             "revoked_take", "bundle_walk")
 DECIDING = ("check", "check_text")
 # What has to be among the outcomes that were counted.
 OUTCOMES = {

@@ -110,6 +110,12 @@ impl<'a> Revoked<'a> {
         self.principals
     }
 
+    /// Returns who signed.
+    #[must_use]
+    pub const fn signed_by(&self) -> Signers {
+        self.signers
+    }
+
     /// Returns whether it would not have been accepted without keys that any of `sets` calls
     /// compromised: a thief may have revoked everybody.
     #[must_use]

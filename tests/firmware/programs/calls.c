@@ -40,6 +40,14 @@ static gateward_status keys_follow(void)
     return gateward_keys_follow(&next_keys, BYTES_OF(keyset2), &next_floor);
 }
 
+static gateward_status bundle_walk(void)
+{
+    next_keys = gate->keys;
+    next_floor = gate->floor;
+
+    return gateward_bundle_walk(BYTES_OF(bundle), &next_keys, &next_floor);
+}
+
 static gateward_status manifest_verify(void)
 {
     return gateward_manifest_verify(&gate->keys, gateward_fixture_audience, BYTES_OF(manifest),
@@ -164,6 +172,7 @@ void measure_calls(struct gate *of)
         {floor_start, "floor_start"},
         {keys_anchor, "keys_anchor"},
         {keys_follow, "keys_follow"},
+        {bundle_walk, "bundle_walk"},
         {manifest_verify, "manifest_verify"},
         {snapshot_open, "snapshot_open"},
         {snapshot_commit, "snapshot_commit"},
