@@ -208,6 +208,25 @@ typedef struct {
   uint64_t opaque[GATEWARD_SNAPSHOT_WORDS];
 } gateward_snapshot;
 
+// A revocation list, and where its bits go.
+typedef struct {
+  // The list as it was signed.
+  const uint8_t *envelope;
+  // Bytes of `envelope`.
+  size_t envelope_len;
+  // The bits, which belong to the snapshot from then on; those that it has already may be given.
+  uint8_t *bits;
+  // Bytes of `bits`, as `gateward_revoked_room` says.
+  size_t bits_len;
+  // Number of the list that `bits` stand for already, of this very snapshot; 0 for none. Whoever keeps
+  // bits over a restart says so, and writes them down before the floor.
+  uint64_t kept;
+  // Epoch of that list.
+  uint32_t kept_epoch;
+  // Zero.
+  uint32_t zero;
+} gateward_list;
+
 // The time that may be trusted, followed through one run of the program.
 typedef struct {
   uint64_t opaque[GATEWARD_CLOCK_WORDS];
@@ -729,25 +748,19 @@ gateward_status gateward_snapshot_info(const gateward_snapshot *snapshot,
 gateward_status gateward_revoked_room(const gateward_snapshot *snapshot, size_t *bytes);
 
 // Takes a revocation list: writes what it revokes in this snapshot as bits, and raises the floor by
-// it. From then on the bits belong to the snapshot.
+// it. No check may run meanwhile. A list that was held is taken again after a restart.
 //
-// `list_keys` is the key set of the list's epoch. `kept` is 0, or the number of the list that the
-// bits stand for already, of this very snapshot: whoever keeps bits over a restart says so. The
-// bits may be those that the snapshot has; no check may run meanwhile. A list that was held is
-// taken again after a restart.
+// `list_keys` is the key set of the list's epoch, `keys` the newest that is held.
 //
 // The caller promises:
-// `snapshot` and `list_keys` point to storage, `audience` to 16 bytes, `floor` to a floor,
-// `envelope` to `len` bytes, `bits` to `bits_len` bytes that stay; or any is null.
+// `snapshot`, `list_keys` and `keys` point to storage, `audience` to 16 bytes, `floor` to a floor, `list`
+// to a struct whose pointers point to as many bytes as it says, those of `bits` staying; or any is null.
 gateward_status gateward_revoked_take(gateward_snapshot *snapshot,
                                       const gateward_keys *list_keys,
+                                      const gateward_keys *keys,
                                       const uint8_t *audience,
                                       gateward_floor *floor,
-                                      const uint8_t *envelope,
-                                      size_t len,
-                                      uint64_t kept,
-                                      uint8_t *bits,
-                                      size_t bits_len);
+                                      const gateward_list *list);
 
 // Starts to follow the time. `build` is when the program was built, in seconds since 1970; `mono` is
 // the run time in milliseconds.
