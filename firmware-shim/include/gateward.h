@@ -966,6 +966,7 @@ GATEWARD_SIZE(token, 8 * GATEWARD_TOKEN_WORDS);
 GATEWARD_SIZE(bundle, 0 + 8 * sizeof(void *));
 GATEWARD_SIZE(decision, 32 + 0 * sizeof(void *));
 GATEWARD_SIZE(floor, 464 + 0 * sizeof(void *));
+GATEWARD_SIZE(list, 16 + 4 * sizeof(void *));
 GATEWARD_SIZE(manifest_fields, 88 + 0 * sizeof(void *));
 GATEWARD_SIZE(now, 24 + 0 * sizeof(void *));
 GATEWARD_SIZE(record, 128 + 14 * sizeof(void *));

@@ -53,6 +53,18 @@ fn every_name_is_the_librarys_own_and_every_function_is_there() {
 }
 
 #[test]
+fn c_checks_the_size_of_every_type() {
+    let kept = fs::read_to_string(shim("include/gateward.h")).unwrap();
+    let types = kept.lines().filter_map(|line| line.strip_prefix("} gateward_"));
+    let unchecked: Vec<_> = types
+        .filter_map(|rest| rest.strip_suffix(';'))
+        .filter(|name| !kept.contains(&format!("GATEWARD_SIZE({name}, ")))
+        .collect();
+
+    assert!(unchecked.is_empty(), "{unchecked:?}");
+}
+
+#[test]
 fn the_header_is_c99_and_needs_nothing_but_numbers() {
     let kept = fs::read_to_string(shim("include/gateward.h")).unwrap();
     let included: Vec<_> = kept.lines().filter(|line| line.starts_with("#include")).collect();
@@ -157,6 +169,7 @@ fn sizes() -> String {
         ("bundle", size_of::<Bundle>(), 0, 8),
         ("decision", size_of::<Decision>(), 32, 0),
         ("floor", size_of::<Floor>(), GATEWARD_FLOOR_SIZE, 0),
+        ("list", size_of::<List>(), 16, 4),
         ("manifest_fields", size_of::<ManifestFields>(), 88, 0),
         ("now", size_of::<Now>(), 24, 0),
         ("record", size_of::<Record>(), 128, 14),
