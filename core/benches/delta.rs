@@ -221,22 +221,8 @@ impl Keys {
 
     fn manifest(&self, file: &[u8]) -> Manifest {
         let audience = Audience::of(ACCOUNT, "plant-7");
-        let draft = ManifestDraft {
-            account: ACCOUNT,
-            audience,
-            keyset: 1,
-            version: 1,
-            issued_at: UnixSeconds(1_800_000_000),
-            stale_after: 86_400,
-            expires_after: 604_800,
-            file_len: file.len() as u32,
-            chunk_log2: LOG2,
-            root: chunk::root_of(file, LOG2).expect("it is not too long"),
-            revoked_counter: 0,
-            allow_observe: false,
-            allow_drop: false,
-            deltas: Vec::new(),
-        };
+        let draft = ManifestDraft::of(ACCOUNT, audience, UnixSeconds(1_800_000_000), file, LOG2)
+            .expect("it is not too long");
         let envelope = draft.sign(&[&self.0]).expect("one key");
 
         Manifest::verify(&envelope, &self.1, audience).expect("our own")

@@ -57,22 +57,8 @@ fn signed(world: &World, file: &[u8]) -> (KeySet, Vec<u8>) {
         compromised: vec![],
     };
     let set = set.sign(&[&root]).expect("one signature fits");
-    let manifest = ManifestDraft {
-        account,
-        audience: Audience::of(account, GROUP),
-        keyset: 1,
-        version: 1,
-        issued_at: NOW,
-        stale_after: 86_400,
-        expires_after: 604_800,
-        file_len: u32::try_from(file.len()).expect("a snapshot is not that long"),
-        chunk_log2: CHUNK_LOG2,
-        root: chunk::root_of(file, CHUNK_LOG2).expect("a snapshot is not that long"),
-        revoked_counter: 0,
-        allow_observe: false,
-        allow_drop: false,
-        deltas: vec![],
-    };
+    let manifest = ManifestDraft::of(account, Audience::of(account, GROUP), NOW, file, CHUNK_LOG2)
+        .expect("a snapshot is not that long");
 
     let keys = KeySet::anchor(&set, account).expect("it was just signed");
     (keys, manifest.sign(&[&key]).expect("one signature fits"))

@@ -44,6 +44,11 @@ const CHECKS: [Reason; 17] = [
     Reason::Ok,
 ];
 
+/// Returns every reason that a decision can have, in the order in which they are given.
+pub fn reasons() -> impl Iterator<Item = Reason> {
+    [Reason::SnapshotExpired].into_iter().chain(CHECKS)
+}
+
 /// The place of [`Reason::Ok`]: always set where the first failure is looked for.
 const NONE_FAILED: u32 = 1 << 16;
 

@@ -31,6 +31,7 @@ pub mod decide;
 pub mod division;
 pub mod format;
 pub mod name;
+mod number;
 pub mod permission;
 pub mod principal;
 pub mod route;

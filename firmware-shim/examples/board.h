@@ -10,6 +10,9 @@ void board_say(const char *text);
 /* Ends the program; 0 says that all went well. */
 _Noreturn void board_exit(int code);
 
+/* Asks the debugger to do something: how, is the processor's. */
+void ask_host(int operation, const void *argument);
+
 /* The lowest address that the stack may reach. */
 extern unsigned char board_stack_end[];
 

@@ -398,19 +398,7 @@ pub unsafe extern "C" fn gateward_chain_next(
     tag: *mut u8,
 ) -> Status {
     // SAFETY: the caller promises the same about every pointer.
-    let status = unsafe { next(head, key, record, len, tag) };
-    foreign::wipe_stack();
-
-    status
-}
-
-/// # Safety
-///
-/// As `gateward_chain_next`.
-#[inline(never)]
-unsafe fn next(head: *mut u8, key: *mut u8, record: *const u8, len: usize, tag: *mut u8) -> Status {
-    // SAFETY: the caller promises the same about every pointer.
-    call(|| unsafe {
+    foreign::call_and_wipe(|| unsafe {
         let mut ratchet = Ratchet::new(foreign::array(key)?);
         let next = Head(foreign::array(head)?).next(foreign::bytes(record, len)?);
         let proof = ratchet.tag(&next);

@@ -124,19 +124,9 @@ pub unsafe extern "C" fn gateward_token_read(
     token: *mut ParsedToken,
 ) -> Status {
     // SAFETY: the caller promises the same about every pointer.
-    let status = unsafe { read(text, len, token) };
-    foreign::wipe_stack();
-
-    status
-}
-
-/// # Safety
-///
-/// As `gateward_token_read`.
-#[inline(never)]
-unsafe fn read(text: *const u8, len: usize, token: *mut ParsedToken) -> Status {
-    // SAFETY: the caller promises the same about every pointer.
-    call(|| unsafe { foreign::fill(token, Token::read(foreign::bytes(text, len)?)?) })
+    foreign::call_and_wipe(|| unsafe {
+        foreign::fill(token, Token::read(foreign::bytes(text, len)?)?)
+    })
 }
 
 /// Wipes a token.
@@ -199,25 +189,7 @@ pub unsafe extern "C" fn gateward_check(
     decision: *mut Decision,
 ) -> Status {
     // SAFETY: the caller promises the same about every pointer.
-    let status = unsafe { check(snapshot, ask, token, now, decision) };
-    foreign::wipe_stack();
-
-    status
-}
-
-/// # Safety
-///
-/// As `gateward_check`.
-#[inline(never)]
-unsafe fn check(
-    snapshot: *const Snapshot,
-    ask: *const Ask,
-    token: *const ParsedToken,
-    now: *const Now,
-    decision: *mut Decision,
-) -> Status {
-    // SAFETY: the caller promises the same about every pointer.
-    call(|| unsafe {
+    foreign::call_and_wipe(|| unsafe {
         let (snapshot, ask) = (foreign::held(snapshot)?, foreign::held(ask)?);
         let decided = decided(snapshot, ask, foreign::held(token)?, &foreign::now(now)?)?;
         foreign::put(decision, decided)
@@ -240,26 +212,7 @@ pub unsafe extern "C" fn gateward_check_text(
     decision: *mut Decision,
 ) -> Status {
     // SAFETY: the caller promises the same about every pointer.
-    let status = unsafe { check_text(snapshot, request, text, len, now, decision) };
-    foreign::wipe_stack();
-
-    status
-}
-
-/// # Safety
-///
-/// As `gateward_check_text`.
-#[inline(never)]
-unsafe fn check_text(
-    snapshot: *const Snapshot,
-    request: *const Request,
-    text: *const u8,
-    len: usize,
-    now: *const Now,
-    decision: *mut Decision,
-) -> Status {
-    // SAFETY: the caller promises the same about every pointer.
-    call(|| unsafe {
+    foreign::call_and_wipe(|| unsafe {
         let snapshot = foreign::held(snapshot)?;
         let token = Token::read(foreign::bytes(text, len)?)?;
         let prepared = prepare(snapshot, &foreign::plain(request)?)?;

@@ -31,6 +31,19 @@ pub(crate) fn call(with: impl FnOnce() -> Result<(), Status>) -> Status {
     with().into()
 }
 
+/// Calls `with` in a frame of its own, and overwrites what that leaves on the stack: a secret was there.
+pub(crate) fn call_and_wipe(with: impl FnOnce() -> Result<(), Status>) -> Status {
+    let status = apart(with);
+    wipe_stack();
+
+    status
+}
+
+#[inline(never)]
+fn apart(with: impl FnOnce() -> Result<(), Status>) -> Status {
+    with().into()
+}
+
 /// The `len` bytes at `at`.
 pub(crate) unsafe fn bytes<'a>(at: *const u8, len: usize) -> Result<&'a [u8], Status> {
     if at.is_null() {
@@ -199,7 +212,7 @@ const WIPED: usize = if size_of::<usize>() == 4 { 176 } else { 512 };
 
 /// Overwrites what a function that has returned left below the frame of its caller.
 #[inline(never)]
-pub(crate) fn wipe_stack() {
+fn wipe_stack() {
     let mut room = MaybeUninit::<[[u64; 8]; WIPED / 8]>::uninit();
     let first = room.as_mut_ptr().cast::<[u64; 8]>();
     for at in 0..WIPED / 8 {

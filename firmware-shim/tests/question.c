@@ -5,15 +5,6 @@
 
 #define CASES (sizeof(gateward_cases) / sizeof(gateward_cases[0]))
 
-static gateward_request request_of(const struct gateward_case *one) {
-    gateward_request request = {.permissions = one->permissions,
-                                .division = (const uint8_t *)one->division,
-                                .division_len = one->division == NULL ? 0 : strlen(one->division),
-                                .operation = one->operation};
-
-    return request;
-}
-
 /* The first version with its revocation list, as the cases have it. */
 static struct machine *as_of_the_cases(void) {
     struct machine *machine = in_force();

@@ -8,15 +8,6 @@
 #define CASES (sizeof(gateward_cases) / sizeof(gateward_cases[0]))
 #define ROUNDS 20
 
-static gateward_request request_of(const struct gateward_case *one) {
-    gateward_request request = {.permissions = one->permissions,
-                                .division = (const uint8_t *)one->division,
-                                .division_len = one->division == NULL ? 0 : strlen(one->division),
-                                .operation = one->operation};
-
-    return request;
-}
-
 struct caller {
     const gateward_snapshot *snapshot;
     size_t first;

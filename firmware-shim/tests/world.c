@@ -91,3 +91,12 @@ uint32_t asked(const struct machine *machine, const char *token, size_t len) {
 
     return status == GATEWARD_OK ? decision.reason + 1000 : status;
 }
+
+gateward_request request_of(const struct gateward_case *one) {
+    gateward_request request = {.permissions = one->permissions,
+                                .division = (const uint8_t *)one->division,
+                                .division_len = one->division == NULL ? 0 : strlen(one->division),
+                                .operation = one->operation};
+
+    return request;
+}

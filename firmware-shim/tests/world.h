@@ -40,6 +40,9 @@ void restarted(struct machine *machine, const unsigned char *manifest, size_t le
                const unsigned char *file, size_t file_len);
 /* Asks for what most cases ask, with the token of a case; returns the status, or the reason + 1000. */
 uint32_t asked(const struct machine *machine, const char *token, size_t len);
+struct gateward_case;
+/* What a case asks. */
+gateward_request request_of(const struct gateward_case *one);
 /* The token of the case with this name. */
 const char *token_of(const char *name);
 

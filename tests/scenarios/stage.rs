@@ -185,20 +185,16 @@ impl Stage {
     /// What says that a file is the snapshot of this version, from now on.
     pub(crate) fn manifest(&self, file: &[u8], epoch: u32, number: u64) -> ManifestDraft {
         ManifestDraft {
-            account: self.deck.account(),
-            audience: self.audience(),
             keyset: epoch,
             version: number,
-            issued_at: gateward_control::clock::now(),
-            stale_after: 86_400,
-            expires_after: 604_800,
-            file_len: u32::try_from(file.len()).expect("a small file"),
-            chunk_log2: 15,
-            root: chunk::root_of(file, 15).expect("a snapshot"),
-            revoked_counter: 0,
-            allow_observe: false,
-            allow_drop: false,
-            deltas: Vec::new(),
+            ..ManifestDraft::of(
+                self.deck.account(),
+                self.audience(),
+                gateward_control::clock::now(),
+                file,
+                15,
+            )
+            .expect("a small file")
         }
     }
 

@@ -245,20 +245,10 @@ impl Authority {
 
     fn draft(epoch: u32, version: u64, issued_at: UnixSeconds, file: &[u8]) -> ManifestDraft {
         ManifestDraft {
-            account: ACCOUNT,
-            audience: Audience::of(ACCOUNT, GROUP),
             keyset: epoch,
             version,
-            issued_at,
-            stale_after: 86_400,
-            expires_after: 7 * 86_400,
-            file_len: u32::try_from(file.len()).unwrap(),
-            chunk_log2: CHUNK_LOG2,
-            root: chunk::root_of(file, CHUNK_LOG2).unwrap(),
-            revoked_counter: 0,
-            allow_observe: false,
-            allow_drop: false,
-            deltas: Vec::new(),
+            ..ManifestDraft::of(ACCOUNT, Audience::of(ACCOUNT, GROUP), issued_at, file, CHUNK_LOG2)
+                .unwrap()
         }
     }
 }

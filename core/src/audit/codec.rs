@@ -15,6 +15,7 @@ use super::{
 };
 use crate::decide::Reason;
 use crate::name::{MAX_NAME, Uuid};
+use crate::number::{self, NotANumber};
 use crate::permission::{Operation, Permission};
 use crate::time::{Millis, TimeQuality};
 use crate::token::Lookup;
@@ -396,22 +397,11 @@ impl<'a> Reader<'a> {
         Ok(*bytes)
     }
 
-    /// Reads a base-128 number in its shortest form.
     fn number(&mut self) -> Result<u64, BadRecord> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let [byte] = self.array()?;
-            let low = u64::from(byte & 0x7f);
-            if (low << shift) >> shift != low || (byte == 0 && shift > 0) {
-                return Err(BadRecord::Unknown);
-            }
-            value |= low << shift;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-        }
-
-        Err(BadRecord::Unknown)
+        number::take(&mut self.0).map_err(|bad| match bad {
+            NotANumber::CutShort => BadRecord::CutShort,
+            NotANumber::Spelling => BadRecord::Unknown,
+        })
     }
 
     fn small(&mut self) -> Result<u32, BadRecord> {

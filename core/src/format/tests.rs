@@ -79,20 +79,15 @@ fn manifest() -> (KeyId, Vec<u8>) {
     let file = snapshot();
     let key = SigningKey::from_bytes(&[7; 32]);
     let draft = ManifestDraft {
-        account: ACCOUNT,
-        audience: Audience::of(ACCOUNT, "plant-7"),
-        keyset: 1,
         version: 7,
-        issued_at: UnixSeconds(1_790_000_000),
-        stale_after: 86_400,
-        expires_after: 604_800,
-        file_len: u32::try_from(file.len()).unwrap(),
-        chunk_log2: CHUNK_LOG2,
-        root: chunk::root_of(&file, CHUNK_LOG2).unwrap(),
-        revoked_counter: 0,
-        allow_observe: false,
-        allow_drop: false,
-        deltas: Vec::new(),
+        ..ManifestDraft::of(
+            ACCOUNT,
+            Audience::of(ACCOUNT, "plant-7"),
+            UnixSeconds(1_790_000_000),
+            &file,
+            CHUNK_LOG2,
+        )
+        .unwrap()
     };
 
     (KeyId::of(key.verifying_key().as_bytes()), draft.sign(&[&key]).unwrap())

@@ -11,17 +11,18 @@ use core::fmt;
 use serde::Serialize;
 
 mod beacon;
+mod manifest;
 mod revoked;
 
 pub use beacon::BeaconDraft;
+pub use manifest::ManifestDraft;
 pub use revoked::RevokedDraft;
 
 use super::envelope::{Envelope, Kind, Signed};
 use super::keys;
-use super::manifest::{self, DeltaRef};
 use super::receipt;
 use super::role::{Algorithm, KeyId};
-use super::{Audience, GatewayId, Incarnation, Key, KeySet, Root, wire};
+use super::{Audience, GatewayId, Incarnation, Key, KeySet, wire};
 use crate::audit::Head;
 use crate::name::Uuid;
 use crate::time::UnixSeconds;
@@ -151,65 +152,6 @@ impl KeySetDraft {
     }
 }
 
-/// A manifest to be signed; see [`super::Manifest`].
-#[derive(Clone, Debug)]
-pub struct ManifestDraft {
-    /// The account.
-    pub account: Uuid,
-    /// The group of gateways.
-    pub audience: Audience,
-    /// Epoch of the key set it is signed under.
-    pub keyset: u32,
-    /// Version of the snapshot; one more than the one before.
-    pub version: u64,
-    /// Now.
-    pub issued_at: UnixSeconds,
-    /// Seconds until operations that need a fresh snapshot stop.
-    pub stale_after: u32,
-    /// Seconds until every keyed operation stops.
-    pub expires_after: u32,
-    /// Length of the file in bytes.
-    pub file_len: u32,
-    /// Binary logarithm of the length of a chunk.
-    pub chunk_log2: u8,
-    /// See [`crate::snapshot::chunk::root_of`].
-    pub root: Root,
-    /// Number of the newest revocation list.
-    pub revoked_counter: u64,
-    /// Whether gateways may run in observe mode.
-    pub allow_observe: bool,
-    /// Whether gateways may go on where records can no longer be written.
-    pub allow_drop: bool,
-    /// Ways from older snapshots.
-    pub deltas: Vec<DeltaRef>,
-}
-
-impl ManifestDraft {
-    /// Signs the manifest with snapshot keys.
-    ///
-    /// # Errors
-    ///
-    /// There are too many deltas or signers.
-    pub fn sign<S: Signer + ?Sized>(&self, signers: &[&S]) -> Result<Vec<u8>, TooMany> {
-        let body = manifest::Body {
-            audience: self.audience,
-            keyset: self.keyset,
-            version: self.version,
-            issued_at: self.issued_at.0,
-            stale_after: self.stale_after,
-            expires_after: self.expires_after,
-            file_len: self.file_len,
-            chunk_log2: self.chunk_log2,
-            root: self.root,
-            revoked_counter: self.revoked_counter,
-            allow: u8::from(self.allow_observe) | u8::from(self.allow_drop) << 1,
-            deltas: fit("deltas", &self.deltas)?,
-        };
-
-        seal(Kind::Manifest, self.account, &body, signers)
-    }
-}
-
 /// A receipt to be signed; see [`super::Receipt`].
 #[derive(Clone, Copy, Debug)]
 pub struct ReceiptDraft {
@@ -250,11 +192,11 @@ impl ReceiptDraft {
 pub fn message(envelope: &[u8], deltas: &[(u64, &[u8])]) -> Result<Vec<u8>, TooMany> {
     let mut own = heapless::Vec::new();
     for (from, bytes) in deltas {
-        let delta = manifest::Delta { from: *from, bytes };
+        let delta = super::manifest::Delta { from: *from, bytes };
         own.push(delta).map_err(|_| TooMany("deltas"))?;
     }
 
-    encode(&manifest::Message { envelope, deltas: own })
+    encode(&super::manifest::Message { envelope, deltas: own })
 }
 
 fn fit<T: Clone, const N: usize>(

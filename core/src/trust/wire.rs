@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Refused;
 use crate::name::Uuid;
+use crate::number;
 
 /// The format of every payload.
 pub(super) const FORMAT: u8 = 1;
@@ -102,26 +103,8 @@ impl<'a> Reader<'a> {
         u32::try_from(self.u64()?).map_err(|_| Refused::Malformed)
     }
 
-    /// Reads a number in groups of seven bits, the lowest first; a bit above says that one follows.
-    #[inline(never)]
     pub(crate) fn u64(&mut self) -> Result<u64, Refused> {
-        let mut number = 0;
-        for shift in (0..u64::BITS).step_by(7) {
-            let byte = self.byte()?;
-            let group = u64::from(byte & 0x7f);
-            let shifted = group << shift;
-            // A group that says nothing at the end says it a second time.
-            let needless = byte == 0 && shift > 0;
-            if needless || shifted >> shift != group {
-                return Err(Refused::Malformed);
-            }
-            number |= shifted;
-            if byte < 0x80 {
-                return Ok(number);
-            }
-        }
-
-        Err(Refused::Malformed)
+        number::take(&mut self.0).map_err(|_| Refused::Malformed)
     }
 }
 

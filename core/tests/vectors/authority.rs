@@ -2,7 +2,6 @@
 
 use ed25519_dalek::{Signer as _, Verifier as _};
 use gateward_core::name::Uuid;
-use gateward_core::snapshot::chunk;
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::sign::{KeyDraft, KeySetDraft, ManifestDraft};
 use gateward_core::trust::{
@@ -82,20 +81,8 @@ pub(crate) fn by_roots(draft: &KeySetDraft) -> Vec<u8> {
 /// A manifest of `file`, under the first key set.
 pub(crate) fn manifest(file: &[u8]) -> ManifestDraft {
     ManifestDraft {
-        account: ACCOUNT,
-        audience: audience(),
-        keyset: 1,
         version: 7,
-        issued_at: UnixSeconds(T0),
-        stale_after: 86_400,
-        expires_after: 604_800,
-        file_len: u32::try_from(file.len()).unwrap(),
-        chunk_log2: 12,
-        root: chunk::root_of(file, 12).unwrap(),
-        revoked_counter: 0,
-        allow_observe: false,
-        allow_drop: false,
-        deltas: Vec::new(),
+        ..ManifestDraft::of(ACCOUNT, audience(), UnixSeconds(T0), file, 12).unwrap()
     }
 }
 

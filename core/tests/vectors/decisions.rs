@@ -3,7 +3,7 @@
 mod requests;
 mod world;
 
-use gateward_core::decide::{Ask, Mode, Reason, decide};
+use gateward_core::decide::{self, Ask, Mode, Reason, decide};
 use gateward_core::division::DivisionRules;
 use gateward_core::permission::Operation;
 use gateward_core::route::{self, Sent};
@@ -16,34 +16,21 @@ use crate::vector::hex;
 use requests::Request;
 use world::World;
 
-/// Every reason that one snapshot and one request can end with.
-pub(crate) const REASONS: [Reason; 25] = [
-    Reason::Ok,
+/// What a request can end with beside the reasons of a decision.
+const OTHERS: [Reason; 7] = [
     Reason::OkPublic,
     Reason::PassthroughDevice,
     Reason::MissingCredential,
-    Reason::MalformedToken,
-    Reason::BadChecksum,
-    Reason::UnknownToken,
-    Reason::BadSecret,
-    Reason::Revoked,
-    Reason::TokenDisabled,
-    Reason::TokenExpired,
-    Reason::OwnerDisabled,
-    Reason::OwnerExpired,
-    Reason::AccountSuspended,
     Reason::CredentialConflict,
     Reason::CredentialNotAccepted,
-    Reason::NoIotAccess,
-    Reason::PermissionMissing,
-    Reason::SystemUserBarred,
-    Reason::DivisionDenied,
-    Reason::DivisionUnspecified,
     Reason::RouteUnknown,
     Reason::MethodNotAllowed,
-    Reason::SnapshotStale,
-    Reason::SnapshotExpired,
 ];
+
+/// Every reason that one snapshot and one request can end with.
+pub(crate) fn reasons() -> impl Iterator<Item = Reason> {
+    decide::reasons().chain(OTHERS)
+}
 
 /// Requests about one snapshot.
 const EACH: usize = 40;

@@ -6,31 +6,16 @@
 
 #define COPROCESSOR_ACCESS (*(volatile uint32_t *)0xe000ed88)
 
-enum { WRITE0 = 0x04, EXIT_EXTENDED = 0x20, APPLICATION_EXIT = 0x20026 };
-
 extern uint32_t data_load[], data_start[], data_end[], bss_start[], bss_end[];
 extern unsigned char stack_top[];
 int main(void);
 
-static void ask_host(int operation, const void *argument)
+void ask_host(int operation, const void *argument)
 {
     register int r0 __asm__("r0") = operation;
     register const void *r1 __asm__("r1") = argument;
 
     __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
-}
-
-void board_say(const char *text)
-{
-    ask_host(WRITE0, text);
-}
-
-_Noreturn void board_exit(int code)
-{
-    const uintptr_t reason[] = {APPLICATION_EXIT, (uintptr_t)code};
-
-    for (;;)
-        ask_host(EXIT_EXTENDED, reason);
 }
 
 static void fault(void)

@@ -2,13 +2,11 @@
    here QEMU, does what is asked for at an `ebreak` between two shifts that do nothing. */
 #include "../board.h"
 
-enum { WRITE0 = 0x04, EXIT_EXTENDED = 0x20, APPLICATION_EXIT = 0x20026 };
-
 extern uint32_t bss_start[], bss_end[];
 int main(void);
 
 /* The three instructions have to lie within one page, and uncompressed. */
-__attribute__((noinline, aligned(16))) static void ask_host(int operation, const void *argument)
+__attribute__((noinline, aligned(16))) void ask_host(int operation, const void *argument)
 {
     register int a0 __asm__("a0") = operation;
     register const void *a1 __asm__("a1") = argument;
@@ -19,19 +17,6 @@ __attribute__((noinline, aligned(16))) static void ask_host(int operation, const
                      : "+r"(a0)
                      : "r"(a1)
                      : "memory");
-}
-
-void board_say(const char *text)
-{
-    ask_host(WRITE0, text);
-}
-
-_Noreturn void board_exit(int code)
-{
-    const uintptr_t reason[] = {APPLICATION_EXIT, (uintptr_t)code};
-
-    for (;;)
-        ask_host(EXIT_EXTENDED, reason);
 }
 
 __attribute__((used, aligned(4), interrupt)) static void fault(void)

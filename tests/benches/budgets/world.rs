@@ -138,20 +138,15 @@ impl Signer {
 
     pub(crate) fn manifest(&self, file: &[u8]) -> Vec<u8> {
         let draft = ManifestDraft {
-            account: self.account,
-            audience: Audience::of(self.account, GROUP),
             keyset: self.keys.epoch(),
-            version: 1,
-            issued_at: now(),
-            stale_after: 86_400,
-            expires_after: 604_800,
-            file_len: u32::try_from(file.len()).expect("a snapshot is not that long"),
-            chunk_log2: CHUNK_LOG2,
-            root: chunk::root_of(file, CHUNK_LOG2).expect("a snapshot is not that long"),
-            revoked_counter: 0,
-            allow_observe: false,
-            allow_drop: false,
-            deltas: Vec::new(),
+            ..ManifestDraft::of(
+                self.account,
+                Audience::of(self.account, GROUP),
+                now(),
+                file,
+                CHUNK_LOG2,
+            )
+            .expect("a snapshot is not that long")
         };
 
         draft.sign(&[&self.key]).expect("one signature fits")

@@ -29,4 +29,4 @@ pub use histogram::Histogram;
 pub use places::Places;
 pub use plant::Plant;
 pub use revoked::Revoked;
-pub use table::{Copies, Table};
+pub use table::{Copies, Table, presented};

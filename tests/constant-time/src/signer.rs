@@ -1,7 +1,6 @@
 //! A manifest for the table: only a signed snapshot can grow stale.
 
 use gateward_core::name::Uuid;
-use gateward_core::snapshot::chunk;
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::sign::{KeyDraft, KeySetDraft, ManifestDraft};
 use gateward_core::trust::{Algorithm, Audience, KeySet, Manifest, Role, SigningKey};
@@ -28,20 +27,8 @@ pub(crate) fn vouch(account: Uuid, file: &[u8], now: UnixSeconds) -> Manifest {
     let keys = KeySet::anchor(&keys, account).expect("it was just signed");
     let audience = Audience::of(account, "constant-time");
     let manifest = ManifestDraft {
-        account,
-        audience,
         keyset: keys.epoch(),
-        version: 1,
-        issued_at: now,
-        stale_after: 86_400,
-        expires_after: 604_800,
-        file_len: u32::try_from(file.len()).expect("the table is small"),
-        chunk_log2: CHUNK_LOG2,
-        root: chunk::root_of(file, CHUNK_LOG2).expect("the table is small"),
-        revoked_counter: 0,
-        allow_observe: false,
-        allow_drop: false,
-        deltas: Vec::new(),
+        ..ManifestDraft::of(account, audience, now, file, CHUNK_LOG2).expect("the table is small")
     };
     let envelope = manifest.sign(&[&key]).expect("one signature fits");
 

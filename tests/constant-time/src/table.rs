@@ -101,7 +101,7 @@ impl Table {
         let revoked = copies.iter().map(revoke).collect();
         let mut tokens = Class::ALL.map(|class| {
             let row = place(class, &rows);
-            (class, row, text(class, ids[row], &secrets[&row]))
+            (class, row, presented(class, ids[row], &secrets[&row]))
         });
         // No class lies at the same address in every table.
         draw.shuffle(&mut tokens);
@@ -239,7 +239,9 @@ fn held(class: Class, principal: u32, mut verifier: [u8; 32], kept: usize) -> To
     }
 }
 
-fn text(class: Class, id: u64, secret: &Secret) -> [u8; TEXT_LEN] {
+/// Returns the text that somebody presents in this class for the API token with this id and secret.
+#[must_use]
+pub fn presented(class: Class, id: u64, secret: &Secret) -> [u8; TEXT_LEN] {
     let mut secret = secret.clone();
     match class {
         Class::SecretFirst => secret.0[0] ^= 1,

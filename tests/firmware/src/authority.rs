@@ -1,7 +1,6 @@
 //! Who signs: keys from fixed seeds, for one account and one group of gateways.
 
 use gateward_core::name::Uuid;
-use gateward_core::snapshot::chunk;
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::sign::{BeaconDraft, KeyDraft, KeySetDraft, ManifestDraft, RevokedDraft};
 use gateward_core::trust::{Algorithm, Audience, Role, SigningKey};
@@ -73,20 +72,9 @@ pub fn key_set(epoch: u32, roots: [u8; 3]) -> KeySetDraft {
 #[must_use]
 pub fn manifest(file: &[u8], version: u64) -> ManifestDraft {
     ManifestDraft {
-        account: ACCOUNT,
-        audience: audience(),
-        keyset: 1,
         version,
-        issued_at: UnixSeconds(T0),
-        stale_after: 86_400,
-        expires_after: 604_800,
-        file_len: u32::try_from(file.len()).expect("the file is small"),
-        chunk_log2: CHUNK_LOG2,
-        root: chunk::root_of(file, CHUNK_LOG2).expect("the file is small"),
-        revoked_counter: 0,
-        allow_observe: false,
-        allow_drop: false,
-        deltas: Vec::new(),
+        ..ManifestDraft::of(ACCOUNT, audience(), UnixSeconds(T0), file, CHUNK_LOG2)
+            .expect("the file is small")
     }
 }
 

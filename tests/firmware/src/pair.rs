@@ -7,7 +7,7 @@ use core::ops::Range;
 use std::collections::BTreeMap;
 
 use gateward_constant_time::Draw;
-use gateward_core::decide::Reason;
+use gateward_core::decide::{Reason, reasons};
 
 use crate::agent::Agent;
 use crate::answer::Answer;
@@ -17,28 +17,6 @@ use crate::world::{Given, Size, World};
 
 /// Questions about one snapshot.
 pub const EACH: u64 = 100;
-
-/// Every reason that a question about permissions can end with.
-pub const REASONS: [Reason; 18] = [
-    Reason::Ok,
-    Reason::MalformedToken,
-    Reason::BadChecksum,
-    Reason::UnknownToken,
-    Reason::BadSecret,
-    Reason::Revoked,
-    Reason::TokenDisabled,
-    Reason::TokenExpired,
-    Reason::OwnerDisabled,
-    Reason::OwnerExpired,
-    Reason::AccountSuspended,
-    Reason::NoIotAccess,
-    Reason::SnapshotStale,
-    Reason::PermissionMissing,
-    Reason::SystemUserBarred,
-    Reason::DivisionDenied,
-    Reason::DivisionUnspecified,
-    Reason::SnapshotExpired,
-];
 
 /// How often each reason was given, and how often a text was no token at all.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -66,7 +44,7 @@ impl Tally {
 
     /// Returns the reasons that were never given.
     pub fn missing(&self) -> impl Iterator<Item = Reason> {
-        REASONS.into_iter().filter(|reason| !self.reasons.contains_key(&u32::from(*reason as u8)))
+        reasons().filter(|reason| !self.reasons.contains_key(&u32::from(*reason as u8)))
     }
 
     pub(crate) fn count(&mut self, answer: &Answer) {

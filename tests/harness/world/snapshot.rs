@@ -3,7 +3,7 @@
 use gateward_core::decide::{self, Ask, Decision, Reason};
 use gateward_core::name::Uuid;
 use gateward_core::route::{self, RouteOperation};
-use gateward_core::snapshot::{self, Verified, View, chunk};
+use gateward_core::snapshot::{self, Verified, View};
 use gateward_core::time::UnixSeconds;
 use gateward_core::token::Token;
 use gateward_core::trust::sign::{KeyDraft, KeySetDraft, ManifestDraft};
@@ -123,20 +123,9 @@ fn manifest(account: Uuid, issued_at: UnixSeconds, file: &[u8]) -> Manifest {
     let keys = keys.sign(&[&signer]).expect("one key is not too many");
     let keys = KeySet::anchor(&keys, account).expect("the set is signed");
     let draft = ManifestDraft {
-        account,
-        audience,
-        keyset: 1,
-        version: 1,
-        issued_at,
         stale_after: STALE_AFTER,
         expires_after: EXPIRES_AFTER,
-        file_len: u32::try_from(file.len()).expect("a small file"),
-        chunk_log2: 15,
-        root: chunk::root_of(file, 15).expect("a small file"),
-        revoked_counter: 0,
-        allow_observe: false,
-        allow_drop: false,
-        deltas: Vec::new(),
+        ..ManifestDraft::of(account, audience, issued_at, file, 15).expect("a small file")
     };
     let draft = draft.sign(&[&signer]).expect("no delta is not too many");
 

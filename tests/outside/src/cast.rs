@@ -5,7 +5,6 @@ use std::sync::OnceLock;
 
 use ed25519_dalek::Signer as _;
 use gateward_core::name::Uuid;
-use gateward_core::snapshot::chunk;
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::sign::{KeyDraft, KeySetDraft, ManifestDraft};
 use gateward_core::trust::{
@@ -102,22 +101,7 @@ pub(crate) fn keys() -> &'static KeySet {
 
 /// A manifest of `file`.
 pub(crate) fn manifest_draft(file: &[u8], chunk_log2: u8) -> Option<ManifestDraft> {
-    Some(ManifestDraft {
-        account: ACCOUNT,
-        audience: audience(),
-        keyset: 1,
-        version: 1,
-        issued_at: NOW,
-        stale_after: 86_400,
-        expires_after: 604_800,
-        file_len: u32::try_from(file.len()).ok()?,
-        chunk_log2,
-        root: chunk::root_of(file, chunk_log2)?,
-        revoked_counter: 0,
-        allow_observe: false,
-        allow_drop: false,
-        deltas: Vec::new(),
-    })
+    ManifestDraft::of(ACCOUNT, audience(), NOW, file, chunk_log2)
 }
 
 /// The manifest of `file`, signed and verified; none where no manifest can name it.

@@ -158,9 +158,9 @@ fn compare<P: Keyed + PartialEq>(
 }
 
 fn write<'a, K: Entry<'a>, P: Entry<'a>>(to: &mut Vec<u8>, (gone, put): &(Vec<K>, Vec<P>)) {
-    read::number(to, gone.len() as u64);
+    read::put_number(to, gone.len() as u64);
     gone.iter().for_each(|key| key.write(to));
-    read::number(to, put.len() as u64);
+    read::put_number(to, put.len() as u64);
     put.iter().for_each(|record| record.write(to));
 }
 

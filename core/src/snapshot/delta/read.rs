@@ -10,6 +10,7 @@ use core::marker::PhantomData;
 use super::NotApplied;
 use crate::division::MAX_DIVISIONS;
 use crate::name::Name;
+use crate::number;
 
 /// Flag of a token that is put: it is disabled.
 const DISABLED: u8 = 1;
@@ -49,23 +50,8 @@ impl<'a> Reader<'a> {
         self.array().map(u32::from_le_bytes)
     }
 
-    /// A number of seven bits a byte, in the shortest form only.
     fn number(&mut self) -> Option<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.u8()?;
-            let bits = u64::from(byte & 0x7f);
-            // The tenth byte has room for one bit.
-            if shift == 63 && bits > 1 {
-                return None;
-            }
-            value |= bits << shift;
-            if byte & 0x80 == 0 {
-                return (bits != 0 || shift == 0).then_some(value);
-            }
-        }
-
-        None
+        number::take(&mut self.0).ok()
     }
 
     pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
@@ -194,7 +180,7 @@ impl<'a> Entry<'a> for GrantPut {
     #[cfg(any(test, feature = "build"))]
     fn write(&self, to: &mut alloc::vec::Vec<u8>) {
         to.extend(self.key.to_le_bytes());
-        number(to, self.permissions);
+        put_number(to, self.permissions);
     }
 }
 
@@ -370,7 +356,7 @@ impl<'a, T: Entry<'a>> Iterator for List<'a, T> {
 }
 
 #[cfg(any(test, feature = "build"))]
-pub(super) fn number(to: &mut alloc::vec::Vec<u8>, mut value: u64) {
+pub(super) fn put_number(to: &mut alloc::vec::Vec<u8>, mut value: u64) {
     while value > 0x7f {
         to.push(value.to_le_bytes()[0] | 0x80);
         value >>= 7;
@@ -380,6 +366,6 @@ pub(super) fn number(to: &mut alloc::vec::Vec<u8>, mut value: u64) {
 
 #[cfg(any(test, feature = "build"))]
 pub(super) fn bytes(to: &mut alloc::vec::Vec<u8>, bytes: &[u8]) {
-    number(to, bytes.len() as u64);
+    put_number(to, bytes.len() as u64);
     to.extend(bytes);
 }

@@ -28,20 +28,17 @@ fn large() -> Contents {
 
 fn draft(file: &[u8], deltas: Vec<DeltaRef>) -> ManifestDraft {
     ManifestDraft {
-        account: id(7),
-        audience: Audience::of(id(7), "plant-7"),
-        keyset: 1,
         version: 70_001,
-        issued_at: UnixSeconds(1_800_000_000),
-        stale_after: 86_400,
-        expires_after: 604_800,
-        file_len: u32::try_from(file.len()).unwrap(),
-        chunk_log2: LOG2,
-        root: chunk::root_of(file, LOG2).unwrap(),
         revoked_counter: 70_000,
-        allow_observe: false,
-        allow_drop: false,
         deltas,
+        ..ManifestDraft::of(
+            id(7),
+            Audience::of(id(7), "plant-7"),
+            UnixSeconds(1_800_000_000),
+            file,
+            LOG2,
+        )
+        .unwrap()
     }
 }
 

@@ -1,6 +1,5 @@
 //! What publishing does after the keys have changed, and when somebody else has one.
 
-use gateward_core::snapshot::chunk;
 use gateward_core::trust::sign::{self, ManifestDraft, PrivateKey};
 use gateward_core::trust::{DeltaRef, KeyId};
 
@@ -31,20 +30,16 @@ impl World {
     fn plant(&self, key: &PrivateKey, number: u64) {
         let file = vec![7; 100];
         let draft = ManifestDraft {
-            account: self.account,
-            audience: Audience::of(self.account, "plant-1"),
-            keyset: 1,
             version: number,
-            issued_at: self.now,
-            stale_after: 86_400,
-            expires_after: 604_800,
-            file_len: 100,
-            chunk_log2: 15,
-            root: chunk::root_of(&file, 15).unwrap(),
-            revoked_counter: 0,
-            allow_observe: false,
-            allow_drop: false,
             deltas: vec![DeltaRef { from: number - 1, len: 90_000, sha256: [7; 32] }],
+            ..ManifestDraft::of(
+                self.account,
+                Audience::of(self.account, "plant-1"),
+                self.now,
+                &file,
+                15,
+            )
+            .unwrap()
         };
         let root = draft.root.short();
         let topics = GroupTopics::new(self.account, "plant-1").unwrap();
