@@ -1,7 +1,8 @@
 // Gateward: who may do what, by a signed snapshot; for programs without heap or operating system.
 //
 // Every function returns a status, GATEWARD_OK where it did what it was asked, and writes through its
-// pointers only then. Storage is the caller's: the types of this header, zeroed before their first use
+// pointers only then; gateward_bundle_walk keeps what came before a mistake, and memory to work in is the
+// library's meanwhile. Storage is the caller's: the types of this header, zeroed before their first use
 // and passed by address. What an object points to stays where it is for as long as it is used.
 //
 // Generated from the Rust source, which explains the rest: change that, not this file.
@@ -750,7 +751,8 @@ gateward_status gateward_revoked_room(const gateward_snapshot *snapshot, size_t 
 
 // Takes a revocation list: writes what it revokes in this snapshot as bits, and raises the floor by
 // it. No check may run meanwhile. A list that was held is taken again after a restart. Where it leaves
-// out what nobody has any more, it is taken all the same, and checks say `GATEWARD_NEEDS_NEWER`.
+// out what nobody has any more, it is taken all the same, and checks say `GATEWARD_NEEDS_NEWER`. A machine
+// that begins with a bundle takes its list before it commits its snapshot.
 //
 // `list_keys` is the key set of the list's epoch, `keys` the newest that is held.
 //

@@ -60,6 +60,7 @@ pub unsafe extern "C" fn gateward_bundle_walk(
     // SAFETY: the caller promises the same about every pointer.
     call(|| unsafe {
         let parts = CoreBundle::read(foreign::bytes(bytes, len)?)?;
+        foreign::held(keys)?;
         foreign::floor(floor)?;
         parts.key_sets().try_for_each(|set| match follow(keys, set, floor) {
             Err(GATEWARD_REFUSED_OLD_KEYS) => Ok(()),

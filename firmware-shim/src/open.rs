@@ -54,7 +54,7 @@ impl Open {
         self.verified.manifest()
     }
 
-    /// Takes what `floor` knows of: nothing that is missing is forgotten.
+    /// Takes what `floor`, the newest there is, knows of.
     fn settle(&mut self, floor: &Floor) {
         let version = self.manifest().version();
         // A snapshot of a later epoch denies what lists of an earlier one revoke.
@@ -162,39 +162,47 @@ impl Open {
         floor: &Floor,
         bits: &'static mut [u8],
     ) -> Result<(Self, Floor), Status> {
-        let Given { list, keys, kept } = *given;
-        if list.is_voided_by([keys]) {
+        let Given { list, keys, .. } = *given;
+        let mut open = self.again()?;
+        // What was signed with a stolen key is told by what is in use, which the list may take the place of.
+        open.follow(keys, floor)?;
+        if open.void || list.is_voided_by([keys]) {
             return Err(GATEWARD_VOID);
         }
-        is_newest_set(keys, floor)?;
-        let known = list.number() == floor.list;
-        if !known {
-            floor.admit_revoked(self.list, list)?;
+        let (held, offered) = (self.list, list.number());
+        if offered < held {
+            return Err(Refused::Rollback { held, offered }.into());
+        }
+        if offered != floor.list {
+            floor.admit_revoked(held, list)?;
         }
         let view = self.names();
-        let whole = self.manifest().version() >= list.base();
-        // What it denies it denies at once (DOMAIN H19); what it leaves out nobody may be allowed.
-        let short = !whole && !self.may_add(floor, kept);
         if bits.len() != room(&view) {
             return Err(GATEWARD_LENGTH);
         }
+        let whole = self.manifest().version() >= list.base();
+        let kept = given.keeps_all(floor, bits);
+        // What it denies it denies at once (DOMAIN H19); what it leaves out nobody may be allowed.
+        let short = !whole && !kept && !self.may_add(floor) || self.short && held == offered;
+        mark(bits, HALF_WRITTEN);
         match self.bits {
             // A second list of the same number takes nothing back.
-            _ if whole && self.list != list.number() => bits.fill(0),
+            _ if whole && held != offered => bits.fill(0),
             // What the caller kept is as new as what was held; what the snapshot has may be older.
-            _ if is_newest(kept, floor) => {}
+            _ if kept => {}
             // SAFETY: the caller promises it.
             Some(old) => unsafe { old.copy_to(bits)? },
             None => bits.fill(0),
         }
         add(&view, list, bits)?;
-        let floor = floor.with_revoked(list.number(), list.base());
+        mark(bits, if short { HALF_WRITTEN } else { COMPLETE });
+        let floor = floor.with_revoked(offered, list.base());
         let mut open = Self {
             bits: Some(Lent::new(bits)),
-            list: list.number(),
+            list: offered,
             list_by: list.signed_by(),
             short,
-            ..self.again()?
+            ..open
         };
         open.settle(&floor);
 
@@ -203,20 +211,26 @@ impl Open {
 
     /// Whether what is revoked already is all here, so that a list that leaves something out may be
     /// added to it.
-    fn may_add(&self, floor: &Floor, kept: Version) -> bool {
+    fn may_add(&self, floor: &Floor) -> bool {
         // Lists of an earlier epoch than the snapshot's count no more.
         let none_counts =
             floor.list == Version::default() || floor.list.epoch < self.manifest().version().epoch;
         let never_held = none_counts && floor.names(self.manifest());
         let all_held = self.bits.is_some() && (none_counts || self.list == floor.list);
 
-        !self.short && all_held || never_held || is_newest(kept, floor)
+        !self.short && all_held || never_held
     }
 }
 
-/// Whether bits that stand for the list `kept` hold all that was ever revoked.
-fn is_newest(kept: Version, floor: &Floor) -> bool {
-    kept.number != 0 && kept == floor.list
+/// What the last byte of the bits says of the others: that they hold all that was revoked when they were
+/// written, or not.
+const COMPLETE: u8 = 0xa5;
+const HALF_WRITTEN: u8 = 0;
+
+fn mark(bits: &mut [u8], says: u8) {
+    if let Some(last) = bits.last_mut() {
+        *last = says;
+    }
 }
 
 /// A list that was verified with the key set of its epoch.
@@ -228,18 +242,32 @@ pub(crate) struct Given<'g> {
     pub(crate) kept: Version,
 }
 
-/// Returns how many bytes the bits of a snapshot take.
+impl Given<'_> {
+    /// Whether the bits are those of the newest list that was ever held, all of them, and nobody can
+    /// have put anything into them that a thief signed.
+    fn keeps_all(&self, floor: &Floor, bits: &[u8]) -> bool {
+        let honest =
+            self.kept.epoch == self.list.number().epoch || self.keys.compromised().is_empty();
+
+        self.kept.number != 0 && self.kept == floor.list && honest && bits.last() == Some(&COMPLETE)
+    }
+}
+
+/// Returns how many bytes the bits of a snapshot take, with the one that says what they are worth.
 pub(crate) fn room(view: &View<'_>) -> usize {
     let RevocationRoom { rows, principals } = view.revocation_room();
 
-    rows + principals
+    rows + principals + 1
 }
 
 fn split<'b>(view: &View<'_>, bits: &'b [u8]) -> Result<(&'b [u8], &'b [u8]), Status> {
+    let (bits, _) = bits.split_at_checked(room(view) - 1).ok_or(GATEWARD_LENGTH)?;
+
     bits.split_at_checked(view.revocation_room().rows).ok_or(GATEWARD_LENGTH)
 }
 
 fn add(view: &View<'_>, list: &Revoked<'_>, bits: &mut [u8]) -> Result<(), Status> {
+    let (bits, _) = bits.split_at_mut_checked(room(view) - 1).ok_or(GATEWARD_LENGTH)?;
     let rows = view.revocation_room().rows;
     let (rows, principals) = bits.split_at_mut_checked(rows).ok_or(GATEWARD_LENGTH)?;
     let mut bits = Revocation::held(view, rows, principals)?;

@@ -157,7 +157,8 @@ pub struct List {
 
 /// Takes a revocation list: writes what it revokes in this snapshot as bits, and raises the floor by
 /// it. No check may run meanwhile. A list that was held is taken again after a restart. Where it leaves
-/// out what nobody has any more, it is taken all the same, and checks say `GATEWARD_NEEDS_NEWER`.
+/// out what nobody has any more, it is taken all the same, and checks say `GATEWARD_NEEDS_NEWER`. A machine
+/// that begins with a bundle takes its list before it commits its snapshot.
 ///
 /// `list_keys` is the key set of the list's epoch, `keys` the newest that is held.
 ///
@@ -187,6 +188,7 @@ pub unsafe extern "C" fn gateward_revoked_take(
         let envelope = foreign::bytes(envelope, envelope_len)?;
         let list = Revoked::verify(envelope, foreign::held(list_keys)?, audience)?;
         let bits = foreign::bytes_mut(bits, bits_len)?;
+        foreign::lie_apart(envelope, bits)?;
         let kept = Version { epoch: kept_epoch, number: kept };
         taken(&Given { list: &list, keys, kept }, bits, snapshot, floor)
     })

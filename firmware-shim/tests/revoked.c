@@ -158,6 +158,64 @@ static void a_compacted_list_does_not_come_before_its_snapshot_after_a_restart(v
     EQUAL(later_reason(machine), 1019);
 }
 
+/* Taken, what the list leaves out lets nobody in, even where somebody says that its bits are all. */
+static void bits_of_a_list_that_was_not_whole_are_not_whole_after_a_restart(void) {
+    struct machine *machine = in_force();
+    OK(taken(machine, FIXTURE(revoked2), 0, memory(room(machine))));
+    restarted(machine, FIXTURE(manifest), FIXTURE(file));
+    unsigned char *bits = memory(room(machine));
+    OK(taken(machine, FIXTURE(revoked3), 0, bits));
+    EQUAL(reason_of(machine, "allowed first row"), GATEWARD_NEEDS_NEWER);
+
+    restarted(machine, FIXTURE(manifest), FIXTURE(file));
+    OK(taken(machine, FIXTURE(revoked3), 3, bits));
+    EQUAL(reason_of(machine, "allowed first row"), GATEWARD_NEEDS_NEWER);
+    /* Nor does an older one take its place. */
+    LEAVES(*machine, GIVES(GATEWARD_REFUSED_ROLLBACK, taken(machine, FIXTURE(revoked2), 0, bits)));
+}
+
+/* One snapshot key is called stolen, and it is not the one that signed the manifest. */
+static void a_list_of_a_thief_voids_what_it_is_used_with(void) {
+    struct machine *machine = in_force(), *without = in_force();
+    unsigned char *bits = memory(room(machine));
+    gateward_keys first = machine->keys;
+    OK(taken(machine, FIXTURE(revoked_by_other), 0, bits));
+    EQUAL(reason_of(machine, "allowed first row"), 1000);
+    gateward_floor held = machine->floor;
+    OK(gateward_keys_follow(&machine->keys, FIXTURE(keyset2_other_compromised), &machine->floor));
+
+    /* Before anybody has followed, no other list may take its place. */
+    LEAVES(*machine, GIVES(GATEWARD_VOID, taken(machine, FIXTURE(revoked_next), 0,
+                                                memory(room(machine)))));
+    OK(gateward_snapshot_follow(&machine->snapshot, &machine->keys, &machine->floor));
+    EQUAL(reason_of(machine, "allowed first row"), GATEWARD_VOID);
+
+    /* The list does not come back, neither by itself nor by an older key set. */
+    without->floor = held;
+    restarted(without, FIXTURE(manifest), FIXTURE(file));
+    without->floor = machine->floor;
+    without->keys = machine->keys;
+    LEAVES(*without, GIVES(GATEWARD_VOID,
+                           taken_with(&without->snapshot, &first, &without->keys, BYTES(audience),
+                                      &without->floor, FIXTURE(revoked_by_other), 0, bits,
+                                      room(without))));
+    LEAVES(*without, GIVES(GATEWARD_REFUSED_NEWER_KEYS,
+                           taken_with(&without->snapshot, &first, &first, BYTES(audience),
+                                      &without->floor, FIXTURE(revoked_by_other), 0, bits,
+                                      room(without))));
+    /* Nor do its bits: what the next list leaves out is not in them for sure. */
+    OK(taken(without, FIXTURE(revoked_next), 1, bits));
+    EQUAL(reason_of(without, "allowed first row"), GATEWARD_NEEDS_NEWER);
+}
+
+static void a_list_and_its_bits_lie_apart(void) {
+    struct machine *machine = in_force();
+    unsigned char *both = memory(LENGTH(revoked) + room(machine));
+    memcpy(both, FIXTURE(revoked));
+
+    LEAVES(*machine, GIVES(GATEWARD_ABSURD, taken(machine, both, LENGTH(revoked), 0, both + 8)));
+}
+
 static void kept_bits_are_not_replaced_by_older_ones(void) {
     struct machine *machine = in_force(), *other = in_force();
     unsigned char *old = memory(room(machine)), *kept = memory(room(machine));
@@ -226,6 +284,9 @@ const struct test revoked_tests[] = {
     TEST(after_a_restart_nothing_is_decided_until_the_list_is_here_again),
     TEST(a_compacted_list_adds_to_the_bits_that_are_here),
     TEST(a_compacted_list_does_not_come_before_its_snapshot_after_a_restart),
+    TEST(bits_of_a_list_that_was_not_whole_are_not_whole_after_a_restart),
+    TEST(a_list_of_a_thief_voids_what_it_is_used_with),
+    TEST(a_list_and_its_bits_lie_apart),
     TEST(kept_bits_are_not_replaced_by_older_ones),
     TEST(a_compacted_list_is_whole_with_its_snapshot),
     TEST(bits_that_overlap_the_ones_in_use_are_refused),

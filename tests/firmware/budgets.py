@@ -17,6 +17,8 @@ KIB = 1_024
 VERIFYING = ("keys_anchor", "keys_follow", "manifest_verify", "snapshot_open", "beacon_take",
              "revoked_take", "bundle_walk")
 DECIDING = ("check", "check_text")
+# Calls that have a secret in hand.
+SECRET = ("token_read", "check", "check_text", "chain_next")
 # What has to be among the outcomes that were counted.
 OUTCOMES = {
     "allowed", "secret first", "secret last", "unknown low", "unknown near", "unknown high",
@@ -45,7 +47,7 @@ def expect(text, holds):
 
 
 def read(path):
-    counts, planted, calls = {}, {}, {}
+    counts, planted, calls, left = {}, {}, {}, {}
     for line in path.read_text().splitlines():
         match line.split(maxsplit=3):
             case ["count", both, alone, name]:
@@ -54,9 +56,11 @@ def read(path):
                 planted[name] = int(spread)
             case ["call", stack, ticks, name]:
                 calls[name] = int(stack), int(ticks)
+            case ["left", words, name]:
+                left[name] = int(words)
             case _:
                 expect(f"the image says {line!r}", False)
-    return counts, planted, calls
+    return counts, planted, calls, left
 
 
 def flash(path):
@@ -78,7 +82,7 @@ def outcomes(counts, planted):
 def main():
     build, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     a_check, a_snapshot = INSTRUCTIONS[build]
-    counts, planted, calls = read(folder / f"measure-{build}.txt")
+    counts, planted, calls, left = read(folder / f"measure-{build}.txt")
     nothing = calls["nothing"][0]
     print(f"-- {build} hash")
     outcomes(counts, planted)
@@ -87,9 +91,13 @@ def main():
     budget("instructions of reading a token and checking it", dearest[0] * TICK // CHECKS, None)
     both = sum(calls[name][1] for name in ("manifest_verify", "snapshot_open"))
     budget("instructions to verify and validate 1,000 tokens", both * TICK, a_snapshot)
+    expect("every call that was promised is measured", {*VERIFYING, *DECIDING} <= set(calls))
     for name, (stack, ticks) in calls.items():
         limit = 10 * KIB if name in VERIFYING else 3 * KIB // 2 if name in DECIDING else None
         budget(f"bytes of stack of {name}", stack - nothing, limit)
+    holds = all(left.get(name) == 0 for name in SECRET)
+    expect(f"no word of a secret is left on the stack by {', '.join(SECRET)}", holds)
+    expect(f"planted: {left.get('planted', 0)} words that a call left are found", left.get("planted", 0) > 7)
     # Each is what a linker keeps of the archive, the memcpy of a compiler included.
     for ending, what, limit in (
         ("", "check and manifest_verify: the check, Ed25519, SHA-256 and SHA-512", FLASH.get(build)),

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Checks the vectors of core/docs/vectors, and decisions, against a second implementation.
 
-Written from core/docs/format.md and from nothing else: where this and Gateward differ, one of the
-three is wrong. Usage: verify.py [FILE.jsonl ...], each a file of decisions beside the vectors.
+Written from core/docs/format.md; permissions and routes are the product's own tables in core/data. Where
+this and Gateward differ, one of the three is wrong. Usage: verify.py [FILE.jsonl ...], each a file of decisions beside the vectors.
 """
 
 import json

@@ -40,12 +40,22 @@ static gateward_status keys_follow(void)
     return gateward_keys_follow(&next_keys, BYTES_OF(keyset2), &next_floor);
 }
 
+/* A bundle of nothing but the key set that follows. */
 static gateward_status bundle_walk(void)
 {
+    static uint8_t bundle[4096] = "GWDBNDL1\1";
+    const size_t len = gateward_fixture_keyset2_len, before = 16, after = 16;
+
+    if (before + len + after > sizeof bundle)
+        return GATEWARD_NO_ROOM;
+    for (size_t at = 0; at < 4; at++)
+        bundle[12 + at] = (uint8_t)(len >> 8 * at);
+    for (size_t at = 0; at < len; at++)
+        bundle[before + at] = gateward_fixture_keyset2[at];
     next_keys = gate->keys;
     next_floor = gate->floor;
 
-    return gateward_bundle_walk(BYTES_OF(bundle), &next_keys, &next_floor);
+    return gateward_bundle_walk(bundle, before + len + after, &next_keys, &next_floor);
 }
 
 static gateward_status manifest_verify(void)
@@ -129,6 +139,69 @@ static gateward_status check_text(void)
     return gateward_check_text(&gate->snapshot, &of, text, TOKEN_LEN, &now, &decision);
 }
 
+static uint8_t chain_key[GATEWARD_HEAD_SIZE];
+/* What no call may leave below it: the secret of the token, the first key of the chain. */
+static uint8_t secret[32];
+
+static gateward_status chain_next(void)
+{
+    uint8_t head[GATEWARD_HEAD_SIZE] = {0}, tag[GATEWARD_TAG_SIZE] = {0};
+
+    for (size_t at = 0; at < sizeof chain_key; at++)
+        secret[at] = chain_key[at] = (uint8_t)(0x61 + at);
+
+    return gateward_chain_next(head, chain_key, gateward_fixture_manifest, 128, tag);
+}
+
+/* What a call looks like that forgets to wipe. */
+static gateward_status planted(void)
+{
+    volatile uint8_t copy[sizeof secret];
+
+    for (size_t at = 0; at < sizeof secret; at++)
+        copy[at] = secret[at];
+
+    return copy[0] == secret[0] ? GATEWARD_OK : GATEWARD_ABSURD;
+}
+
+static unsigned sextet(char c)
+{
+    return c >= 'a'   ? (unsigned)(c - 'a') + 26
+           : c == '_' ? 63
+           : c >= 'A' ? (unsigned)(c - 'A')
+           : c >= '0' ? (unsigned)(c - '0') + 52
+                      : 62;
+}
+
+/* The secret is what stands behind the second dot, in the alphabet of RFC 4648 section 5. */
+static void read_secret(const char *text)
+{
+    for (size_t at = 0; at < sizeof secret; at++) {
+        const char *group = text + 18 + at / 3 * 4 + at % 3;
+
+        secret[at] = (uint8_t)(sextet(group[0]) << (2 + 2 * (at % 3)) |
+                               sextet(group[1]) >> (4 - 2 * (at % 3)));
+    }
+}
+
+/* How often four bytes of the secret stand between these, as they are or turned around. */
+static unsigned left(const volatile uint8_t *from, const volatile uint8_t *to)
+{
+    unsigned found = 0;
+
+    for (; from + 4 <= to; from++)
+        for (size_t at = 0; at < sizeof secret; at += 4) {
+            const uint8_t *word = secret + at;
+
+            found += from[0] == word[0] && from[1] == word[1] && from[2] == word[2] &&
+                     from[3] == word[3];
+            found += from[0] == word[3] && from[1] == word[2] && from[2] == word[1] &&
+                     from[3] == word[0];
+        }
+
+    return found;
+}
+
 static uintptr_t here(void)
 {
     return (uintptr_t)__builtin_frame_address(0);
@@ -160,6 +233,11 @@ static __attribute__((noinline)) void measure(gateward_status (*volatile call)(v
     board_say(" ");
     board_say(name);
     board_say("\n");
+    board_say("left ");
+    say_number(left((const volatile uint8_t *)at, (const volatile uint8_t *)top));
+    board_say(" ");
+    board_say(name);
+    board_say("\n");
 }
 
 void measure_calls(struct gate *of)
@@ -183,10 +261,13 @@ void measure_calls(struct gate *of)
         {token_read, "token_read"},
         {check, "check"},
         {check_text, "check_text"},
+        {planted, "planted"},
+        {chain_next, "chain_next"},
     };
 
     gate = of;
     now = now_at(gateward_cases[0].now);
+    read_secret(gateward_cases[0].token);
     for (size_t at = 0; at < sizeof calls / sizeof *calls; at++)
         measure(calls[at].call, calls[at].name);
 }

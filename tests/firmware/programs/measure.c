@@ -3,6 +3,7 @@
      count READ_AND_CHECK CHECK NAME    ticks of 1,000 checks that all have to cost the same
      planted PLANT SPREAD               the same with a mistake planted: the spread has to show it
      call STACK TICKS NAME              bytes of stack below a call, and its time
+     left WORDS NAME                    words of a secret that stand there afterwards
 
    Instructions are counted by the board's own timer, which runs with them (see measure_ticks). */
 #include "measure.h"
@@ -117,8 +118,11 @@ static void plant_mistakes(void)
         uint32_t least = UINT32_MAX, most = 0;
 
         for (size_t at = 0; at < CASES; at++) {
-            uint32_t ticks = gateward_cases[at].counted ? both(&gateward_cases[at], plant) : least;
+            uint32_t ticks;
 
+            if (!gateward_cases[at].counted)
+                continue;
+            ticks = both(&gateward_cases[at], plant);
             least = ticks < least ? ticks : least;
             most = ticks > most ? ticks : most;
         }

@@ -25,6 +25,8 @@ pub const CHUNK_LOG2: u8 = 12;
 pub const ROOTS: [u8; 3] = [1, 2, 3];
 /// Signs manifests and revocation lists.
 pub const SNAPSHOT: u8 = 4;
+/// Signs them too.
+pub const SNAPSHOT_TOO: u8 = 5;
 /// Signs beacons.
 pub const BEACON: u8 = 6;
 /// Is in no key set.
@@ -49,7 +51,8 @@ pub fn audience() -> Audience {
 pub fn key_set(epoch: u32, roots: [u8; 3]) -> KeySetDraft {
     let of = |seed: u8, role: Role| KeyDraft::of(&key(seed), role.bit());
     let mut keys: Vec<_> = roots.into_iter().map(|seed| of(seed, Role::Root)).collect();
-    keys.extend([of(SNAPSHOT, Role::Snapshot), of(BEACON, Role::Beacon)]);
+    keys.extend([SNAPSHOT, SNAPSHOT_TOO].map(|seed| of(seed, Role::Snapshot)));
+    keys.push(of(BEACON, Role::Beacon));
 
     KeySetDraft {
         account: ACCOUNT,

@@ -11,8 +11,8 @@ use gateward_core::trust::{Audience, DeltaRef, KeyId, SigningKey};
 use sha2::{Digest as _, Sha256};
 
 use crate::authority::{
-    ACCOUNT, BEACON, CHUNK_LOG2, DAY, NEW_ROOT, ROOTS, SNAPSHOT, T0, audience, beacon, key,
-    key_set, manifest, revoked,
+    ACCOUNT, BEACON, CHUNK_LOG2, DAY, NEW_ROOT, ROOTS, SNAPSHOT, SNAPSHOT_TOO, T0, audience,
+    beacon, key, key_set, manifest, revoked,
 };
 use crate::plant::{NOW, Plant};
 use crate::spoilt::spoilt;
@@ -104,9 +104,13 @@ fn keys() -> Vec<File> {
     let good = with.map(key);
     let good: Vec<&SigningKey> = good.iter().collect();
     files.push(named("keyset2", sign(&next, &good).expect("it is small")));
-    let compromised = vec![KeyId::of(key(SNAPSHOT).verifying_key().as_bytes())];
-    let stolen = KeySetDraft { compromised, ..next.clone() };
-    files.push(named("keyset2_compromised", sign(&stolen, &good).expect("it is small")));
+    for (name, stolen) in
+        [("keyset2_compromised", SNAPSHOT), ("keyset2_other_compromised", SNAPSHOT_TOO)]
+    {
+        let compromised = vec![KeyId::of(key(stolen).verifying_key().as_bytes())];
+        let set = KeySetDraft { compromised, ..next.clone() };
+        files.push(named(name, sign(&set, &good).expect("it is small")));
+    }
     files.extend(bad("keyset2", &with, |account, with| {
         KeySetDraft { account: account.unwrap_or(ACCOUNT), ..next.clone() }.sign(with)
     }));
@@ -166,6 +170,11 @@ fn news(plant: &Plant) -> Vec<File> {
         named("revoked2", by(&two)),
         named("revoked3", by(&three)),
     ];
+    let other = one.sign(&[&key(SNAPSHOT_TOO)]).expect("it is small");
+    files.push(named("revoked_by_other", other));
+    // Of the next epoch, on a snapshot of it: whoever has an older one lacks what it leaves out.
+    let next = RevokedDraft { keyset: 2, base_version: 3, ..one.clone() };
+    files.push(named("revoked_next", by(&next)));
     for (name, number, version, list) in [("beacon", 1, 1, 1), ("beacon2", 2, 2, 2)] {
         let signed = beacon(number, version, list).sign(&[&key(BEACON)]);
         files.push(named(name, signed.expect("it is small")));
