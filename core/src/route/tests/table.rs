@@ -1,4 +1,4 @@
-//! The built-in table, as a whole.
+//! The built-in table: as a whole, and what single rules of it promise.
 
 use super::*;
 
@@ -75,4 +75,30 @@ fn every_permission_of_the_table_is_in_the_catalogue_and_can_grant_the_operation
         };
         assert!(rule.permissions.ids().any(granting), "{}", rule.id);
     }
+}
+
+#[test]
+fn f15_only_requests_renewals_and_batches_take_a_passcode() {
+    assert!(!found("GET", "/iot/api/v1/audit-log").unwrap().rule.accepts.passcode());
+    let takes = RULES.iter().filter(|rule| rule.accepts.passcode()).map(|rule| rule.id);
+    assert!(takes.eq(["cert.request", "cert.renew", "batch.create"]));
+}
+
+#[test]
+fn g10_accounts_are_not_administered_through_a_gateway() {
+    assert_eq!(id("GET", "/account/api/v1/user"), Err(NoRoute::Unknown));
+}
+
+#[test]
+fn g11_revocation_lists_are_not_served() {
+    assert_eq!(id("POST", "/ocsp"), Err(NoRoute::Unknown));
+    assert_eq!(id("GET", "/crl/x.crl"), Err(NoRoute::Unknown));
+}
+
+#[test]
+fn g15_the_ca_certificates_of_enrolment_pass_through_without_a_credential() {
+    let found = found("GET", "/.well-known/est/x/cacerts").unwrap();
+
+    assert_eq!(found.rule.operation, RouteOperation::Enroll);
+    assert!(found.rule.accepts.passes_through());
 }

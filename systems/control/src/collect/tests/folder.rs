@@ -1,0 +1,77 @@
+//! The folder of a collector: what is counted there is whole, and one collector works in it.
+
+use std::fs;
+
+use super::*;
+
+#[test]
+fn what_a_crash_left_uncounted_is_cut_off_and_comes_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut gateway = Gateway::new();
+    let (one, two) = (gateway.write(2), gateway.write(2));
+    let mut store = Store::open(dir.path()).unwrap();
+    let taken = gateway.take(&store.held(&gateway.enrolled).unwrap(), &one);
+    store.append("edge-1", &taken.lines, taken.held).unwrap();
+    drop(store);
+    let lines = lines_path(dir.path(), "edge-1");
+    let whole = fs::read_to_string(&lines).unwrap();
+    fs::write(&lines, format!("{whole}{{\"seq\":3,")).unwrap();
+
+    let mut store = Store::open(dir.path()).unwrap();
+    let held = store.held(&gateway.enrolled).unwrap();
+    assert_eq!((held.through, held.snapshot.unwrap().number), (2, 7));
+    let taken = gateway.take(&held, &two);
+    store.append("edge-1", &taken.lines, taken.held).unwrap();
+    let text = fs::read_to_string(&lines).unwrap();
+    let numbers: Vec<u64> = text
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["seq"].as_u64().unwrap()
+        })
+        .collect();
+    assert_eq!(numbers, [1, 2, 3, 4]);
+    drop(store);
+
+    fs::write(&lines, &text[..text.len() / 2]).unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    assert!(matches!(store.held(&gateway.enrolled), Err(CollectFailed::CutShort { .. })));
+    drop(store);
+
+    fs::write(&lines, &text).unwrap();
+    let state = store_state(dir.path());
+    fs::remove_file(&state).unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    assert!(matches!(store.held(&gateway.enrolled), Err(CollectFailed::StateLost { .. })));
+    assert_eq!(fs::read_to_string(&lines).unwrap(), text);
+}
+
+/// What the collector knows of `edge-1`.
+fn store_state(folder: &Path) -> PathBuf {
+    fs::read_dir(folder.join("state"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains("edge-1")))
+        .unwrap()
+}
+
+#[test]
+fn one_collector_works_in_a_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let held = Store::open(dir.path()).unwrap();
+    assert!(matches!(Store::open(dir.path()), Err(CollectFailed::NotLocked(NotLocked::Busy))));
+    drop(held);
+
+    assert!(Store::open(dir.path()).is_ok());
+}
+
+#[test]
+fn the_same_trouble_again_is_no_news() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let mut note = |trouble| store.note("edge-1", &trouble, NOW).unwrap();
+
+    assert!(note(Trouble::Fork(3)) && !note(Trouble::Fork(3)) && note(Trouble::Unknown));
+    let text = fs::read_to_string(dir.path().join("events.jsonl")).unwrap();
+    assert_eq!(text.lines().count(), 2);
+    assert!(text.contains(r#""event":"fork""#), "{text}");
+}
