@@ -208,6 +208,18 @@ static void a_list_of_a_thief_voids_what_it_is_used_with(void) {
     EQUAL(reason_of(without, "allowed first row"), GATEWARD_NEEDS_NEWER);
 }
 
+static void an_older_floor_brings_no_older_list_back(void) {
+    struct machine *machine = in_force();
+    unsigned char *bits = memory(room(machine));
+    OK(taken(machine, FIXTURE(revoked), 0, memory(room(machine))));
+    gateward_floor older = machine->floor;
+    OK(taken(machine, FIXTURE(revoked2), 0, bits));
+    machine->floor = older;
+
+    LEAVES(*machine, GIVES(GATEWARD_REFUSED_ROLLBACK, taken(machine, FIXTURE(revoked), 0, bits)));
+    EQUAL(later_reason(machine), 1019);
+}
+
 static void a_list_and_its_bits_lie_apart(void) {
     struct machine *machine = in_force();
     unsigned char *both = memory(LENGTH(revoked) + room(machine));
@@ -286,6 +298,7 @@ const struct test revoked_tests[] = {
     TEST(a_compacted_list_does_not_come_before_its_snapshot_after_a_restart),
     TEST(bits_of_a_list_that_was_not_whole_are_not_whole_after_a_restart),
     TEST(a_list_of_a_thief_voids_what_it_is_used_with),
+    TEST(an_older_floor_brings_no_older_list_back),
     TEST(a_list_and_its_bits_lie_apart),
     TEST(kept_bits_are_not_replaced_by_older_ones),
     TEST(a_compacted_list_is_whole_with_its_snapshot),
