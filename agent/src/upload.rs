@@ -10,6 +10,7 @@
 pub mod batch;
 mod cursor;
 mod hole;
+mod resend;
 
 use std::io;
 use std::path::PathBuf;
@@ -26,9 +27,8 @@ use crate::journal::{Draft, Piece, Reader, Records, Stamp};
 use batch::OVERHEAD;
 use cursor::Cursor;
 use hole::Hole;
+use resend::Resend;
 
-/// Nothing has moved for this long: what is not receipted is sent again.
-const RESEND: Duration = Duration::from_secs(3);
 /// How long records wait for others to go with them.
 const LINGER: Duration = Duration::from_millis(100);
 /// The most batches that are sent and not receipted.
@@ -166,7 +166,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         let mut status = self.records.watch();
         let mut open = true;
         let mut linger: Option<Pin<Box<Sleep>>> = None;
-        let mut resend: Option<Pin<Box<Sleep>>> = None;
+        let mut resend = Resend::default();
         loop {
             let pump;
             tokio::select! {
@@ -176,7 +176,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
                         let (done, was_up) = (self.done, self.max_payload > 0);
                         pump = self.hear(message);
                         if self.done != done || (!was_up && self.max_payload > 0) {
-                            resend = None;
+                            resend.progress();
                         }
                     }
                 },
@@ -189,7 +189,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
                     }
                 }
                 () = ended(&mut linger) => pump = true,
-                () = ended(&mut resend) => {
+                () = resend.due() => {
                     self.rewind();
                     pump = true;
                 }
@@ -197,11 +197,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
             if pump {
                 self.pump().await;
             }
-            if self.sent.is_empty() {
-                resend = None;
-            } else if resend.is_none() {
-                resend = Some(Box::pin(sleep(RESEND)));
-            }
+            resend.watch(!self.sent.is_empty());
         }
     }
 

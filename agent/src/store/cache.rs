@@ -6,10 +6,12 @@
 
 use std::fs::{self, File};
 use std::io;
+use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, fallocate};
+use rustix::thread::set_current_timer_slack;
 use tracing::{debug, warn};
 
 use super::disk::is_full;
@@ -19,6 +21,9 @@ const MAX_VALUE: usize = 4096;
 
 /// Given up when the disk is full, so that the database can still be opened and made smaller.
 const BALLAST: u64 = 4 << 20;
+
+/// How late a timer of sled's threads may be.
+const SLACK_NS: u64 = 60_000_000_000;
 
 /// How many refused messages are kept as evidence.
 const MAX_EVIDENCE: u64 = 64;
@@ -60,7 +65,14 @@ impl Cache {
         fs::create_dir_all(&dir)?;
         let first = !dir.join("db").exists();
         let config = sled::Config::new().path(&dir).cache_capacity(1 << 20).flush_every_ms(None);
-        let db = catch_unwind(AssertUnwindSafe(|| config.open()))
+        let begin = || -> sled::Result<sled::Db> {
+            let db = config.open()?;
+            // The first that is written starts sled's threads.
+            db.open_tree("chunks")?;
+            db.flush()?;
+            Ok(db)
+        };
+        let db = patiently(|| catch_unwind(AssertUnwindSafe(begin)))?
             .map_err(|_| io::Error::other("sled panicked"))?
             .map_err(io::Error::from)?;
         let file = File::open(dir.join("db"))?;
@@ -178,6 +190,23 @@ impl Cache {
     }
 }
 
+/// Does `open` on a thread of its own whose timers, and those of the threads it starts, may be late.
+///
+/// sled keeps seven threads for as long as the process lives, each of which looks for work once a
+/// second that it would be woken for anyway. So they leave an idle gateway asleep.
+fn patiently<R: Send>(open: impl FnOnce() -> R + Send) -> io::Result<R> {
+    let late = || {
+        // Where the system does not have it they only wake more often.
+        let _ = set_current_timer_slack(NonZeroU64::new(SLACK_NS));
+        open()
+    };
+
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().spawn_scoped(scope, late)?;
+        thread.join().map_err(|_| io::Error::other("the cache could not be opened"))
+    })
+}
+
 fn last_number(tree: &sled::Tree) -> sled::Result<u64> {
     let last =
         tree.last()?.and_then(|(key, _)| key.as_ref().try_into().ok().map(u64::from_be_bytes));
@@ -216,6 +245,20 @@ mod tests {
         cache.set_chunks(&[1; 32], &[7]);
         assert_eq!(cache.chunks(&[1; 32]), Some(vec![7]));
         assert!(dir.path().join("policy.damaged").exists());
+    }
+
+    #[test]
+    fn timers_of_what_sled_starts_may_be_late() {
+        let slack = || {
+            let started = std::thread::spawn(|| {
+                let own = rustix::thread::gettid().as_raw_nonzero();
+                fs::read_to_string(format!("/proc/{own}/timerslack_ns")).unwrap()
+            });
+            started.join().unwrap().trim().parse::<u64>().unwrap()
+        };
+
+        assert_eq!(patiently(slack).unwrap(), SLACK_NS);
+        assert_ne!(slack(), SLACK_NS, "and no others");
     }
 
     #[test]
