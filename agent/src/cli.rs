@@ -3,10 +3,12 @@
 //! Data goes to standard output, everything else to standard error.
 
 mod audit;
+mod carry;
 mod check;
 mod check_config;
 mod healthcheck;
 mod import;
+mod output;
 mod place;
 mod run;
 mod snapshot;

@@ -15,6 +15,7 @@ mod listen;
 mod metrics;
 mod nginx;
 mod rate;
+mod receipt;
 mod rehearsal;
 mod source;
 
@@ -35,6 +36,7 @@ use tokio::sync::Semaphore;
 pub(crate) use self::admin::Subject;
 pub(crate) use self::import::Imports;
 pub(crate) use self::judge::{Judge, Policy};
+pub(crate) use self::receipt::Receipts;
 pub use self::rehearsal::{Rehearsed, rehearse};
 
 use crate::config::{Api, Limits};
@@ -97,12 +99,12 @@ impl Gate {
         self,
         judge: Judge,
         subject: Subject,
-        imports: Imports,
+        brought: (Imports, Receipts),
         stop: Stop,
     ) -> io::Result<()> {
         let decisions = decisions(judge.clone());
         let figures = metrics::router(judge.clone());
-        let operators = admin::router(judge, subject, imports);
+        let operators = admin::router(judge, subject, brought);
         // Operators are served when the others have used up every place.
         let header_timeout = self.limits.header_timeout;
         let some =

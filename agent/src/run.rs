@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 
 use crate::clock::Clock;
 use crate::config::{Config, Durability, ItemWithoutDivision, Mode, WhenFull};
-use crate::gate::{Gate, Imports, Judge, NoSocket, Policy, Subject};
+use crate::gate::{Gate, Imports, Judge, NoSocket, Policy, Receipts, Subject};
 use crate::identity::{BadIdentity, Identity};
 use crate::journal::{self, Draft, Journal, Options};
 use crate::link::{self, LinkConfig, TlsFiles, TrustedNow};
@@ -201,6 +201,7 @@ impl Ready {
         let judge = Judge::new(current, journal.clone(), time.clone(), policy(config));
         let subject = subject(config, opened.boot, is_connected);
         let imports = Imports::new(config.state_dir.clone(), bring);
+        let carried = (imports, Receipts::new(heard.clone()));
         let incarnation = identity.incarnation;
         let sealer = Sealer::new(config.account, identity, opened.boot, keys, time.clone());
         let post = Post::new(config.account, config.gateway.as_str(), handle, heard, connected);
@@ -211,7 +212,7 @@ impl Ready {
         let mut tasks = Supervisor::new(config.shutdown_grace);
         tasks.spawn("link", |mut stop| async move { link.run(stop.requested()).await });
         tasks.spawn("sync", |_| sync.run());
-        tasks.spawn("gate", |stop| gate.run(judge, subject, imports, stop));
+        tasks.spawn("gate", |stop| gate.run(judge, subject, carried, stop));
         tasks.spawn("notices", |_| notices::write(noticed, journal, time));
         tasks.spawn("post", |_| post.run(forwarded));
         tasks.spawn("upload", |_| upload.run(hears));

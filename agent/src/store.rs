@@ -38,7 +38,7 @@ use cache::Cache;
 use disk::Disk;
 pub use disk::{Step, Watcher};
 pub use error::{NotAdmitted, NotPatched, NotStored, OpenFailed};
-pub use export::NotExported;
+pub use export::{Belief, NotExported, hold};
 pub use import::{Imported, NotImported, Outcome};
 pub use in_force::{InForce, Missing};
 use load::Loaded;

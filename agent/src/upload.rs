@@ -10,20 +10,24 @@
 pub mod batch;
 mod cursor;
 mod hole;
+pub(crate) mod receipt;
 mod resend;
+pub mod stick;
 
 use std::io;
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::time::Duration;
 
-use gateward_core::audit::{Event, Head};
+use gateward_core::audit::Head;
 use gateward_core::trust::{GatewayId, Incarnation};
 use tokio::runtime::Handle;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Sleep, sleep};
 
-use crate::journal::{Draft, Piece, Reader, Records, Stamp};
+use crate::journal::{Piece, Reader, Records, Stamp};
+pub use receipt::{NotReceipted, Released};
+
 use batch::OVERHEAD;
 use cursor::Cursor;
 use hole::Hole;
@@ -70,8 +74,8 @@ pub struct Acknowledged {
     pub head: Head,
 }
 
-/// What the link hears.
-#[derive(Clone, Debug)]
+/// What is heard of the link and of operators.
+#[derive(Debug)]
 pub enum Heard {
     /// The broker is connected and takes messages of this many bytes.
     Up {
@@ -82,6 +86,13 @@ pub enum Heard {
     Down,
     /// A message on the receipt topic.
     Receipt(Vec<u8>),
+    /// A receipt that an operator brought.
+    Brought {
+        /// The signed receipt.
+        message: Vec<u8>,
+        /// Where to tell how far the records are receipted, or why it is refused.
+        answer: oneshot::Sender<Result<Released, NotReceipted>>,
+    },
 }
 
 /// Sends the records of one journal.
@@ -105,7 +116,7 @@ pub struct Upload<O, S> {
     /// Segments that cannot be read, each of which the journal has been told of.
     damaged: Vec<PathBuf>,
     /// The last reason for refusing a receipt; the same one again is no news.
-    refused: Option<String>,
+    refused: Option<NotReceipted>,
 }
 
 impl<O, S> std::fmt::Debug for Upload<O, S> {
@@ -213,58 +224,22 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
                 self.max_payload = 0;
                 self.rewind();
             }
-            Heard::Receipt(message) => match self.receipt(&message) {
-                Ok(()) => {}
-                Err(reason) => self.refuse(reason),
-            },
+            Heard::Receipt(message) => {
+                if let Err(reason) = self.receipt(&message) {
+                    self.refuse(&reason);
+                }
+            }
+            Heard::Brought { message, answer } => {
+                let taken = self.receipt(&message);
+                if let Err(reason) = &taken {
+                    self.refuse(reason);
+                }
+                // Whoever asked may have gone; what was taken stays.
+                let _ = answer.send(taken);
+            }
         }
 
         true
-    }
-
-    fn receipt(&mut self, message: &[u8]) -> Result<(), String> {
-        let receipt = self.seal.receipt(message)?;
-        if (receipt.gateway, receipt.incarnation) != (self.gateway, self.incarnation) {
-            return Err("for another gateway or another enrolment of it".to_owned());
-        }
-        if receipt.through <= self.done {
-            return Ok(());
-        }
-        if receipt.through > self.records.status().seq {
-            return Err("for records that were never written".to_owned());
-        }
-        let head = Reader::head_after(self.records.folder(), receipt.through);
-        if head.map_err(|error| error.to_string())? != Some(receipt.head) {
-            return Err("for a chain that is not this journal's".to_owned());
-        }
-        let Acknowledged { through, head, incarnation, .. } = receipt;
-        if let Err(error) = (Cursor { incarnation, through, head }).store(self.records.folder()) {
-            // Records stay until a receipt can be written down.
-            tracing::warn!(%error, "the receipt of the audit was not written down");
-            return Ok(());
-        }
-        self.done = through;
-        self.sent.retain(|last| *last > through);
-        self.holes.retain(|hole| hole.last > through);
-        if self.next <= through {
-            // It was about to send again what is held already.
-            self.read_from(through + 1);
-        }
-        // Where the queue is full, the next receipt says it again.
-        let _said = self.records.release(through, self.seal.now());
-
-        Ok(())
-    }
-
-    /// Writes down why a receipt was refused, once for each reason and connection, so that a
-    /// hostile broker cannot fill the disk.
-    fn refuse(&mut self, reason: String) {
-        if self.refused.as_ref() != Some(&reason) {
-            tracing::warn!(reason, "a receipt for the audit was refused");
-            let now = self.seal.now();
-            self.records.note(Draft::event(Event::ReceiptRefused, now, &reason));
-            self.refused = Some(reason);
-        }
     }
 
     /// Begins again after the last receipt.

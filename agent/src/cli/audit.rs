@@ -1,4 +1,4 @@
-//! `gateward audit`: the records on this gateway's disk, shown and checked without the agent.
+//! `gateward audit`: the records on this gateway's disk, shown, checked and carried without the agent.
 
 use core::fmt;
 use std::collections::VecDeque;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::{Exit, Format, Global};
+use super::{Exit, Format, Global, carry};
 use crate::journal::json::{self, Origin};
 use crate::journal::{self, Broken, Verified};
 
@@ -27,6 +27,18 @@ enum Command {
         #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
         lines: usize,
     },
+    /// Write what no collector has receipted into a file, to be carried to one
+    Export {
+        /// The file; it may be one that was exported before
+        #[arg(short, long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Take a receipt that was carried from the collector: what it names may be forgotten here
+    Receipt {
+        /// What `gateward-control collect --stick` wrote
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
     /// Follow the chain through all records; 0 where it is whole, 65 where it is broken
     Verify {
         /// The journal, or the folder of the agent that it is in [default: the configured one]
@@ -41,6 +53,8 @@ impl Args {
     pub(crate) fn run(self, global: &Global) -> Exit {
         let done = match self.command {
             Command::Tail { lines } => tail(lines, global),
+            Command::Export { out } => Ok(carry::export(&out, global)),
+            Command::Receipt { file } => Ok(carry::receipt(&file, global)),
             Command::Verify { folder } => verify(folder, global),
         };
 

@@ -4,17 +4,16 @@
 //! process takes it into the state folder. Both go through [`Store::import`].
 
 use core::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use gateward_core::bundle::MAGIC;
-use gateward_core::name::Hex;
 use gateward_core::trust::Floor;
 use serde_json::{Value, json};
 
-use super::place::{Unread, place};
+use super::output::{self, NotWritten};
+use super::place::{Unread, is_own, place};
 use super::{Exit, Global};
 use crate::client::{self, ClientError};
 use crate::clock::Clock;
@@ -62,11 +61,6 @@ fn take(path: &Path, config: &Config) -> Result<Value, Failed> {
     Ok(store.import(&bytes, &time)?.report())
 }
 
-/// Whether the state folder is this user's, or not there yet.
-fn is_own(dir: &Path) -> bool {
-    fs::metadata(dir).map_or(true, |dir| dir.uid() == rustix::process::geteuid().as_raw())
-}
-
 /// Hands the bundle to the agent that runs.
 fn post(bytes: &[u8], config: &Config) -> Result<Value, Failed> {
     let exchange = client::post_bytes(&config.api.admin_socket, "/v1/snapshot", bytes.to_vec());
@@ -89,7 +83,7 @@ pub(super) fn export(out: &Path, global: &Global) -> Exit {
     };
     let exported = place(&config, None).map_err(Failed::from).and_then(|place| {
         let (bytes, version) = Store::export(&place)?;
-        write(out, &bytes)?;
+        output::write(out, &MAGIC, |file| file.write_all(&bytes))?;
         Ok((bytes.len(), version))
     });
     match exported {
@@ -100,42 +94,6 @@ pub(super) fn export(out: &Path, global: &Global) -> Exit {
         }
         Err(failed) => global.fail(failed.exit(), &failed),
     }
-}
-
-/// Puts a whole file in place, where there is none or another bundle.
-fn write(out: &Path, bytes: &[u8]) -> Result<(), Failed> {
-    let failed = |source| Failed::Write { path: out.into(), source };
-    if is_something_else(out).map_err(failed)? {
-        return Err(Failed::InTheWay { path: out.into() });
-    }
-    let mut drawn = [0; 8];
-    getrandom::fill(&mut drawn).map_err(|error| failed(io::Error::other(error)))?;
-    let beside = out.with_added_extension(format!("{}.new", Hex(&drawn)));
-    let mut options = OpenOptions::new();
-    let made = options.write(true).create_new(true).mode(0o600).open(&beside);
-    let written = made.and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&beside, out)
-    });
-    if written.is_err() {
-        let _ = fs::remove_file(&beside);
-    }
-
-    written.map_err(failed)
-}
-
-/// Whether there is a file that is no bundle.
-fn is_something_else(out: &Path) -> io::Result<bool> {
-    match fs::symlink_metadata(out) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Ok(found) if !found.is_file() => return Ok(true),
-        found => found.map(drop)?,
-    }
-    let mut start = Vec::new();
-    File::open(out)?.take(MAGIC.len() as u64).read_to_end(&mut start)?;
-
-    Ok(start != MAGIC)
 }
 
 /// What became of a bundle, for people.
@@ -170,8 +128,6 @@ enum Failed {
     Client(#[from] ClientError),
     #[error(transparent)]
     Export(#[from] NotExported),
-    #[error("`{}` is there and is no bundle; name another file", path.display())]
-    InTheWay { path: PathBuf },
     #[error("the bundle is refused: {0}")]
     Import(#[from] NotImported),
     #[error("`{}` is another user's, and no agent runs; run this as the agent's user", dir.display())]
@@ -180,12 +136,8 @@ enum Failed {
     Open(#[from] OpenFailed),
     #[error(transparent)]
     Read(#[from] Unread),
-    #[error("cannot write `{}`", path.display())]
-    Write {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Write(#[from] NotWritten),
 }
 
 impl Failed {
@@ -207,7 +159,6 @@ impl Failed {
             Self::Answer { .. }
             | Self::Export(NotExported::Open(_))
             | Self::Import(NotImported::Io(_))
-            | Self::InTheWay { .. }
             | Self::Open(_)
             | Self::Read(_)
             | Self::Write { .. } => Exit::Io.unless_refused(self),
@@ -217,28 +168,9 @@ impl Failed {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use gateward_core::trust::Version;
 
     use super::*;
-
-    #[test]
-    fn what_is_exported_replaces_nothing_but_a_bundle_and_is_for_nobody_else() {
-        let dir = tempfile::tempdir().unwrap();
-        let out = dir.path().join("plant-7.bundle");
-        write(&out, b"GWDBNDL1 one").unwrap();
-        write(&out, b"GWDBNDL1 two").unwrap();
-        assert_eq!(fs::read(&out).unwrap(), b"GWDBNDL1 two");
-        assert_eq!(fs::metadata(&out).unwrap().permissions().mode() & 0o777, 0o600);
-
-        fs::write(&out, b"a letter").unwrap();
-        let refused = write(&out, b"GWDBNDL1 three").unwrap_err();
-        assert!(matches!(refused, Failed::InTheWay { .. }), "{refused}");
-        assert!(write(dir.path(), b"GWDBNDL1").is_err());
-        assert_eq!(fs::read(&out).unwrap(), b"a letter");
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    }
 
     #[test]
     fn each_answer_of_the_agent_has_its_number() {

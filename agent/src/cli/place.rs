@@ -1,5 +1,6 @@
 //! Where the state of a gateway is, for the commands that look into it or write there.
 
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -38,4 +39,9 @@ pub(super) fn place(config: &Config, dir: Option<PathBuf>) -> Result<Place, Unre
         dir: dir.unwrap_or_else(|| config.state_dir.clone()),
         anchor,
     })
+}
+
+/// Whether the state folder is this user's, or not there yet.
+pub(super) fn is_own(dir: &Path) -> bool {
+    fs::metadata(dir).map_or(true, |dir| dir.uid() == rustix::process::geteuid().as_raw())
 }

@@ -18,6 +18,7 @@ use super::health::{self, Readiness};
 use super::import::{self, Imports};
 use super::judge::Judge;
 use super::listen::Peer;
+use super::receipt::{self, Receipts};
 use super::{MAX_BODY, metrics};
 use crate::store::Missing;
 
@@ -40,13 +41,18 @@ struct Admin {
     subject: Arc<Subject>,
 }
 
-pub(super) fn router(judge: Judge, subject: Subject, imports: Imports) -> Router {
+pub(super) fn router(
+    judge: Judge,
+    subject: Subject,
+    (imports, receipts): (Imports, Receipts),
+) -> Router {
     let admin = Admin { judge: judge.clone(), subject: Arc::new(subject) };
 
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/explain", post(explain))
         .with_state(admin)
+        .route("/v1/audit/receipt", post(receipt::receipt).with_state(receipts))
         // What it takes has a bound of its own.
         .merge(Router::new().route("/v1/snapshot", post(import::import)).with_state(imports))
         .merge(

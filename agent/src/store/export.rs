@@ -1,12 +1,12 @@
 //! What this gateway holds as a bundle, for another one of its group.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
 use gateward_core::bundle;
 use gateward_core::snapshot::chunk;
-use gateward_core::trust::{Audience, KeySet, Revoked, Version};
+use gateward_core::trust::{Audience, Floor, KeySet, Revoked, Version};
 
 use super::bundle::{BadBundle, Checked};
 use super::disk::Disk;
@@ -65,6 +65,37 @@ impl Store {
 
         attempt
     }
+}
+
+/// What may be believed at a state folder, for who only wants to verify.
+#[derive(Clone, Debug)]
+pub struct Belief {
+    /// The newest key set held.
+    pub keys: Option<KeySet>,
+    /// The floor; empty where it is lost.
+    pub floor: Floor,
+}
+
+impl Belief {
+    /// Reads the state folder without changing or locking it.
+    ///
+    /// # Errors
+    ///
+    /// The folder cannot be read, or the key set of enrolment is none.
+    pub fn read(place: &Place) -> Result<Self, OpenFailed> {
+        let loaded = load::load(&Disk::new(place.dir.clone(), None), place)?;
+
+        Ok(Self { keys: loaded.keys.last().cloned(), floor: loaded.floor })
+    }
+}
+
+/// Takes the state folder for as long as the file is open, so that no agent starts meanwhile.
+///
+/// # Errors
+///
+/// An agent has it, or it cannot be written to.
+pub fn hold(place: &Place) -> Result<File, OpenFailed> {
+    super::lock(&place.dir)
 }
 
 fn gather(place: &Place) -> Result<(Vec<u8>, Version), NotExported> {

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
-use gateward_core::audit::{Outcome, Ratchet};
+use gateward_core::audit::{Event, Outcome, Ratchet};
 use gateward_core::decide::Reason;
 
 use super::batch::Batch;
 use super::*;
 use crate::identity::Identity;
-use crate::journal::{Durability, Journal, Opened, Options, verify, walk};
+use crate::journal::{Draft, Durability, Journal, Opened, Options, verify, walk};
 
 const GATEWAY: GatewayId = GatewayId([7; 16]);
 const INCARNATION: Incarnation = Incarnation([1; 8]);
@@ -196,18 +196,21 @@ async fn a_receipt_that_is_forged_or_not_for_this_chain_releases_nothing() {
     let good = told(&scene.batch().await);
 
     let Heard::Receipt(signed) = receipt(&good) else { unreachable!("it is a receipt") };
-    let refused = [
-        Heard::Receipt(signed[1..].to_vec()),
-        receipt(&Acknowledged { gateway: GatewayId([8; 16]), ..good }),
-        receipt(&Acknowledged { incarnation: Incarnation([2; 8]), ..good }),
-        receipt(&Acknowledged { head: Head([0; 32]), ..good }),
-        receipt(&Acknowledged { through: 4, ..good }),
-        receipt(&Acknowledged { through: 600, ..good }),
-    ];
-    for bad in refused {
+    let refused = || {
+        [
+            Heard::Receipt(signed[1..].to_vec()),
+            receipt(&Acknowledged { gateway: GatewayId([8; 16]), ..good }),
+            receipt(&Acknowledged { incarnation: Incarnation([2; 8]), ..good }),
+            receipt(&Acknowledged { head: Head([0; 32]), ..good }),
+            receipt(&Acknowledged { through: 4, ..good }),
+            receipt(&Acknowledged { through: 600, ..good }),
+        ]
+    };
+    for bad in 0..refused().len() {
         // Twice: a broker that repeats itself does not fill the journal.
-        scene.hear.send(bad.clone()).await.unwrap();
-        scene.hear.send(bad).await.unwrap();
+        for _ in 0..2 {
+            scene.hear.send(refused().into_iter().nth(bad).unwrap()).await.unwrap();
+        }
     }
     scene.hear.send(receipt(&good)).await.unwrap();
     scene.released(5).await;
@@ -353,4 +356,38 @@ async fn the_upload_runs_on_a_thread_that_may_block() {
     assert_ne!(sent.recv().await.unwrap(), std::thread::current().id());
     drop(hear);
     running.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_that_was_carried_by_hand_counts_once_and_a_forged_one_never() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::begin(folder.path(), 1);
+    scene.write(5).await;
+    let (mut file, seal) = (Vec::new(), &mut Words);
+    let whole =
+        stick::Range { gateway: GATEWAY, incarnation: INCARNATION, from: 1, durable: u64::MAX };
+    let written = stick::write(folder.path(), &whole, seal, &mut file).unwrap();
+    assert_eq!((written.records, written.span), (5, Some((1, 5))));
+    let mut batches = Vec::new();
+    let read = stick::read(&file[..], |batch| {
+        batches.push(Batch::decode(batch).unwrap());
+        Ok::<_, stick::BadStick>(())
+    });
+    read.unwrap();
+    let told = told(batches.last().unwrap());
+    let bring = async |message: Vec<u8>| {
+        let (answer, answered) = oneshot::channel();
+        scene.hear.send(Heard::Brought { message, answer }).await.unwrap();
+        answered.await.unwrap()
+    };
+    let Heard::Receipt(signed) = receipt(&told) else { unreachable!("it is a receipt") };
+    let Heard::Receipt(other) = receipt(&Acknowledged { head: Head([0; 32]), ..told }) else {
+        unreachable!("it is a receipt")
+    };
+
+    assert_eq!(bring(other).await, Err(NotReceipted::Chain));
+    assert!(matches!(bring(signed[1..].to_vec()).await, Err(NotReceipted::Seal(_))));
+    assert_eq!(bring(signed.clone()).await, Ok(Released { through: 5, is_news: true }));
+    assert_eq!(bring(signed).await, Ok(Released { through: 5, is_news: false }), "replayed");
+    scene.end().await;
 }
