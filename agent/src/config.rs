@@ -73,6 +73,8 @@ pub struct Config {
 pub struct Broker {
     /// Where it is.
     pub url: BrokerUrl,
+    /// Which version of MQTT to speak.
+    pub protocol: Protocol,
     /// The certificates; none for `mqtt://`, which is only for this machine.
     pub tls: Option<TlsFiles>,
     /// How often to say that this gateway is there.
@@ -164,6 +166,18 @@ pub struct Audit {
 pub struct Metrics {
     /// Prometheus text over TCP; a loopback address.
     pub listen: Option<SocketAddr>,
+}
+
+/// Which version of MQTT to speak to the broker.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Protocol {
+    /// 5, and 3.1.1 where the broker has no 5.
+    #[default]
+    Auto,
+    /// 3.1.1 only.
+    V311,
+    /// 5 only.
+    V5,
 }
 
 /// Whether a denial denies.

@@ -1,4 +1,4 @@
-//! Speaks MQTT 5 to the broker, inside mutual TLS. The only place that names `rumqttc` and `rustls`.
+//! Speaks MQTT to the broker, inside mutual TLS: 5, or 3.1.1 where there is no 5. The only place that names `rumqttc` and `rustls`.
 //!
 //! The link knows topics and bytes and nothing of what they mean, so the control plane uses it too.
 //! It promises little, on purpose: what is published and not acknowledged when a connection breaks
@@ -28,17 +28,20 @@ mod flight;
 mod handle;
 mod handshake;
 mod pace;
+mod packet;
 mod reason;
 mod session;
 #[cfg(test)]
 mod tests;
 mod timer;
 mod tls;
+mod version;
 mod wire;
 
-pub use crate::config::{BadUrl, BrokerUrl};
+pub use crate::config::{BadUrl, BrokerUrl, Protocol};
 pub use config::{LinkConfig, Will};
 pub use handle::{Handle, NotPublished, NotSent};
+pub use packet::Version;
 pub use reason::Reason;
 pub use tls::{TlsFiles, TlsProblem, TrustedNow};
 
@@ -47,6 +50,7 @@ use flight::Reply;
 use handle::{Command, Limits};
 use pace::Pace;
 use session::Session;
+use version::Known;
 use wire::Pipe;
 
 /// How many commands, or events, wait in their queue.
@@ -119,8 +123,9 @@ pub fn connect(config: LinkConfig) -> (Link, mpsc::Receiver<Event>, Handle) {
         tokens: Arc::new(AtomicU64::new(1)),
         max_payload: config.max_payload,
     };
-    let known = Vec::new();
-    let link = Link { config, commands, events, limits, pace: Pace::default(), known };
+    let known = Known::new(config.protocol);
+    let link =
+        Link { config, commands, events, limits, pace: Pace::default(), known, warned: Vec::new() };
 
     (link, events_rx, handle)
 }
@@ -133,7 +138,8 @@ pub struct Link {
     events: mpsc::Sender<Event>,
     limits: watch::Sender<Option<Limits>>,
     pace: Pace,
-    known: Vec<String>,
+    known: Known,
+    warned: Vec<String>,
 }
 
 impl Link {
@@ -147,7 +153,13 @@ impl Link {
         loop {
             let ended = match self.attempt(stop.as_mut()).await {
                 Ok(session) => self.stay(session, stop.as_mut()).await,
-                Err(ended) => ended,
+                Err(ended) => {
+                    if self.known.failed(&ended) {
+                        info!(broker = %self.config.url, "it seems to have no MQTT 5: {}", chain(&ended));
+                        continue;
+                    }
+                    ended
+                }
             };
             if let Some(end) = end(&ended) {
                 return end;
@@ -167,8 +179,9 @@ impl Link {
         &mut self,
         stop: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Session, Ended> {
+        let version = self.known.next();
         let Self { config, commands, events, .. } = self;
-        let reaching = timeout(ATTEMPT, reach(config));
+        let reaching = timeout(ATTEMPT, reach(config, version));
         tokio::select! {
             () = stop => Err(Ended::Stopped),
             () = events.closed() => Err(Ended::Unheard),
@@ -199,7 +212,7 @@ impl Link {
         mut session: Session,
         mut stop: Pin<&mut impl Future<Output = ()>>,
     ) -> Ended {
-        info!(broker = %self.config.url, "connected");
+        info!(broker = %self.config.url, "connected, with {}", self.known.next());
         let max_payload = handshake::max_payload(&self.config, session.limits());
         self.limits.send_replace(Some(session.limits()));
         let ended = match self.tell(Event::Up { max_payload }, stop.as_mut()).await {
@@ -207,9 +220,10 @@ impl Link {
             Err(ended) => ended,
         };
         self.limits.send_replace(None);
+        self.known.over();
         if session.held() {
             self.pace.reset();
-            self.known.clear();
+            self.warned.clear();
         }
         if let Ended::Stopped = ended {
             let _ = timeout(FAREWELL, session.leave(&mut self.commands)).await;
@@ -248,15 +262,15 @@ impl Link {
     /// Warns of each kind of failure once, and again only after a connection that held.
     fn note(&mut self, ended: &Ended) {
         let text = chain(ended);
-        if self.known.contains(&text) {
+        if self.warned.contains(&text) {
             debug!(broker = %self.config.url, "no link to the broker: {text}");
             return;
         }
         warn!(broker = %self.config.url, "no link to the broker: {text}");
-        if self.known.len() == REMEMBERED {
-            self.known.remove(0);
+        if self.warned.len() == REMEMBERED {
+            self.warned.remove(0);
         }
-        self.known.push(text);
+        self.warned.push(text);
     }
 }
 
@@ -273,7 +287,7 @@ const fn end(ended: &Ended) -> Option<Result<(), LinkFailed>> {
 }
 
 /// From the look-up of the name to the broker's CONNACK.
-async fn reach(config: &LinkConfig) -> Result<Session, Ended> {
+async fn reach(config: &LinkConfig, version: Version) -> Result<Session, Ended> {
     let url = &config.url;
     let tcp = TcpStream::connect((url.host(), url.port()))
         .await
@@ -287,7 +301,7 @@ async fn reach(config: &LinkConfig) -> Result<Session, Ended> {
         (None, true) => return Err(TlsProblem::Missing.into()),
     };
 
-    handshake::open(config, pipe).await
+    handshake::open(config, version, pipe).await
 }
 
 /// Takes commands while there is no connection; ends when there is nobody to tell.

@@ -296,6 +296,7 @@ fn link_config(config: &Config, standing: &Arc<Standing>, time: &TrustedClock) -
 
     LinkConfig {
         url: config.broker.url.clone(),
+        protocol: config.broker.protocol,
         tls: config.broker.tls.clone().map(TlsFiles::from),
         client_id: client_id(config.gateway.as_str()),
         keep_alive: config.broker.keep_alive,

@@ -10,7 +10,7 @@ use super::files::{self, Kind, Places};
 use super::settings::Settings;
 use super::{
     Api, Audit, Broker, BrokerUrl, Config, Decision, Durability, ItemWithoutDivision, Limits,
-    Metrics, Mode, Peer, TlsFiles, TopicName, WhenFull,
+    Metrics, Mode, Peer, Protocol, TlsFiles, TopicName, WhenFull,
 };
 
 /// Makes the configuration of what is set; mistakes are noted in `settings`.
@@ -102,6 +102,11 @@ fn broker(settings: &mut Settings, places: &Places) -> Option<Broker> {
         certificate: file("broker.client_certificate_file", "client.pem", Kind::Public),
         key: file("broker.client_key_file", "client.key", Kind::Secret),
     };
+    let protocol = settings.choice(
+        "broker.protocol",
+        ("auto", Protocol::Auto),
+        [("5", Protocol::V5), ("3.1.1", Protocol::V311)],
+    );
     let keep_alive = Duration::from_secs(settings.whole(
         "broker.keep_alive_s",
         30,
@@ -117,7 +122,7 @@ fn broker(settings: &mut Settings, places: &Places) -> Option<Broker> {
 
     let url = url?;
     let tls = url.tls().then_some(files);
-    Some(Broker { url, tls, keep_alive, max_payload_bytes })
+    Some(Broker { url, protocol, tls, keep_alive, max_payload_bytes })
 }
 
 fn api(settings: &mut Settings, places: &Places) -> Api {
@@ -171,12 +176,16 @@ fn limits(settings: &mut Settings) -> Limits {
 
 fn decision(settings: &mut Settings) -> Decision {
     Decision {
-        mode: settings
-            .choice("decision.mode", [("enforce", Mode::Enforce), ("observe", Mode::Observe)]),
+        mode: settings.choice(
+            "decision.mode",
+            ("enforce", Mode::Enforce),
+            [("observe", Mode::Observe)],
+        ),
         strict_division: settings.flag("decision.strict_division", false),
         item_without_division: settings.choice(
             "decision.item_without_division",
-            [("allow", ItemWithoutDivision::Allow), ("deny", ItemWithoutDivision::Deny)],
+            ("allow", ItemWithoutDivision::Allow),
+            [("deny", ItemWithoutDivision::Deny)],
         ),
     }
 }
@@ -185,7 +194,8 @@ fn audit(settings: &mut Settings) -> Audit {
     Audit {
         durability: settings.choice(
             "audit.durability",
-            [("group", Durability::Group), ("interval", Durability::Interval)],
+            ("group", Durability::Group),
+            [("interval", Durability::Interval)],
         ),
         flush: Duration::from_millis(settings.whole(
             "audit.flush_ms",
@@ -201,7 +211,8 @@ fn audit(settings: &mut Settings) -> Audit {
         ),
         when_full: settings.choice(
             "audit.when_full",
-            [("deny", WhenFull::Deny), ("drop_oldest", WhenFull::DropOldest)],
+            ("deny", WhenFull::Deny),
+            [("drop_oldest", WhenFull::DropOldest)],
         ),
     }
 }

@@ -198,16 +198,21 @@ impl Settings {
         })
     }
 
-    /// Asks for one of two words; the first is the default.
-    pub(super) fn choice<T: Copy>(&mut self, key: &'static str, choices: [(&str, T); 2]) -> T {
-        let [(first, default), (second, _)] = choices;
+    /// Asks for a word, which is `default` or one of the `others`.
+    pub(super) fn choice<T: Copy, const N: usize>(
+        &mut self,
+        key: &'static str,
+        default: (&str, T),
+        others: [(&str, T); N],
+    ) -> T {
         self.text(key, |text| {
-            let chosen = choices.into_iter().find(|(word, _)| *word == text);
-            chosen
-                .map(|(_, choice)| choice)
-                .ok_or_else(|| format!("write \"{first}\" or \"{second}\""))
+            let mut choices = core::iter::once(default).chain(others);
+            choices.find(|(word, _)| *word == text).map(|(_, choice)| choice).ok_or_else(|| {
+                let words = others.map(|(word, _)| format!(" or \"{word}\"")).concat();
+                format!("write \"{}\"{words}", default.0)
+            })
         })
-        .unwrap_or(default)
+        .unwrap_or(default.1)
     }
 
     /// Asks for a list of texts; from the environment, separated by commas.

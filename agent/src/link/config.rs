@@ -4,13 +4,15 @@ use core::fmt;
 use core::time::Duration;
 use std::sync::Arc;
 
-use super::BrokerUrl;
 use super::tls::{TlsFiles, TrustedNow};
+use super::{BrokerUrl, Protocol};
 
 /// How to reach the broker, and as whom.
 pub struct LinkConfig {
     /// Where the broker is.
     pub url: BrokerUrl,
+    /// Which version of MQTT to speak.
+    pub protocol: Protocol,
     /// Required for `mqtts://`; read anew at every attempt.
     pub tls: Option<TlsFiles>,
     /// The MQTT client identifier. A second client of the same name puts the first one out.
@@ -36,6 +38,7 @@ impl fmt::Debug for LinkConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LinkConfig")
             .field("url", &self.url)
+            .field("protocol", &self.protocol)
             .field("tls", &self.tls)
             .field("client_id", &self.client_id)
             .field("keep_alive", &self.keep_alive)

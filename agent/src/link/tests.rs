@@ -12,12 +12,13 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::{
-    Event, Fate, Handle, LinkConfig, LinkFailed, NotPublished, NotSent, Reason, TlsFiles,
-    TrustedNow, Will, connect,
+    Event, Fate, Handle, LinkConfig, LinkFailed, NotPublished, NotSent, Protocol, Reason, TlsFiles,
+    TrustedNow, Version, Will, connect,
 };
 
 mod mosquitto;
 mod peer;
+mod versions;
 
 use mosquitto::{Authority, Mosquitto};
 use peer::Peer;
@@ -73,6 +74,7 @@ impl Running {
 fn plain(port: u16) -> LinkConfig {
     LinkConfig {
         url: format!("mqtt://127.0.0.1:{port}").parse().unwrap(),
+        protocol: Protocol::Auto,
         tls: None,
         client_id: "edge-7a".into(),
         keep_alive: Duration::from_secs(30),
@@ -171,10 +173,10 @@ async fn a_client_of_another_authority_is_never_up_and_a_renewed_certificate_nee
     authority.issue(dir.path(), "of-the-right-authority");
     let (link, _events, handle) = connect(secure(broker.port(), strangers));
 
-    assert!(super::reach(&link.config).await.is_err(), "a stranger got in");
+    assert!(super::reach(&link.config, Version::V5).await.is_err(), "a stranger got in");
     assert_eq!(handle.try_publish("mine/x", "1", false), Err(NotSent::Down));
     authority.issue(dir.path(), "edge-7a");
-    assert!(super::reach(&link.config).await.is_ok(), "the files are not read again");
+    assert!(super::reach(&link.config, Version::V5).await.is_ok(), "the files are not read again");
 }
 
 #[tokio::test]
@@ -184,7 +186,7 @@ async fn a_broker_of_another_authority_gets_no_connection() {
     let files = Authority::new().issue(dir.path(), "edge-7a");
     let (link, _events, _handle) = connect(secure(broker.port(), files));
 
-    let Err(ended) = super::reach(&link.config).await else { panic!("it connected") };
+    let Err(ended) = super::reach(&link.config, Version::V5).await else { panic!("it connected") };
     let text = super::chain(&ended);
     assert!(text.contains("ca_file") && text.contains("invalid peer certificate"), "{text}");
 }
@@ -347,13 +349,14 @@ async fn a_broker_that_misbehaves_is_left_and_called_again() {
         ("a DISCONNECT", &[0xe0, 0]),
     ];
     let peer = Peer::bind().await;
-    let mut link = Running::start(plain(peer.port()));
     for (name, attack) in attacks {
+        let mut link = Running::start(plain(peer.port()));
         let mut caller = peer.welcome().await;
         assert!(matches!(link.next().await, Event::Up { .. }), "{name}");
         caller.send(attack).await;
         assert!(caller.is_left().await, "{name}");
         assert_eq!(link.next().await, Event::Down, "{name}");
+        peer.welcome().await;
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateward_agent::link::{
-    self, BrokerUrl, Event, Handle, LinkConfig, NotPublished, NotSent, Reason, TlsFiles,
+    self, BrokerUrl, Event, Handle, LinkConfig, NotPublished, NotSent, Protocol, Reason, TlsFiles,
     TlsProblem, TrustedNow,
 };
 use gateward_core::name::{Hex, Uuid};
@@ -111,6 +111,7 @@ pub(crate) fn config(reach: &Reach, role: &str) -> Result<LinkConfig, BrokerFail
 
     Ok(LinkConfig {
         url: reach.url.clone(),
+        protocol: Protocol::Auto,
         tls: reach.tls.clone(),
         // Two commands at once must not put each other out.
         client_id: format!("gateward-{role}-{}", Hex(&draw::bytes::<6>()?)),

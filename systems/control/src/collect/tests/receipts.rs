@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateward_agent::link::TrustedNow;
+use gateward_agent::link::{Protocol, TrustedNow};
 use gateward_core::trust::Receipt;
 use tokio::time::timeout;
 
@@ -37,6 +37,7 @@ impl Line {
         let topics = GatewayTopics::new(world.gateway.account, "edge-1").unwrap();
         let config = LinkConfig {
             url: world.options().reach.url,
+            protocol: Protocol::Auto,
             tls: None,
             client_id: "edge-1".to_owned(),
             keep_alive: Duration::from_secs(30),
