@@ -4,8 +4,7 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use gateward_tests::{Deck, Gateway, Mosquitto, until};
-use rustix::process::Signal;
+use gateward_tests::{Deck, Gateway, Mosquitto, Signal, until};
 
 /// What the broker has logged.
 fn log(deck: &Deck) -> String {
