@@ -9,8 +9,8 @@ use gateward_core::name::Uuid;
 use super::files::{self, Kind, Places};
 use super::settings::Settings;
 use super::{
-    Api, Audit, Broker, BrokerUrl, Config, Decision, Durability, ItemWithoutDivision, Limits,
-    Metrics, Mode, Peer, TlsFiles, TopicName, WhenFull,
+    Api, Audit, Broker, BrokerUrl, Brokers, Config, Decision, Durability, ItemWithoutDivision,
+    Limits, Metrics, Mode, Peer, Protocol, TlsFiles, TopicName, WhenFull,
 };
 
 /// Makes the configuration of what is set; mistakes are noted in `settings`.
@@ -89,19 +89,25 @@ fn file(
 }
 
 fn broker(settings: &mut Settings, places: &Places) -> Option<Broker> {
-    let url = settings.required(
+    let url = settings.one_or_more(
         "broker.url",
-        "write where the broker is, as `mqtts://host:port`",
+        "write where the broker is, as `mqtts://host:port`, or a list of such texts",
         str::parse::<BrokerUrl>,
     );
+    let url = url.and_then(Brokers::new);
     // Without TLS the files may be named, but need not be there.
-    let looked = |kind| url.as_ref().is_none_or(BrokerUrl::tls).then_some(kind);
+    let looked = |kind| url.as_ref().is_none_or(Brokers::tls).then_some(kind);
     let mut file = |key, name, kind| file(settings, places, key, name, looked(kind));
     let files = TlsFiles {
         ca: file("broker.ca_file", "ca.pem", Kind::Public),
         certificate: file("broker.client_certificate_file", "client.pem", Kind::Public),
         key: file("broker.client_key_file", "client.key", Kind::Secret),
     };
+    let protocol = settings.choice(
+        "broker.protocol",
+        ("auto", Protocol::Auto),
+        [("5", Protocol::V5), ("3.1.1", Protocol::V311)],
+    );
     let keep_alive = Duration::from_secs(settings.whole(
         "broker.keep_alive_s",
         30,
@@ -117,7 +123,7 @@ fn broker(settings: &mut Settings, places: &Places) -> Option<Broker> {
 
     let url = url?;
     let tls = url.tls().then_some(files);
-    Some(Broker { url, tls, keep_alive, max_payload_bytes })
+    Some(Broker { url, protocol, tls, keep_alive, max_payload_bytes })
 }
 
 fn api(settings: &mut Settings, places: &Places) -> Api {
@@ -171,12 +177,16 @@ fn limits(settings: &mut Settings) -> Limits {
 
 fn decision(settings: &mut Settings) -> Decision {
     Decision {
-        mode: settings
-            .choice("decision.mode", [("enforce", Mode::Enforce), ("observe", Mode::Observe)]),
+        mode: settings.choice(
+            "decision.mode",
+            ("enforce", Mode::Enforce),
+            [("observe", Mode::Observe)],
+        ),
         strict_division: settings.flag("decision.strict_division", false),
         item_without_division: settings.choice(
             "decision.item_without_division",
-            [("allow", ItemWithoutDivision::Allow), ("deny", ItemWithoutDivision::Deny)],
+            ("allow", ItemWithoutDivision::Allow),
+            [("deny", ItemWithoutDivision::Deny)],
         ),
     }
 }
@@ -185,7 +195,8 @@ fn audit(settings: &mut Settings) -> Audit {
     Audit {
         durability: settings.choice(
             "audit.durability",
-            [("group", Durability::Group), ("interval", Durability::Interval)],
+            ("group", Durability::Group),
+            [("interval", Durability::Interval)],
         ),
         flush: Duration::from_millis(settings.whole(
             "audit.flush_ms",
@@ -201,7 +212,8 @@ fn audit(settings: &mut Settings) -> Audit {
         ),
         when_full: settings.choice(
             "audit.when_full",
-            [("deny", WhenFull::Deny), ("drop_oldest", WhenFull::DropOldest)],
+            ("deny", WhenFull::Deny),
+            [("drop_oldest", WhenFull::DropOldest)],
         ),
     }
 }

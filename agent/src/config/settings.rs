@@ -44,6 +44,15 @@ impl fmt::Display for Value {
     }
 }
 
+/// Splits a variable of the environment that is a list.
+fn split(text: &str) -> Vec<Value> {
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+
+    text.split(',').map(|item| Value::Text(item.trim().to_owned())).collect()
+}
+
 /// Collects what is set and what is wrong.
 #[derive(Debug)]
 pub(super) struct Settings {
@@ -198,16 +207,21 @@ impl Settings {
         })
     }
 
-    /// Asks for one of two words; the first is the default.
-    pub(super) fn choice<T: Copy>(&mut self, key: &'static str, choices: [(&str, T); 2]) -> T {
-        let [(first, default), (second, _)] = choices;
+    /// Asks for a word, which is `default` or one of the `others`.
+    pub(super) fn choice<T: Copy, const N: usize>(
+        &mut self,
+        key: &'static str,
+        default: (&str, T),
+        others: [(&str, T); N],
+    ) -> T {
         self.text(key, |text| {
-            let chosen = choices.into_iter().find(|(word, _)| *word == text);
-            chosen
-                .map(|(_, choice)| choice)
-                .ok_or_else(|| format!("write \"{first}\" or \"{second}\""))
+            let mut choices = core::iter::once(default).chain(others);
+            choices.find(|(word, _)| *word == text).map(|(_, choice)| choice).ok_or_else(|| {
+                let words = others.map(|(word, _)| format!(" or \"{word}\"")).concat();
+                format!("write \"{}\"{words}", default.0)
+            })
         })
-        .unwrap_or(default)
+        .unwrap_or(default.1)
     }
 
     /// Asks for a list of texts; from the environment, separated by commas.
@@ -217,23 +231,57 @@ impl Settings {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Vec<T> {
         const REMEDY: &str = "write a list of texts, such as [\"a\", \"b\"]";
-        let items = match self.ask(key) {
-            None => return Vec::new(),
-            Some(Value::List(items)) => items,
-            Some(Value::Raw(text)) if text.trim().is_empty() => return Vec::new(),
-            Some(Value::Raw(text)) => {
-                text.split(',').map(|item| Value::Text(item.trim().to_owned())).collect()
-            }
+        match self.ask(key) {
+            None => Vec::new(),
+            Some(Value::List(items)) => self.parse_all(key, items, REMEDY, parse),
+            Some(Value::Raw(text)) => self.parse_all(key, split(&text), REMEDY, parse),
             Some(other) => {
                 self.blame_value(key, &other.to_string(), REMEDY);
-                return Vec::new();
+                Vec::new()
             }
-        };
+        }
+    }
 
+    /// Asks for a text or a list of them, at least one; none where anything is wrong with it.
+    pub(super) fn one_or_more<T, E: fmt::Display>(
+        &mut self,
+        key: &'static str,
+        remedy: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
+        let items = match self.ask(key) {
+            None => {
+                if !self.is_set(key) && self.is_complete() {
+                    self.mistakes.push(Mistake::missing(self.main.clone(), key, remedy));
+                }
+                return None;
+            }
+            Some(Value::List(items)) => items,
+            Some(Value::Raw(text)) => split(&text),
+            Some(other) => vec![other],
+        };
+        if items.is_empty() {
+            self.blame_value(key, "[]", remedy);
+        }
+        let wanted = items.len();
+        let parsed = self.parse_all(key, items, remedy, parse);
+
+        (parsed.len() == wanted && wanted > 0).then_some(parsed)
+    }
+
+    fn parse_all<T, E: fmt::Display>(
+        &mut self,
+        key: &'static str,
+        items: Vec<Value>,
+        remedy: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Vec<T> {
         let mut parsed = Vec::new();
         for item in items {
-            let result =
-                if let Value::Text(text) = &item { parse(text) } else { Err(REMEDY.to_owned()) };
+            let result = match &item {
+                Value::Text(text) => parse(text).map_err(|remedy| remedy.to_string()),
+                _ => Err(remedy.to_owned()),
+            };
             match result {
                 Ok(item) => parsed.push(item),
                 Err(remedy) => self.blame_value(key, &item.to_string(), &remedy),

@@ -75,6 +75,7 @@ fn what_may_be_left_out_has_a_default() {
     assert_eq!(config.state_dir, Path::new("/var/lib/gateward"));
     assert_eq!(config.shutdown_grace, Duration::from_secs(10));
     assert_eq!(config.broker.url.to_string(), "mqtts://broker.example:8883");
+    assert_eq!(config.broker.protocol, Protocol::Auto);
     assert_eq!(config.broker.keep_alive, Duration::from_secs(30));
     assert_eq!(config.broker.max_payload_bytes, 131_072);
     assert_eq!(config.api.socket, Path::new("/run/gateward/api.sock"));
@@ -101,7 +102,7 @@ fn every_setting_can_be_set() {
         "{REQUIRED}state_dir = '/srv/state'\nkey_set = 'keyset'\ngateway_key = 'gateway.key'\n\
          shutdown_grace_s = 60\n[broker]\nurl = 'mqtts://[::1]:1'\nca_file = 'ca.pem'\n\
          client_certificate_file = 'client.pem'\nclient_key_file = 'client.key'\n\
-         keep_alive_s = 1\nmax_payload_bytes = 8_192\n[api]\nsocket = 'a.sock'\n\
+         protocol = '3.1.1'\nkeep_alive_s = 1\nmax_payload_bytes = 8_192\n[api]\nsocket = 'a.sock'\n\
          admin_socket = '/b.sock'\nlisten = '[::1]:8470'\n\
          trusted_peers = ['uid:0', '127.0.0.1']\n[limits]\nallow_per_s = 1\nfailed_per_s = 2\n\
          connections = 3\nheader_timeout_ms = 100\n[decision]\nmode = 'observe'\n\
@@ -116,6 +117,7 @@ fn every_setting_can_be_set() {
     assert_eq!(config.gateway_key, folder.path("gateway.key"));
     assert_eq!(config.shutdown_grace, Duration::from_secs(60));
     assert_eq!(config.broker.url.to_string(), "mqtts://[::1]:1");
+    assert_eq!(config.broker.protocol, Protocol::V311);
     let tls = config.broker.tls.unwrap();
     assert_eq!(tls.ca, folder.path("ca.pem"));
     assert_eq!(tls.certificate, folder.path("client.pem"));
@@ -221,6 +223,40 @@ fn each_value_out_of_range_is_refused_with_its_range() {
         let place = if want == "a socket each" { "agent.toml: " } else { "agent.toml:6:" };
         assert!(mistakes[0].starts_with(place), "{text}: {}", mistakes[0]);
     }
+}
+
+#[test]
+fn several_brokers_are_a_list_and_every_one_that_is_wrong_is_named() {
+    let folder = Folder::complete("");
+    let set = |urls| [("GATEWARD__BROKER__URL", urls)];
+    let config = folder.load(&set("mqtts://a.example, mqtts://b.example:1")).unwrap();
+    assert_eq!(config.broker.url.to_string(), "mqtts://a.example:8883, mqtts://b.example:1");
+    folder.write("agent.d/1.toml", "broker.url = ['mqtt://127.0.0.1', 'mqtts://[::1]']");
+    let config = folder.load(&[]).unwrap();
+    assert_eq!(config.broker.url.to_string(), "mqtt://127.0.0.1:1883, mqtts://[::1]:8883");
+    assert!(config.broker.tls.is_some(), "one of them is reached inside TLS");
+
+    let mistakes = folder.mistakes(&set("mqtts://a, http://b, mqtt://c.example"));
+    assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+    assert!(mistakes.iter().any(|text| text.contains("`http://b`: write `mqtts://host:port`")));
+    assert!(mistakes.iter().any(|text| text.contains("`mqtt://c.example`: write `mqtts://`")));
+    for (text, shown) in [("[]", "[]"), ("['mqtts://a', 7]", "7"), ("7", "7")] {
+        folder.write("agent.d/1.toml", &format!("broker.url = {text}"));
+        let mistakes = folder.mistakes(&[]);
+        let want = format!("agent.d/1.toml:1:8: `broker.url` is `{shown}`: write where");
+        assert!(mistakes.len() == 1 && mistakes[0].starts_with(&want), "{mistakes:?}");
+    }
+    assert_eq!(folder.mistakes(&set(" ")).len(), 1);
+}
+
+#[test]
+fn a_version_of_the_protocol_that_is_not_spoken_is_refused() {
+    let set = |version| [("GATEWARD__BROKER__PROTOCOL", version)];
+    let mistakes = Folder::complete("").mistakes(&set("4"));
+    let want = "`broker.protocol` is `4`: write \"auto\" or \"5\" or \"3.1.1\"";
+    assert!(mistakes.len() == 1 && mistakes[0].ends_with(want), "{mistakes:?}");
+    let config = Folder::complete("").load(&set("5")).unwrap();
+    assert_eq!(config.broker.protocol, Protocol::V5);
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! Why a connection, or the attempt at one, is over. None of these ends the link.
 
+use core::error::Error;
+use core::time::Duration;
 use std::io;
 
-use rumqttc::v5::mqttbytes::Error;
-
+use super::packet::{NotEncoded, Version};
 use super::reason::Reason;
 use super::tls::TlsProblem;
 
@@ -21,8 +22,8 @@ pub(super) enum Ended {
     Handshake(#[source] io::Error),
     #[error("the connection broke")]
     Io(#[from] io::Error),
-    #[error("the broker sent what is not MQTT 5")]
-    Malformed(#[source] Error),
+    #[error("the broker sent what is not {version}")]
+    Malformed { version: Version, source: Box<dyn Error + Send + Sync> },
     #[error("the broker takes QoS 0 only; use one that takes QoS 1")]
     NoQos1,
     #[error("the broker broke the protocol: {0}")]
@@ -35,8 +36,8 @@ pub(super) enum Ended {
     Stopped,
     #[error("the broker took nothing for one and a half keep-alive periods")]
     Stuck,
-    #[error("the broker could not be reached within {0} s")]
-    TimedOut(u64),
+    #[error("the broker could not be reached within {0:?}")]
+    TimedOut(Duration),
     #[error(transparent)]
     Tls(#[from] TlsProblem),
     #[error("the broker sent {bytes} bytes where {max} are allowed; raise `max_payload_bytes`")]
@@ -51,6 +52,10 @@ pub(super) enum Ended {
         #[source]
         source: io::Error,
     },
+    #[error("the broker hung up where its CONNACK was due; check its log and access list")]
+    Unwelcome(#[source] io::Error),
+    #[error("a packet of ours cannot be sent")]
+    Unwritable(#[from] NotEncoded),
     #[error("the will is larger than a will may be (65,535 bytes); make it smaller")]
     Will,
 }

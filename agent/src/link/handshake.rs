@@ -1,16 +1,14 @@
 //! CONNECT and CONNACK: what we offer, what the broker allows, and so what both keep to.
 
 use core::time::Duration;
-
-use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{
-    ConnAckProperties, Connect, ConnectProperties, ConnectReturnCode, LastWill, Packet,
-};
+use std::io::ErrorKind;
 
 use super::ended::Ended;
 use super::handle::{LONGEST_TOPIC, Limits, OVERHEAD};
+use super::packet::{FromBroker, Hello, ToBroker, Version, Welcome};
+use super::reason::Reason;
 use super::session::Session;
-use super::wire::{self, Pipe};
+use super::wire::{self, Incoming, Outgoing, Pipe};
 use super::{LinkConfig, Will};
 
 /// Publishes and subscriptions that may wait for the broker's answer at once.
@@ -35,43 +33,53 @@ pub(super) struct Agreed {
 }
 
 /// Introduces us to the broker over a fresh connection.
-pub(super) async fn open(config: &LinkConfig, pipe: Pipe) -> Result<Session, Ended> {
+pub(super) async fn open(
+    config: &LinkConfig,
+    version: Version,
+    pipe: Pipe,
+) -> Result<Session, Ended> {
     let max = u32::try_from(config.max_payload.saturating_add(PACKET_SLACK));
     let max = max.unwrap_or(u32::MAX);
     let will = (config.will)();
     let has_will = will.is_some();
-    let (mut incoming, mut outgoing) = wire::split(pipe, max);
-    outgoing.push(&connect(config, max, will)?).map_err(Ended::Malformed)?;
-    outgoing.drain_all().await?;
+    let (mut incoming, mut outgoing) = wire::split(pipe, version, max);
+    outgoing.push(ToBroker::Connect(hello(config, max, will)?))?;
 
-    let Packet::ConnAck(ack) = incoming.next().await? else {
+    let FromBroker::Welcome(welcome) = answer(&mut incoming, &mut outgoing).await? else {
         return Err(Ended::Protocol("something came before CONNACK"));
     };
-    if ack.code != ConnectReturnCode::Success {
-        return Err(Ended::Refused(ack.code.into()));
+    if welcome.reason != Reason::SUCCESS {
+        return Err(Ended::Refused(welcome.reason));
     }
-    let properties = ack.properties.as_ref();
-    outgoing.set_limit(properties.and_then(|p| p.max_packet_size));
+    outgoing.set_limit(welcome.max_packet);
 
-    Ok(Session::new((incoming, outgoing), agree(config, has_will, properties)?))
+    Ok(Session::new((incoming, outgoing), agree(config, has_will, &welcome)?))
 }
 
-fn agree(
-    config: &LinkConfig,
-    has_will: bool,
-    properties: Option<&ConnAckProperties>,
-) -> Result<Agreed, Ended> {
-    if properties.and_then(|p| p.max_qos) == Some(0) {
+/// Sends what waits and returns what the broker says to it. That it hangs up instead is told apart:
+/// some do so when they do not know the version.
+async fn answer(incoming: &mut Incoming, outgoing: &mut Outgoing) -> Result<FromBroker, Ended> {
+    let exchange = async {
+        outgoing.drain_all().await?;
+        incoming.next().await
+    };
+
+    exchange.await.map_err(|ended| match ended {
+        Ended::Closed => Ended::Unwelcome(ErrorKind::UnexpectedEof.into()),
+        Ended::Io(error) => Ended::Unwelcome(error),
+        other => other,
+    })
+}
+
+fn agree(config: &LinkConfig, has_will: bool, welcome: &Welcome) -> Result<Agreed, Ended> {
+    if !welcome.qos_1 {
         return Err(Ended::NoQos1);
     }
-    let max_packet = properties.and_then(|p| p.max_packet_size);
-    let limits = Limits {
-        max_packet: max_packet.and_then(|max| max.try_into().ok()).unwrap_or(usize::MAX),
-        retain: properties.and_then(|p| p.retain_available) != Some(0),
-    };
-    let window = properties.and_then(|p| p.receive_max).unwrap_or(u16::MAX);
+    let max_packet = welcome.max_packet.and_then(|max| max.try_into().ok());
+    let limits = Limits { max_packet: max_packet.unwrap_or(usize::MAX), retain: welcome.retain };
+    let window = welcome.in_flight.unwrap_or(u16::MAX);
     // A longer keep-alive than ours would only let a dead broker go unnoticed for longer.
-    let theirs = properties.and_then(|p| p.server_keep_alive).filter(|&seconds| seconds > 0);
+    let theirs = welcome.keep_alive_s.filter(|&seconds| seconds > 0);
     let ours = config.keep_alive_s();
     let keep_alive = Duration::from_secs(theirs.unwrap_or(ours).min(ours).into());
 
@@ -83,27 +91,17 @@ pub(super) fn max_payload(config: &LinkConfig, limits: Limits) -> usize {
     config.max_payload.min(limits.max_packet.saturating_sub(OVERHEAD + LONGEST_TOPIC))
 }
 
-fn connect(config: &LinkConfig, max: u32, will: Option<Will>) -> Result<Packet, Ended> {
-    let properties = ConnectProperties {
-        max_packet_size: Some(max),
-        receive_maximum: Some(RECEIVE_MAXIMUM),
-        ..ConnectProperties::new()
-    };
-    // The session ends with the connection: nothing lives only in the broker either.
-    let connect = Connect {
-        keep_alive: config.keep_alive_s(),
-        client_id: config.client_id.clone(),
-        clean_start: true,
-        properties: Some(properties),
-    };
-    let will = will
-        .map(|Will { topic, payload, retain }| {
-            if payload.len() > LONGEST_WILL || topic.len() > LONGEST_WILL {
-                return Err(Ended::Will);
-            }
-            Ok(LastWill::new(topic, payload, QoS::AtLeastOnce, retain, None))
-        })
-        .transpose()?;
+fn hello(config: &LinkConfig, max_packet: u32, will: Option<Will>) -> Result<Hello, Ended> {
+    let fits = |will: &Will| will.payload.len() <= LONGEST_WILL && will.topic.len() <= LONGEST_WILL;
+    if !will.as_ref().is_none_or(fits) {
+        return Err(Ended::Will);
+    }
 
-    Ok(Packet::Connect(connect, will, None))
+    Ok(Hello {
+        client_id: (config.client_id)(),
+        keep_alive_s: config.keep_alive_s(),
+        max_packet,
+        receive_maximum: RECEIVE_MAXIMUM,
+        will,
+    })
 }

@@ -16,6 +16,8 @@ impl Reason {
     pub const SUCCESS: Self = Self(0x00);
     /// The broker took the message, and nobody subscribes to its topic.
     pub const NO_SUBSCRIBER: Self = Self(0x10);
+    /// The broker has no such version of MQTT.
+    pub(super) const UNSUPPORTED_VERSION: Self = Self(0x84);
     /// The access list does not allow it.
     pub const NOT_AUTHORIZED: Self = Self(0x87);
     /// The packet is larger than the broker takes.

@@ -9,17 +9,13 @@ use core::pin::Pin;
 use core::time::Duration;
 use std::collections::VecDeque;
 
-use rumqttc::v5::mqttbytes::v5::{
-    Disconnect, DisconnectReasonCode, Filter, Packet, PingReq, PubAck, Publish, SubAck, Subscribe,
-    Unsubscribe,
-};
-use rumqttc::v5::mqttbytes::{Error, QoS};
 use tokio::sync::mpsc;
 
 use super::ended::Ended;
 use super::flight::{Flight, Flights, Reply};
 use super::handle::{Command, Limits};
 use super::handshake::Agreed;
+use super::packet::{FromBroker, NotEncoded, ToBroker};
 use super::reason::Reason;
 use super::timer::Timer;
 use super::wire::{Incoming, Outgoing};
@@ -129,7 +125,7 @@ impl Session {
                 if self.flights.has_room() && self.outgoing.has_room() => self.obey(command)?,
             () = self.ping.over() => {
                 self.ping.restart();
-                self.send(&Packet::PingReq(PingReq))?;
+                self.send(ToBroker::Ping)?;
             }
             () = self.silence.over(), if reading => return Err(Ended::Silent),
             () = self.stuck.over(), if self.outgoing.waiting() => return Err(Ended::Stuck),
@@ -160,49 +156,31 @@ impl Session {
         Ok(())
     }
 
-    fn handle(&mut self, packet: Packet) -> Result<(), Ended> {
+    fn handle(&mut self, packet: FromBroker) -> Result<(), Ended> {
         match packet {
-            Packet::Publish(publish) => self.handle_publish(publish),
-            Packet::PubAck(ack) => self.handle_puback(&ack),
-            Packet::SubAck(ack) => self.handle_suback(ack),
-            Packet::UnsubAck(ack) => match self.close(ack.pkid)? {
+            FromBroker::Disconnect(reason) => Err(Ended::Disconnected(reason)),
+            FromBroker::Message { topic, payload, retain, acknowledge } => {
+                let event = Event::Message { topic, payload, retain };
+                self.arrivals.push_back(Arrival { event, acknowledge });
+                Ok(())
+            }
+            FromBroker::Pong => Ok(()),
+            FromBroker::Published { id, reason } => self.handle_published(id, reason),
+            FromBroker::Subscribed { id, reasons } => self.handle_subscribed(id, reasons),
+            FromBroker::Unsubscribed(id) => match self.close(id)? {
                 Flight::Unsubscribe => Ok(()),
                 Flight::Publish(_) | Flight::Subscribe(_) => Err(Ended::Protocol(WRONG_ACK)),
             },
-            Packet::PingResp(_) => Ok(()),
-            Packet::Disconnect(bye) => Err(Ended::Disconnected(Reason::new(bye.reason_code as u8))),
-            Packet::Auth(_)
-            | Packet::ConnAck(_)
-            | Packet::Connect(..)
-            | Packet::PingReq(_)
-            | Packet::PubComp(_)
-            | Packet::PubRec(_)
-            | Packet::PubRel(_)
-            | Packet::Subscribe(_)
-            | Packet::Unsubscribe(_) => Err(Ended::Protocol("a packet that no broker sends here")),
+            FromBroker::Unasked | FromBroker::Welcome(_) => {
+                Err(Ended::Protocol("a packet that no broker sends here"))
+            }
         }
     }
 
-    fn handle_publish(&mut self, publish: Publish) -> Result<(), Ended> {
-        let acknowledge = match publish.qos {
-            QoS::AtMostOnce => None,
-            QoS::AtLeastOnce => Some(publish.pkid),
-            QoS::ExactlyOnce => return Err(Ended::Protocol("QoS 2, which nobody asked for")),
-        };
-        // No alias is ever allowed, so an empty topic has no meaning.
-        let topic = String::from_utf8(publish.topic.into()).ok().filter(|topic| !topic.is_empty());
-        let topic = topic.ok_or(Ended::Protocol("a message without a topic"))?;
-        let event = Event::Message { topic, payload: publish.payload, retain: publish.retain };
-        self.arrivals.push_back(Arrival { event, acknowledge });
-
-        Ok(())
-    }
-
-    fn handle_puback(&mut self, ack: &PubAck) -> Result<(), Ended> {
-        let Flight::Publish(reply) = self.close(ack.pkid)? else {
+    fn handle_published(&mut self, id: u16, reason: Reason) -> Result<(), Ended> {
+        let Flight::Publish(reply) = self.close(id)? else {
             return Err(Ended::Protocol(WRONG_ACK));
         };
-        let reason = Reason::from(ack.reason);
         self.answer(
             reply,
             if reason.is_refusal() { Fate::Refused(reason) } else { Fate::Taken(reason) },
@@ -211,15 +189,15 @@ impl Session {
         Ok(())
     }
 
-    fn handle_suback(&mut self, ack: SubAck) -> Result<(), Ended> {
-        let Flight::Subscribe(filters) = self.close(ack.pkid)? else {
+    fn handle_subscribed(&mut self, id: u16, reasons: Vec<Reason>) -> Result<(), Ended> {
+        let Flight::Subscribe(filters) = self.close(id)? else {
             return Err(Ended::Protocol(WRONG_ACK));
         };
-        if filters.len() != ack.return_codes.len() {
+        if filters.len() != reasons.len() {
             return Err(Ended::Protocol("a SUBACK for another number of topics"));
         }
-        for (filter, code) in filters.into_iter().zip(ack.return_codes) {
-            let event = Event::Subscribed { filter, reason: code.into() };
+        for (filter, reason) in filters.into_iter().zip(reasons) {
+            let event = Event::Subscribed { filter, reason };
             self.arrivals.push_back(Arrival { event, acknowledge: None });
         }
 
@@ -239,7 +217,7 @@ impl Session {
         place.send(event);
 
         match acknowledge {
-            Some(id) => self.send(&Packet::PubAck(PubAck::new(id, None))),
+            Some(id) => self.send(ToBroker::Acknowledge(id)),
             None => Ok(()),
         }
     }
@@ -259,26 +237,20 @@ impl Session {
         let id = self.flights.free_id();
         let (packet, flight) = match command {
             Command::Publish { reply, topic, payload, retain } => {
-                let mut publish = Publish::new(topic, QoS::AtLeastOnce, payload, None);
-                publish.pkid = id;
-                publish.retain = retain;
-                (Packet::Publish(publish), Flight::Publish(reply))
+                (ToBroker::Publish { id, topic, payload, retain }, Flight::Publish(reply))
             }
             Command::Subscribe(filters) => {
-                let wanted = filters.iter().map(|filter| Filter::new(filter, QoS::AtLeastOnce));
-                let mut subscribe = Subscribe::new_many(wanted, None);
-                subscribe.pkid = id;
-                (Packet::Subscribe(subscribe), Flight::Subscribe(filters))
+                let packet = ToBroker::Subscribe { id, filters: filters.clone() };
+                (packet, Flight::Subscribe(filters))
             }
             Command::Unsubscribe(filters) => {
-                let unsubscribe = Unsubscribe { pkid: id, filters, properties: None };
-                (Packet::Unsubscribe(unsubscribe), Flight::Unsubscribe)
+                (ToBroker::Unsubscribe { id, filters }, Flight::Unsubscribe)
             }
         };
-        self.launch(id, &packet, flight)
+        self.launch(id, packet, flight)
     }
 
-    fn launch(&mut self, id: u16, packet: &Packet, flight: Flight) -> Result<(), Ended> {
+    fn launch(&mut self, id: u16, packet: ToBroker, flight: Flight) -> Result<(), Ended> {
         match (self.push(packet), flight) {
             (Ok(()), flight) => {
                 if self.flights.is_empty() {
@@ -288,19 +260,19 @@ impl Session {
                 Ok(())
             }
             // The handle checked against the limits of an earlier connection.
-            (Err(Error::OutgoingPacketTooLarge { .. }), Flight::Publish(reply)) => {
+            (Err(NotEncoded::TooLarge), Flight::Publish(reply)) => {
                 self.answer(reply, Fate::Refused(Reason::PACKET_TOO_LARGE));
                 Ok(())
             }
-            (Err(error), _) => Err(Ended::Malformed(error)),
+            (Err(error), _) => Err(error.into()),
         }
     }
 
-    fn send(&mut self, packet: &Packet) -> Result<(), Ended> {
-        self.push(packet).map_err(Ended::Malformed)
+    fn send(&mut self, packet: ToBroker) -> Result<(), Ended> {
+        Ok(self.push(packet)?)
     }
 
-    fn push(&mut self, packet: &Packet) -> Result<(), Error> {
+    fn push(&mut self, packet: ToBroker) -> Result<(), NotEncoded> {
         if !self.outgoing.waiting() {
             self.stuck.restart();
         }
@@ -319,12 +291,14 @@ impl Session {
         {
             self.obey(command)?;
         }
-        let reason = if self.has_will {
-            DisconnectReasonCode::DisconnectWithWillMessage
-        } else {
-            DisconnectReasonCode::NormalDisconnection
-        };
-        self.send(&Packet::Disconnect(Disconnect::new(reason)))?;
+        self.send(ToBroker::Disconnect { publish_will: self.has_will })?;
+
+        self.outgoing.close().await
+    }
+
+    /// Says good-bye in the way that makes the broker forget the will: we are still there.
+    pub(super) async fn retire(&mut self) -> Result<(), Ended> {
+        self.send(ToBroker::Disconnect { publish_will: false })?;
 
         self.outgoing.close().await
     }
@@ -348,11 +322,70 @@ mod tests {
     use core::future::pending;
     use core::pin::pin;
 
-    use tokio::io::AsyncWriteExt;
-    use tokio::time::timeout;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::{Instant, sleep, timeout};
 
-    use super::super::wire;
+    use super::super::{Version, wire};
     use super::*;
+
+    const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+    fn session(ours: tokio::io::DuplexStream) -> Session {
+        let limits = Limits { max_packet: usize::MAX, retain: true };
+        let agreed = Agreed { limits, in_flight: 1, keep_alive: KEEP_ALIVE, has_will: false };
+        Session::new(wire::split(Box::new(ours), Version::V5, 1_000), agreed)
+    }
+
+    /// Runs a session until it ends; says why, and how long that took from `begun`.
+    async fn ends(session: &mut Session, begun: Instant) -> (Ended, Duration) {
+        let (_commands, mut commands) = mpsc::channel(1);
+        let (events, _events) = mpsc::channel(100);
+        let ended = session.run(&mut commands, &events, pin!(pending())).await;
+        (ended, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_everything_and_says_nothing_is_left_within_one_and_a_half_keep_alives()
+     {
+        let (ours, mut theirs) = tokio::io::duplex(1 << 20);
+        let mut session = session(ours);
+        let taking = async {
+            theirs.write_all(&[0xd0, 0]).await.unwrap();
+            let begun = Instant::now();
+            let mut sink = [0; 64];
+            while theirs.read(&mut sink).await.is_ok() {}
+            begun
+        };
+        let begun = Instant::now();
+        tokio::select! {
+            (ended, after) = ends(&mut session, begun) => {
+                assert!(matches!(ended, Ended::Silent), "{ended}");
+                assert!(after <= KEEP_ALIVE * 3 / 2 + Duration::from_millis(10), "{after:?}");
+            }
+            _ = taking => panic!("the duplex broke"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_talks_and_takes_nothing_is_left_within_one_and_a_half_keep_alives() {
+        // Room for one byte: the first ping gets stuck, 0.75 keep-alives after the beginning.
+        let (ours, mut theirs) = tokio::io::duplex(1);
+        let mut session = session(ours);
+        let talking = async {
+            loop {
+                theirs.write_all(&[0xd0, 0]).await.unwrap();
+                sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let begun = Instant::now() + KEEP_ALIVE.mul_f32(0.75);
+        tokio::select! {
+            (ended, after) = ends(&mut session, begun) => {
+                assert!(matches!(ended, Ended::Stuck), "{ended}");
+                assert!(after <= KEEP_ALIVE * 3 / 2 + Duration::from_millis(10), "{after:?}");
+            }
+            () = talking => {}
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_consumer_holds_back_reading_and_is_not_taken_for_a_dead_broker() {
@@ -360,10 +393,7 @@ mod tests {
         for _ in 0..100 {
             theirs.write_all(&[0x30, 4, 0, 1, b't', 0]).await.unwrap();
         }
-        let limits = Limits { max_packet: usize::MAX, retain: true };
-        let keep_alive = Duration::from_secs(30);
-        let agreed = Agreed { limits, in_flight: 1, keep_alive, has_will: false };
-        let mut session = Session::new(wire::split(Box::new(ours), 1_000), agreed);
+        let mut session = session(ours);
         let (_commands, mut commands_rx) = mpsc::channel(1);
         let (events, mut events_rx) = mpsc::channel(1);
 

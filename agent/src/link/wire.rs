@@ -1,7 +1,7 @@
 //! Packets over a stream of bytes, with a bound in either direction.
 //!
 //! The encoding is `rumqttc`'s. Cutting the stream into packets is done here, before it looks: its
-//! decoder takes a malformed packet for an unfinished one, and refuses an empty DISCONNECT.
+//! decoder takes a malformed packet for an unfinished one. The frame is the same in all versions.
 
 use core::future::poll_fn;
 use core::pin::Pin;
@@ -9,10 +9,11 @@ use std::io;
 
 use bytes::BytesMut;
 use rumqttc::v5::mqttbytes::Error;
-use rumqttc::v5::mqttbytes::v5::{Disconnect, DisconnectReasonCode, Packet, PacketType, check};
+use rumqttc::v5::mqttbytes::v5::check;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use super::ended::Ended;
+use super::packet::{FromBroker, NotEncoded, ToBroker, Version};
 
 /// How much is read at once; the buffer grows by what has arrived, never by what was announced.
 const READ: usize = 8 * 1024;
@@ -29,12 +30,12 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 pub(super) type Pipe = Box<dyn Stream>;
 
 /// Splits a connection; no incoming packet is longer than `max` bytes.
-pub(super) fn split(pipe: Pipe, max: u32) -> (Incoming, Outgoing) {
+pub(super) fn split(pipe: Pipe, version: Version, max: u32) -> (Incoming, Outgoing) {
     let (read, write) = tokio::io::split(pipe);
 
     (
-        Incoming { half: read, buffer: BytesMut::new(), max },
-        Outgoing { half: write, buffer: BytesMut::new(), unflushed: false, limit: None },
+        Incoming { half: read, buffer: BytesMut::new(), version, max },
+        Outgoing { half: write, buffer: BytesMut::new(), version, unflushed: false, limit: None },
     )
 }
 
@@ -42,27 +43,26 @@ pub(super) fn split(pipe: Pipe, max: u32) -> (Incoming, Outgoing) {
 pub(super) struct Incoming {
     half: ReadHalf<Pipe>,
     buffer: BytesMut,
+    version: Version,
     max: u32,
 }
 
 impl Incoming {
     /// The next packet, where all of it has arrived.
-    pub(super) fn take(&mut self) -> Result<Option<Packet>, Ended> {
+    pub(super) fn take(&mut self) -> Result<Option<FromBroker>, Ended> {
         let header = match check(self.buffer.iter(), Some(self.max)) {
             Ok(header) => header,
             Err(Error::InsufficientBytes(_)) => return Ok(None),
             Err(Error::PayloadSizeLimitExceeded { pkt_size, max }) => {
                 return Err(Ended::TooLarge { bytes: pkt_size, max });
             }
-            Err(error) => return Err(Ended::Malformed(error)),
+            Err(error) => {
+                return Err(Ended::Malformed { version: self.version, source: error.into() });
+            }
         };
-        let mut frame = self.buffer.split_to(header.frame_length());
-        if header.packet_type().is_ok_and(|kind| kind == PacketType::Disconnect) && frame.len() < 4
-        {
-            return short_disconnect(frame.get(2).copied()).map(Some);
-        }
+        let frame = self.buffer.split_to(header.frame_length());
 
-        Packet::read(&mut frame, None).map(Some).map_err(Ended::Malformed)
+        FromBroker::decode(self.version, frame).map(Some)
     }
 
     /// Reads what is there, at least one byte. May be cancelled without loss.
@@ -76,7 +76,7 @@ impl Incoming {
     }
 
     /// Reads one packet; for the handshake.
-    pub(super) async fn next(&mut self) -> Result<Packet, Ended> {
+    pub(super) async fn next(&mut self) -> Result<FromBroker, Ended> {
         loop {
             if let Some(packet) = self.take()? {
                 return Ok(packet);
@@ -86,17 +86,11 @@ impl Incoming {
     }
 }
 
-/// MQTT 5, section 3.14.2.2.1: the properties may be left out, and the reason with them.
-fn short_disconnect(reason: Option<u8>) -> Result<Packet, Ended> {
-    let reason = reason.map_or(Ok(DisconnectReasonCode::NormalDisconnection), TryFrom::try_from);
-
-    reason.map(|reason| Packet::Disconnect(Disconnect::new(reason))).map_err(Ended::Malformed)
-}
-
 /// What waits to be sent.
 pub(super) struct Outgoing {
     half: WriteHalf<Pipe>,
     buffer: BytesMut,
+    version: Version,
     unflushed: bool,
     limit: Option<u32>,
 }
@@ -108,10 +102,8 @@ impl Outgoing {
     }
 
     /// Queues a packet; [`drain`](Self::drain) sends it.
-    pub(super) fn push(&mut self, packet: &Packet) -> Result<(), Error> {
-        // The encoder of CONNECT writes to absolute places, so each packet has its own buffer.
-        let mut frame = BytesMut::new();
-        packet.write(&mut frame, self.limit)?;
+    pub(super) fn push(&mut self, packet: ToBroker) -> Result<(), NotEncoded> {
+        let frame = packet.encode(self.version, self.limit)?;
         if self.buffer.is_empty() {
             self.buffer = frame;
         } else {
@@ -168,62 +160,59 @@ impl Outgoing {
 mod tests {
     use super::*;
 
-    fn take(bytes: &[u8], max: u32) -> Result<Option<Packet>, Ended> {
+    fn incoming(version: Version, max: u32, bytes: &[u8]) -> Incoming {
         let (ours, _theirs) = tokio::io::duplex(64);
-        let (mut incoming, _) = split(Box::new(ours), max);
+        let (mut incoming, _) = split(Box::new(ours), version, max);
         incoming.buffer.extend_from_slice(bytes);
-        incoming.take()
-    }
-
-    #[tokio::test]
-    async fn a_disconnect_without_properties_is_understood() {
-        for (bytes, reason) in [
-            (&[0xe0, 0][..], DisconnectReasonCode::NormalDisconnection),
-            (&[0xe0, 1, 0x8e], DisconnectReasonCode::SessionTakenOver),
-            (&[0xe0, 2, 0x8b, 0], DisconnectReasonCode::ServerShuttingDown),
-        ] {
-            let packet = take(bytes, 1_000).unwrap().unwrap();
-            assert_eq!(packet, Packet::Disconnect(Disconnect::new(reason)));
-        }
-        assert!(matches!(take(&[0xe0, 1, 0x55], 1_000), Err(Ended::Malformed(_))));
+        incoming
     }
 
     #[tokio::test]
     async fn an_announced_length_beyond_the_limit_is_refused_before_it_arrives() {
-        let header = [0x30, 0xff, 0xff, 0xff, 0x7f];
-        assert!(matches!(
-            take(&header, 100),
-            Err(Ended::TooLarge { bytes: 268_435_455, max: 100 })
-        ));
-        assert!(matches!(take(&[0x30, 0xff, 0xff, 0xff, 0xff], 100), Err(Ended::Malformed(_))));
-    }
-
-    #[tokio::test]
-    async fn a_malformed_packet_is_not_taken_for_an_unfinished_one() {
-        // A PUBACK whose properties end early.
-        assert!(matches!(take(&[0x40, 4, 0, 1, 0, 0x85], 100), Err(Ended::Malformed(_))));
+        for version in [Version::V311, Version::V5] {
+            let take = |bytes: &[u8]| incoming(version, 100, bytes).take();
+            assert!(matches!(
+                take(&[0x30, 0xff, 0xff, 0xff, 0x7f]),
+                Err(Ended::TooLarge { bytes: 268_435_455, max: 100 })
+            ));
+            let endless = take(&[0x30, 0xff, 0xff, 0xff, 0xff]);
+            assert!(matches!(endless, Err(Ended::Malformed { .. })), "{version}");
+            assert!(matches!(take(&[0x30, 20, 0]), Ok(None)), "{version}");
+        }
     }
 
     #[tokio::test]
     async fn any_bytes_are_a_packet_or_an_error_and_never_a_panic() {
-        let seeds: [&[u8]; 6] = [
+        let seeds: [&[u8]; 10] = [
             &[0x20, 0x0b, 0, 0, 8, 0x27, 0, 1, 0, 0, 0x21, 0, 20],
+            &[0x20, 2, 0, 1],
             &[0x32, 0x0c, 0, 3, b'a', b'/', b'b', 0, 1, 2, 0x01, 1, b'x', b'y'],
+            &[0x32, 0x08, 0, 3, b'a', b'/', b'b', 0, 1, b'x'],
             &[0x40, 0x04, 0, 1, 0x87, 0],
+            &[0x40, 0x02, 0, 1],
             &[0x90, 0x05, 0, 1, 0, 1, 0x87],
+            &[0x90, 0x03, 0, 1, 0x80],
             &[0xb0, 0x04, 0, 1, 0, 0x11],
             &[0xe0, 0x07, 0x8b, 5, 0x1f, 0, 2, b'h', b'i'],
         ];
-        for seed in seeds {
+        for (seed, version) in seeds
+            .into_iter()
+            .flat_map(|seed| [Version::V311, Version::V5].map(|version| (seed, version)))
+        {
             for at in 0..seed.len() {
-                let _ = take(&seed[..at], 1_000);
+                take_all(version, &seed[..at]);
                 for value in 0..=255 {
                     let mut bytes = seed.to_vec();
                     bytes[at] = value;
                     bytes.extend([0; 8]);
-                    let _ = take(&bytes, 1_000);
+                    take_all(version, &bytes);
                 }
             }
         }
+    }
+
+    fn take_all(version: Version, bytes: &[u8]) {
+        let mut incoming = incoming(version, 1_000, bytes);
+        while let Ok(Some(_)) = incoming.take() {}
     }
 }

@@ -24,10 +24,21 @@ impl Peer {
         self.listener.local_addr().unwrap().port()
     }
 
+    /// The same, with the bytes of the CONNECT, whatever its version.
+    pub(super) async fn accept_bytes(&self) -> (Caller, Vec<u8>) {
+        let mut caller = self.accept_silent().await;
+        let connect = caller.read_bytes().await;
+        (caller, connect)
+    }
+
+    async fn accept_silent(&self) -> Caller {
+        let (socket, _) = timeout(super::SOON, self.listener.accept()).await.unwrap().unwrap();
+        Caller { socket, buffer: BytesMut::new() }
+    }
+
     /// Waits for the next connection and its CONNECT, which is returned too.
     pub(super) async fn accept(&self) -> (Caller, Packet) {
-        let (socket, _) = timeout(super::SOON, self.listener.accept()).await.unwrap().unwrap();
-        let mut caller = Caller { socket, buffer: BytesMut::new() };
+        let mut caller = self.accept_silent().await;
         let connect = caller.read().await;
         (caller, connect)
     }
@@ -53,6 +64,19 @@ impl Caller {
     /// The next packet that the link sends, leaving out its pings, which are answered.
     pub(super) async fn read(&mut self) -> Packet {
         timeout(super::SOON, self.next()).await.expect("the link should send something")
+    }
+
+    /// The next packet of any version, as it stands; shorter than 128 bytes.
+    pub(super) async fn read_bytes(&mut self) -> Vec<u8> {
+        let whole = async {
+            while self.buffer.get(1).is_none_or(|&rest| self.buffer.len() < 2 + usize::from(rest)) {
+                let read = self.socket.read_buf(&mut self.buffer).await.unwrap();
+                assert_ne!(read, 0, "the link hung up");
+            }
+        };
+        timeout(super::SOON, whole).await.expect("the link should send something");
+        let rest = self.buffer[1];
+        self.buffer.split_to(2 + usize::from(rest)).to_vec()
     }
 
     /// Whether the link closes the connection, whatever it sends before.

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 
-use gateward_agent::link::TrustedNow;
+use gateward_agent::link::{Protocol, TrustedNow};
 use gateward_core::trust::Receipt;
 use tokio::time::timeout;
 
@@ -36,12 +36,14 @@ impl Line {
     async fn new(world: &World) -> Self {
         let topics = GatewayTopics::new(world.gateway.account, "edge-1").unwrap();
         let config = LinkConfig {
-            url: world.options().reach.url,
+            brokers: world.options().reach.url,
+            protocol: Protocol::Auto,
             tls: None,
-            client_id: "edge-1".to_owned(),
+            client_id: Arc::new(|| "edge-1".to_owned()),
             keep_alive: Duration::from_secs(30),
             max_payload: 131_072,
             will: Arc::new(|| None),
+            reload: Arc::default(),
             verify_time: Arc::new(|| TrustedNow { unix_seconds: NOW.0, check_not_before: true }),
         };
         let (link, events, handle) = link::connect(config);

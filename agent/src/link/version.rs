@@ -1,0 +1,123 @@
+//! Which version of MQTT to try at a broker that may have only one of them.
+
+use std::io::ErrorKind;
+
+use super::ended::Ended;
+use super::reason::Reason;
+use super::{Protocol, Version};
+
+/// What has been learned of one broker.
+#[derive(Debug)]
+pub(super) struct Known {
+    wanted: Protocol,
+    older: Option<Evidence>,
+}
+
+/// Why a broker seems to have no 5.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Evidence {
+    /// It hung up where an answer was due, as one without 5 may, and as a broken one does.
+    Silence,
+    /// It said so.
+    Word,
+}
+
+impl Known {
+    pub(super) const fn new(wanted: Protocol) -> Self {
+        Self { wanted, older: None }
+    }
+
+    /// The version to try next.
+    pub(super) const fn next(&self) -> Version {
+        match (self.wanted, self.older) {
+            (Protocol::Auto, None) | (Protocol::V5, _) => Version::V5,
+            (Protocol::Auto, Some(_)) | (Protocol::V311, _) => Version::V311,
+        }
+    }
+
+    /// Learns from an attempt that failed; true where the other version is worth an attempt at
+    /// once.
+    pub(super) fn failed(&mut self, ended: &Ended) -> bool {
+        let (Protocol::Auto, Some(evidence)) = (self.wanted, evidence(ended)) else { return false };
+        // The same from 3.1.1 says nothing about versions, and the next attempt is with 5 again.
+        let was_newer = self.older.is_none();
+        self.older = was_newer.then_some(evidence);
+
+        was_newer
+    }
+
+    /// Learns that a connection is over. A broker that never said so is asked for 5 again.
+    pub(super) fn over(&mut self) {
+        self.older = self.older.filter(|evidence| *evidence == Evidence::Word);
+    }
+}
+
+fn evidence(ended: &Ended) -> Option<Evidence> {
+    match ended {
+        Ended::Refused(Reason::UNSUPPORTED_VERSION) => Some(Evidence::Word),
+        Ended::Unwelcome(source) => {
+            // A refused certificate comes as an alert of TLS, which is `InvalidData`.
+            let hung_up = matches!(
+                source.kind(),
+                ErrorKind::BrokenPipe
+                    | ErrorKind::ConnectionAborted
+                    | ErrorKind::ConnectionReset
+                    | ErrorKind::UnexpectedEof
+            );
+            hung_up.then_some(Evidence::Silence)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hung_up() -> Ended {
+        Ended::Unwelcome(ErrorKind::UnexpectedEof.into())
+    }
+
+    #[test]
+    fn a_broker_that_says_it_has_no_5_is_spoken_to_in_3_1_1_from_then_on() {
+        let mut known = Known::new(Protocol::Auto);
+        assert_eq!(known.next(), Version::V5);
+        assert!(known.failed(&Ended::Refused(Reason::UNSUPPORTED_VERSION)));
+        for _ in 0..3 {
+            assert_eq!(known.next(), Version::V311);
+            known.over();
+            assert!(!known.failed(&Ended::TimedOut(core::time::Duration::ZERO)));
+        }
+    }
+
+    #[test]
+    fn a_broker_that_only_hangs_up_is_asked_for_5_again_and_never_twice_without_a_rest() {
+        let mut known = Known::new(Protocol::Auto);
+        assert!(known.failed(&hung_up()));
+        assert_eq!(known.next(), Version::V311);
+        assert!(!known.failed(&hung_up()), "a second attempt at once");
+        assert_eq!(known.next(), Version::V5);
+
+        assert!(known.failed(&hung_up()));
+        known.over();
+        assert_eq!(known.next(), Version::V5, "one accident, and 3.1.1 for ever");
+    }
+
+    #[test]
+    fn a_refused_certificate_says_nothing_about_versions() {
+        let mut known = Known::new(Protocol::Auto);
+        assert!(!known.failed(&Ended::Unwelcome(ErrorKind::InvalidData.into())));
+        assert!(!known.failed(&Ended::Refused(Reason::NOT_AUTHORIZED)));
+        assert_eq!(known.next(), Version::V5);
+    }
+
+    #[test]
+    fn a_version_that_was_chosen_is_the_only_one_tried() {
+        for (wanted, version) in [(Protocol::V5, Version::V5), (Protocol::V311, Version::V311)] {
+            let mut known = Known::new(wanted);
+            assert!(!known.failed(&Ended::Refused(Reason::UNSUPPORTED_VERSION)));
+            assert!(!known.failed(&hung_up()));
+            assert_eq!(known.next(), version);
+        }
+    }
+}
