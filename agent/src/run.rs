@@ -291,7 +291,10 @@ fn subject(config: &Config, boot: u32, connected: watch::Receiver<bool>) -> Subj
     }
 }
 
-fn link_config(config: &Config, standing: &Arc<Standing>, time: &TrustedClock) -> LinkConfig {
+/// Returns how the link of a gateway with this configuration reaches the broker, and what it leaves
+/// there.
+#[must_use]
+pub fn link_config(config: &Config, standing: &Arc<Standing>, time: &TrustedClock) -> LinkConfig {
     let (standing, time) = (Arc::clone(standing), time.clone());
 
     LinkConfig {
