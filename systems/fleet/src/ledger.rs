@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
 use gateward_agent::clock::Clock;
+use gateward_core::decide::Reason;
 use gateward_core::time::Millis;
 use gateward_core::token::Token;
 use gateward_core::trust::Version;
@@ -55,8 +56,18 @@ impl Seen {
         self.verdicts.get(token).copied().unwrap_or_default()
     }
 
-    /// Writes down what it says about a token.
-    pub(crate) fn set(&mut self, token: usize, verdict: Verdict) {
+    /// Writes down what it says about a token, which is revoked, or about to be, or not.
+    pub(crate) fn answered(&mut self, token: usize, reason: Reason, revoked: bool, at: Millis) {
+        let verdict = match (reason, self.verdict(token)) {
+            (Reason::Ok, Verdict::Refused(_)) => {
+                let what = format!("token {token} was allowed after it had been refused");
+                return self.fault(at, &what);
+            }
+            (Reason::Ok, Verdict::Allowed | Verdict::Unasked) => Verdict::Allowed,
+            (Reason::Revoked | Reason::TokenDisabled, before @ Verdict::Refused(_)) => before,
+            (Reason::Revoked | Reason::TokenDisabled, _) if revoked => Verdict::Refused(at),
+            (reason, _) => return self.fault(at, &format!("token {token} was refused: {reason}")),
+        };
         if let Some(place) = self.verdicts.get_mut(token) {
             *place = verdict;
         }
@@ -169,5 +180,56 @@ impl Ledger {
         }
 
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen() -> Seen {
+        Seen { verdicts: vec![Verdict::Unasked; 2], ..Seen::default() }
+    }
+
+    #[test]
+    fn a_token_is_refused_from_the_first_refusal_on() {
+        let mut seen = seen();
+        seen.answered(1, Reason::Ok, false, Millis(1));
+        assert_eq!(seen.verdict(1), Verdict::Allowed);
+        // By the list first, and later by the snapshot.
+        seen.answered(1, Reason::Revoked, true, Millis(2));
+        seen.answered(1, Reason::TokenDisabled, true, Millis(3));
+
+        assert_eq!(seen.verdict(1), Verdict::Refused(Millis(2)));
+        assert_eq!(seen.verdict(0), Verdict::Unasked);
+        assert!(seen.faults.is_empty(), "{:?}", seen.faults);
+    }
+
+    #[test]
+    fn a_token_that_is_allowed_again_and_one_that_is_refused_for_nothing_are_faults() {
+        for (before, answer, revoked) in [
+            (Reason::Revoked, Reason::Ok, true),
+            (Reason::Ok, Reason::Revoked, false),
+            (Reason::Ok, Reason::SnapshotExpired, true),
+            (Reason::Revoked, Reason::UnknownToken, true),
+        ] {
+            let mut seen = seen();
+            seen.answered(0, before, true, Millis(1));
+            assert!(seen.faults.is_empty(), "{:?}", seen.faults);
+
+            seen.answered(0, answer, revoked, Millis(2));
+            assert_eq!(seen.faults.len(), 1, "{before}, then {answer}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fault_at_any_gateway_ends_every_wait() {
+        let ledger = Ledger::new(Clock::real(), [0, 0].into_iter(), Vec::new());
+        ledger.with(1, |seen| seen.fault(Millis(7), "wrong"));
+
+        let ended = ledger.all(0..1, "nothing", |_| true).await.unwrap_err();
+        assert_eq!(ended.to_string(), "edge-00001: wrong, 7 ms after the start");
+        let none = ledger.none(0..2, "are connected", |seen| !seen.up).unwrap_err();
+        assert_eq!(none.to_string(), "2 gateways are connected");
     }
 }

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use gateward_agent::now::TrustedClock;
 use gateward_agent::store::{Current, InForce};
 use gateward_agent::sync::Notice;
-use gateward_core::decide::{Ask, Mode, Reason, decide};
+use gateward_core::decide::{Ask, Mode, decide};
 use gateward_core::division::DivisionRules;
 use gateward_core::permission::Operation;
 use tokio::sync::{OwnedSemaphorePermit, mpsc};
 
-use crate::ledger::{Ledger, Seen, Verdict};
+use crate::ledger::{Ledger, Seen};
 
 /// What is asked for: nothing that waits for a fresh snapshot, so that only a revocation refuses it.
 const PERMISSION: &str = "manage_device";
@@ -85,18 +85,8 @@ impl Witness {
         let (at, rules) = (self.ledger.now(), DivisionRules::default());
         for (number, held) in self.ledger.tokens().iter().enumerate() {
             let decision = decide(&view, &ask, held, time.now().at, rules);
-            let before = seen.verdict(number);
-            match (decision.reason, before) {
-                (Reason::Ok, Verdict::Refused(_)) => {
-                    seen.fault(at, "a token was allowed again that had been refused");
-                }
-                (Reason::Ok, _) => seen.set(number, Verdict::Allowed),
-                (Reason::Revoked | Reason::TokenDisabled, Verdict::Refused(_)) => {}
-                (Reason::Revoked | Reason::TokenDisabled, _) if self.ledger.is_revoked(number) => {
-                    seen.set(number, Verdict::Refused(at));
-                }
-                (reason, _) => seen.fault(at, &format!("token {number} was refused: {reason}")),
-            }
+            let revoked = self.ledger.is_revoked(number);
+            seen.answered(number, decision.reason, revoked, at);
         }
     }
 
