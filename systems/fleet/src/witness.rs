@@ -82,9 +82,10 @@ impl Witness {
         let view = in_force.view();
         let write = Some(Operation::Write);
         let ask = Ask::of_permissions(&view, [PERMISSION].into_iter(), write, None, Mode::Direct);
-        let (at, rules) = (self.ledger.now(), DivisionRules::default());
+        let (at, now) = (self.ledger.now(), time.now().at);
+        let rules = DivisionRules::default();
         for (number, held) in self.ledger.tokens().iter().enumerate() {
-            let decision = decide(&view, &ask, held, time.now().at, rules);
+            let decision = decide(&view, &ask, held, now, rules);
             let revoked = self.ledger.is_revoked(number);
             seen.answered(number, decision.reason, revoked, at);
         }
