@@ -12,7 +12,22 @@ use crate::figures::Figures;
 use crate::wait::Missed;
 
 /// Columns of a row's name.
-const NAME: usize = 30;
+const NAME: usize = 28;
+
+/// The other columns, and in what they are counted.
+const COLUMNS: [(&str, &str); 11] = [
+    ("gateways", ""),
+    ("publish", "ms"),
+    ("first", "ms"),
+    ("p50", "ms"),
+    ("p99", "ms"),
+    ("longest", "ms"),
+    ("all new", "ms"),
+    ("to each", "bytes"),
+    ("from", "bytes"),
+    ("broker", "CPU ms"),
+    ("own", "CPU ms"),
+];
 
 /// The figures of one step.
 #[derive(Debug, Default, Serialize)]
@@ -93,31 +108,11 @@ impl Board {
         report.processors = std::thread::available_parallelism().map_or(1, usize::from);
         let Report { gateways, groups, tokens, processors, .. } = report;
         let text = format!(
-            "{gateways} gateways in {groups} groups, {tokens} tokens, {broker}, {processors} processors\n\n\
-             {:NAME$} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}\n\
-             {:NAME$} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8} {:>8}",
-            "",
-            "gateways",
-            "publish",
-            "p50",
-            "p99",
-            "longest",
-            "all new",
-            "to each",
-            "from",
-            "broker",
-            "own",
-            "",
-            "",
-            "ms",
-            "ms",
-            "ms",
-            "ms",
-            "ms",
-            "bytes",
-            "bytes",
-            "CPU ms",
-            "CPU ms",
+            "{gateways} gateways in {groups} {}, {tokens} tokens, {broker}, {processors} processors\n\n\
+             {}\n{}",
+            if *groups == 1 { "group" } else { "groups" },
+            line("", &COLUMNS.map(|(name, _)| name.to_owned())),
+            line("", &COLUMNS.map(|(_, unit)| unit.to_owned())),
         );
 
         self.say(&text)
@@ -188,21 +183,21 @@ impl Board {
 
 impl Row {
     fn line(&self) -> String {
-        let Figures { p50_ms, p99_ms, max_ms } = self.figures;
+        let Figures { first_ms, p50_ms, p99_ms, max_ms } = self.figures;
+        let most = self.most_in_100_ms.map(|most| format!("  at most {most} within 100 ms"));
+        let numbers = [first_ms, p50_ms, p99_ms, max_ms, self.whole_ms, self.bytes_to_each];
+        let more = [self.bytes_from_each, self.broker_cpu_ms, self.own_cpu_ms];
         let published = self.published_ms.map_or(String::new(), |ms| ms.to_string());
-        let most = self
-            .most_in_100_ms
-            .map_or(String::new(), |most| format!("  at most {most} within 100 ms"));
+        let mut cells = vec![self.gateways.to_string(), published];
+        cells.extend(numbers.into_iter().chain(more).map(|number| number.to_string()));
 
-        format!(
-            "{:NAME$} {:>8} {published:>8} {p50_ms:>8} {p99_ms:>8} {max_ms:>8} {:>8} {:>8} {:>8} {:>8} {:>8}{most}",
-            self.name,
-            self.gateways,
-            self.whole_ms,
-            self.bytes_to_each,
-            self.bytes_from_each,
-            self.broker_cpu_ms,
-            self.own_cpu_ms,
-        )
+        line(&self.name, &cells) + &most.unwrap_or_default()
     }
+}
+
+/// Returns a line of the table.
+fn line(name: &str, cells: &[String]) -> String {
+    let cells: String = cells.iter().map(|cell| format!(" {cell:>8}")).collect();
+
+    format!("{name:NAME$}{cells}")
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use gateward_agent::clock::Clock;
 use gateward_agent::config::Config;
 use gateward_agent::identity::Identity;
@@ -43,7 +43,6 @@ pub(crate) struct Gateway {
     stop: oneshot::Sender<()>,
     link: JoinHandle<Result<(), LinkFailed>>,
     sync: JoinHandle<Result<(), SyncFailed>>,
-    witness: JoinHandle<()>,
     // Stays open: a gateway whose journal is gone is another thing than one that has no records.
     _journal: watch::Sender<journal::Status>,
 }
@@ -82,6 +81,9 @@ impl Gateway {
             store,
             time: keeper,
         });
+        let witness = witness.watch(current, noticed, time);
+        // In one task, so that the witness asks before another gateway has its turn.
+        let sync = async { tokio::join!(sync.run_in_place(), witness).0 };
         let (stop, stopped) = oneshot::channel();
         let stopped = async {
             // Told or dropped: both are the end.
@@ -91,20 +93,18 @@ impl Gateway {
         Ok(Self {
             stop,
             link: tokio::spawn(link.run(stopped)),
-            sync: tokio::spawn(sync.run()),
-            witness: tokio::spawn(witness.watch(current, noticed, time)),
+            sync: tokio::spawn(sync),
             _journal: records,
         })
     }
 
     /// Stops it in good order.
     pub(crate) async fn stop(self) -> Result<()> {
-        let Self { stop, link, sync, witness, .. } = self;
+        let Self { stop, link, sync, .. } = self;
         drop(stop);
         link.await??;
-        sync.await??;
 
-        witness.await.context("a witness panicked")
+        Ok(sync.await??)
     }
 }
 

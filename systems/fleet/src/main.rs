@@ -32,15 +32,11 @@ use crate::args::Args;
 use crate::board::Board;
 use crate::wait::Missed;
 
-/// Beside the one thread of each gateway that may block.
-const OTHER_THREADS: usize = 64;
-
 fn main() -> Exit {
     let args = Args::parse();
     let mut board = Board::new(args.format);
     let told = log().and_then(|()| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
-            .max_blocking_threads(args.gateways + OTHER_THREADS)
             .enable_all()
             .build()
             .context("no threads to run on")?;
