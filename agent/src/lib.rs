@@ -29,5 +29,5 @@ mod trace;
 pub mod upload;
 
 pub use crate::gate::{NoSocket, Rehearsed, rehearse};
-pub use crate::run::{RunFailed, run};
+pub use crate::run::{RunFailed, link_config, run};
 pub use crate::supervisor::Stopped;

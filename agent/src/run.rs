@@ -298,7 +298,10 @@ fn subject(config: &Config, boot: u32, connected: watch::Receiver<bool>) -> Subj
     }
 }
 
-fn link_config(
+/// Returns how the link of a gateway with this configuration reaches the broker, and what it leaves
+/// there; told through `reload`, it reads its certificate again.
+#[must_use]
+pub fn link_config(
     config: &Config,
     standing: &Arc<Standing>,
     time: &TrustedClock,

@@ -119,7 +119,17 @@ impl Store {
     ///
     /// As [`Store::open`].
     pub fn open_between_starts(place: Place, now: &Now) -> Result<Self, OpenFailed> {
-        Self::open_as(place, now, None, 0).map(|(store, _)| store)
+        Self::open_as(place, now, None, 0, Cache::open).map(|(store, _)| store)
+    }
+
+    /// Like [`Store::open`], without a cache, for thousands of agents in one process: each cache has
+    /// threads and buffers of its own, and nothing that is decided depends on one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn open_without_cache(place: Place, now: &Now) -> Result<(Self, Opened), OpenFailed> {
+        Self::open_as(place, now, None, 1, Cache::none)
     }
 
     /// Like [`Store::open`], and shows every change to a file of the truth to `watcher` first.
@@ -132,7 +142,7 @@ impl Store {
         now: &Now,
         watcher: Option<Watcher>,
     ) -> Result<(Self, Opened), OpenFailed> {
-        Self::open_as(place, now, watcher, 1)
+        Self::open_as(place, now, watcher, 1, Cache::open)
     }
 
     fn open_as(
@@ -140,6 +150,7 @@ impl Store {
         now: &Now,
         watcher: Option<Watcher>,
         starts: u32,
+        cache: fn(PathBuf) -> (Cache, Option<&'static str>),
     ) -> Result<(Self, Opened), OpenFailed> {
         let lock = lock(&place.dir)?;
         let disk = Disk::new(place.dir.clone(), watcher);
@@ -148,7 +159,7 @@ impl Store {
         }
         let Loaded { keys, mut floor, floor_state, revoked, in_force, mut problems } =
             load::load(&disk, &place)?;
-        let (cache, problem) = Cache::open(disk.path(Path::new("cache")));
+        let (cache, problem) = cache(disk.path(Path::new("cache")));
         problems.extend(problem.map(String::from));
         floor.boots = floor.boots.saturating_add(starts);
         let floor_rebuilt =

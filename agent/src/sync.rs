@@ -173,12 +173,18 @@ impl<A: Ask> Sync<A> {
     /// The time could not be written down at the end.
     pub async fn run(self) -> Result<(), SyncFailed> {
         let runtime = Handle::current();
-        let worker = tokio::task::spawn_blocking(move || runtime.block_on(self.work()));
+        let worker = tokio::task::spawn_blocking(move || runtime.block_on(self.run_in_place()));
 
         worker.await.map_err(|_| SyncFailed::Panicked)?
     }
 
-    async fn work(mut self) -> Result<(), SyncFailed> {
+    /// Like [`Sync::run`], in the caller's task, whose thread it holds up for as long as a file takes:
+    /// for thousands of gateways in one process, whose threads would keep each other from running.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sync::run`].
+    pub async fn run_in_place(mut self) -> Result<(), SyncFailed> {
         loop {
             let deadline = self.deadline();
             tokio::select! {

@@ -17,6 +17,7 @@ mod drills;
 mod endurance;
 mod expiry;
 mod first_sync;
+mod fleet;
 mod hostile;
 mod hybrid;
 mod leaks;

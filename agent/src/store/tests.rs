@@ -117,6 +117,25 @@ fn deleting_the_cache_at_every_step_changes_no_verdict() {
 }
 
 #[test]
+fn a_store_without_a_cache_makes_none_and_serves_the_same() {
+    let authority = Authority::new();
+    let (old, new) = (authority.publish(1, 40), authority.publish(2, 90));
+    let home = Home::new();
+    let open = || Store::open_without_cache(home.place(), &now()).unwrap();
+    let (mut store, opened) = open();
+    install(&mut store, &old).unwrap();
+    install(&mut store, &new).unwrap();
+    store.keep_evidence("fork", b"a message");
+    store.keep_time().unwrap();
+    assert_eq!(opened.problems, Vec::<String>::new());
+    drop(store);
+
+    assert_eq!(in_force(&open().0), Some(2));
+    assert!(!home.path("cache").exists());
+    assert_eq!(in_force(&home.open().0), Some(2));
+}
+
+#[test]
 fn h11_on_a_full_disk_the_old_snapshot_stays_and_the_new_one_comes_when_there_is_room() {
     let home = Home::new();
     let old = home.authority.publish(1, 40);
