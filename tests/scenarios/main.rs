@@ -9,6 +9,7 @@
 
 mod attackers;
 mod audit;
+mod brokers;
 mod bundle;
 mod clocks;
 mod damage;
