@@ -46,7 +46,7 @@ enum Command {
     CheckConfig(check_config::Args),
     /// Say whether the running agent answers requests: 0 yes, 1 no, 69 nobody there
     Healthcheck(healthcheck::Args),
-    /// Run the agent until SIGTERM
+    /// Run the agent until SIGTERM; SIGHUP looks for a renewed certificate
     Run(run::Args),
     /// Say what a snapshot on disk holds, and whether it may be believed
     Snapshot(snapshot::Args),

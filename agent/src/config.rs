@@ -27,7 +27,7 @@ use gateward_core::name::Uuid;
 pub use self::mistake::{BadConfig, Mistake};
 pub use self::name::TopicName;
 pub use self::peer::Peer;
-pub use self::url::{BadUrl, BrokerUrl};
+pub use self::url::{BadUrl, BrokerUrl, Brokers};
 
 use self::files::Places;
 use self::settings::Settings;
@@ -67,15 +67,15 @@ pub struct Config {
     pub metrics: Metrics,
 }
 
-/// `[broker]`: how to reach the broker.
+/// `[broker]`: how to reach the broker, or the brokers.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Broker {
-    /// Where it is.
-    pub url: BrokerUrl,
+    /// Where they are.
+    pub url: Brokers,
     /// Which version of MQTT to speak.
     pub protocol: Protocol,
-    /// The certificates; none for `mqtt://`, which is only for this machine.
+    /// The certificates; none where all are `mqtt://`, which is only for this machine.
     pub tls: Option<TlsFiles>,
     /// How often to say that this gateway is there.
     pub keep_alive: Duration,

@@ -20,6 +20,7 @@ mod notices;
 mod notify;
 pub mod now;
 mod post;
+mod reload;
 mod run;
 pub mod store;
 mod supervisor;

@@ -17,19 +17,22 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{debug, info, warn};
 
 mod config;
+mod credentials;
 mod ended;
 mod flight;
 mod handle;
 mod handshake;
 mod pace;
 mod packet;
+mod reach;
 mod reason;
+mod renewal;
+mod round;
 mod session;
 #[cfg(test)]
 mod tests;
@@ -38,26 +41,23 @@ mod tls;
 mod version;
 mod wire;
 
-pub use crate::config::{BadUrl, BrokerUrl, Protocol};
+pub use crate::config::{BadUrl, BrokerUrl, Brokers, Protocol};
 pub use config::{LinkConfig, Will};
 pub use handle::{Handle, NotPublished, NotSent};
 pub use packet::Version;
 pub use reason::Reason;
 pub use tls::{TlsFiles, TlsProblem, TrustedNow};
 
+use credentials::Credentials;
 use ended::Ended;
 use flight::Reply;
 use handle::{Command, Limits};
-use pace::Pace;
+use reach::Target;
+use round::Round;
 use session::Session;
-use version::Known;
-use wire::Pipe;
 
 /// How many commands, or events, wait in their queue.
 const QUEUE: usize = 64;
-
-/// How long one attempt may take, from the look-up of the name to the broker's CONNACK.
-const ATTEMPT: Duration = Duration::from_secs(10);
 
 /// How long saying good-bye may take.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -123,9 +123,11 @@ pub fn connect(config: LinkConfig) -> (Link, mpsc::Receiver<Event>, Handle) {
         tokens: Arc::new(AtomicU64::new(1)),
         max_payload: config.max_payload,
     };
-    let known = Known::new(config.protocol);
-    let link =
-        Link { config, commands, events, limits, pace: Pace::default(), known, warned: Vec::new() };
+    let round = Round::new(config.brokers.clone(), config.protocol);
+    let verify_time = Arc::clone(&config.verify_time);
+    let credentials = config.tls.clone().map(|files| Credentials::new(files, verify_time));
+    let warned = Vec::new();
+    let link = Link { config, commands, events, limits, round, credentials, warned };
 
     (link, events_rx, handle)
 }
@@ -137,8 +139,8 @@ pub struct Link {
     commands: mpsc::Receiver<Command>,
     events: mpsc::Sender<Event>,
     limits: watch::Sender<Option<Limits>>,
-    pace: Pace,
-    known: Known,
+    round: Round,
+    credentials: Option<Credentials>,
     warned: Vec<String>,
 }
 
@@ -151,22 +153,26 @@ impl Link {
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Result<(), LinkFailed> {
         let mut stop = pin!(stop);
         loop {
-            let ended = match self.attempt(stop.as_mut()).await {
-                Ok(session) => self.stay(session, stop.as_mut()).await,
+            let broker = self.round.url().to_string();
+            let (ended, rest) = match self.attempt(stop.as_mut()).await {
+                Ok(session) => {
+                    let (ended, held) = self.stay(session, stop.as_mut()).await;
+                    (ended, Some(self.round.over(held)))
+                }
                 Err(ended) => {
-                    if self.known.failed(&ended) {
-                        info!(broker = %self.config.url, "it seems to have no MQTT 5: {}", chain(&ended));
-                        continue;
-                    }
-                    ended
+                    let rest = self.round.failed(&ended);
+                    (ended, rest)
                 }
             };
             if let Some(end) = end(&ended) {
                 return end;
             }
-            self.note(&ended);
-            let rest = sleep(self.pace.rest());
-            if let Err(ended) = self.offline(stop.as_mut(), rest).await
+            let Some(rest) = rest else {
+                info!(%broker, "no MQTT 5 there, trying 3.1.1: {}", chain(&ended));
+                continue;
+            };
+            self.note(&broker, &ended);
+            if let Err(ended) = self.offline(stop.as_mut(), sleep(rest)).await
                 && let Some(end) = end(&ended)
             {
                 return end;
@@ -179,17 +185,28 @@ impl Link {
         &mut self,
         stop: Pin<&mut impl Future<Output = ()>>,
     ) -> Result<Session, Ended> {
-        let version = self.known.next();
-        let Self { config, commands, events, .. } = self;
-        let reaching = timeout(ATTEMPT, reach(config, version));
-        tokio::select! {
+        let Self { config, commands, events, round, credentials, .. } = self;
+        let (url, version) = (round.url(), round.version());
+        let loaded = match (url.tls(), credentials.as_mut()) {
+            (false, _) => None,
+            (true, None) => return Err(TlsProblem::Missing.into()),
+            (true, Some(credentials)) => Some(credentials.choose()?),
+        };
+        let target = Target { config, url, version, tls: loaded.as_ref() };
+        let reached = tokio::select! {
             () = stop => Err(Ended::Stopped),
             () = events.closed() => Err(Ended::Unheard),
             () = refuse(commands, events) => Err(Ended::Unheard),
-            reached = reaching => {
-                reached.unwrap_or(Err(Ended::TimedOut(ATTEMPT.as_secs())))
+            reached = target.reach() => reached,
+        };
+        if let (Some(loaded), Some(credentials)) = (loaded, credentials) {
+            match &reached {
+                Ok(_) => credentials.worked(loaded),
+                Err(ended) => credentials.failed(&loaded, ended),
             }
         }
+
+        reached
     }
 
     /// Waits for `until`; commands that come meanwhile are reported lost.
@@ -206,37 +223,90 @@ impl Link {
         }
     }
 
-    /// Uses a connection until it is over, and reports all that was lost with it.
+    /// Uses a connection, and those that take its place, until one is over; returns why, and
+    /// whether any held.
     async fn stay(
         &mut self,
         mut session: Session,
         mut stop: Pin<&mut impl Future<Output = ()>>,
-    ) -> Ended {
-        info!(broker = %self.config.url, "connected, with {}", self.known.next());
+    ) -> (Ended, bool) {
+        let mut held = false;
+        loop {
+            let over = self.follow(&mut session, stop.as_mut()).await;
+            self.limits.send_replace(None);
+            held |= session.held();
+            if held {
+                self.warned.clear();
+            }
+            let parted = match over {
+                Over::Ended(ended) => self.part(session, ended, stop.as_mut()).await,
+                Over::Renewed(fresh) => {
+                    info!("a connection with the renewed certificate takes the place of the old");
+                    // A broker that does not take the good-bye loses nothing by it.
+                    let _ = timeout(FAREWELL, session.retire()).await;
+                    let old = core::mem::replace(&mut session, *fresh);
+                    match self.bury(old, stop.as_mut()).await {
+                        Ok(()) => continue,
+                        Err(ended) => ended,
+                    }
+                }
+            };
+            return (parted, held);
+        }
+    }
+
+    /// Uses one connection until it is over, or until there is a better one.
+    async fn follow(
+        &mut self,
+        session: &mut Session,
+        mut stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Over {
+        info!(broker = %self.round.url(), "connected, with {}", self.round.version());
         let max_payload = handshake::max_payload(&self.config, session.limits());
         self.limits.send_replace(Some(session.limits()));
-        let ended = match self.tell(Event::Up { max_payload }, stop.as_mut()).await {
-            Ok(()) => session.run(&mut self.commands, &self.events, stop.as_mut()).await,
-            Err(ended) => ended,
-        };
-        self.limits.send_replace(None);
-        self.known.over();
-        if session.held() {
-            self.pace.reset();
-            self.warned.clear();
+        if let Err(ended) = self.tell(Event::Up { max_payload }, stop.as_mut()).await {
+            return Over::Ended(ended);
         }
+        let Self { config, commands, events, round, credentials, .. } = self;
+        let target = Target { config, url: round.url(), version: round.version(), tls: None };
+        tokio::select! {
+            ended = session.run(commands, events, stop) => Over::Ended(ended),
+            fresh = renewal::renewed(target, credentials) => Over::Renewed(Box::new(fresh)),
+        }
+    }
+
+    /// Takes leave where that is possible, and reports all that was lost.
+    async fn part(
+        &mut self,
+        mut session: Session,
+        ended: Ended,
+        stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Ended {
         if let Ended::Stopped = ended {
             let _ = timeout(FAREWELL, session.leave(&mut self.commands)).await;
             self.tell_what_fits(session.leftovers());
             return ended;
         }
-        for event in session.leftovers().chain([Event::Down]) {
-            if let Err(stopped) = self.tell(event, stop.as_mut()).await {
-                return stopped;
+
+        self.bury(session, stop).await.err().unwrap_or(ended)
+    }
+
+    /// Reports all that was lost with a connection; what was still queued for it is.
+    async fn bury(
+        &mut self,
+        session: Session,
+        mut stop: Pin<&mut impl Future<Output = ()>>,
+    ) -> Result<(), Ended> {
+        for event in session.leftovers() {
+            self.tell(event, stop.as_mut()).await?;
+        }
+        while let Ok(command) = self.commands.try_recv() {
+            if let Some(event) = lost(command) {
+                self.tell(event, stop.as_mut()).await?;
             }
         }
 
-        ended
+        self.tell(Event::Down, stop).await
     }
 
     async fn tell(
@@ -260,13 +330,13 @@ impl Link {
     }
 
     /// Warns of each kind of failure once, and again only after a connection that held.
-    fn note(&mut self, ended: &Ended) {
-        let text = chain(ended);
+    fn note(&mut self, broker: &str, ended: &Ended) {
+        let text = format!("{broker}: {}", chain(ended));
         if self.warned.contains(&text) {
-            debug!(broker = %self.config.url, "no link to the broker: {text}");
+            debug!("no link to the broker: {text}");
             return;
         }
-        warn!(broker = %self.config.url, "no link to the broker: {text}");
+        warn!("no link to the broker: {text}");
         if self.warned.len() == REMEMBERED {
             self.warned.remove(0);
         }
@@ -286,40 +356,35 @@ const fn end(ended: &Ended) -> Option<Result<(), LinkFailed>> {
     None
 }
 
-/// From the look-up of the name to the broker's CONNACK.
-async fn reach(config: &LinkConfig, version: Version) -> Result<Session, Ended> {
-    let url = &config.url;
-    let tcp = TcpStream::connect((url.host(), url.port()))
-        .await
-        .and_then(|tcp| tcp.set_nodelay(true).map(|()| tcp))
-        .map_err(|source| Ended::Unreachable { address: url.to_string(), source })?;
-    let pipe: Pipe = match (&config.tls, url.tls()) {
-        (_, false) => Box::new(tcp),
-        (Some(files), true) => {
-            tls::wrap(tcp, url.host(), files, Arc::clone(&config.verify_time)).await?
-        }
-        (None, true) => return Err(TlsProblem::Missing.into()),
-    };
-
-    handshake::open(config, version, pipe).await
+/// How the use of one connection is over.
+enum Over {
+    Ended(Ended),
+    Renewed(Box<Session>),
 }
 
 /// Takes commands while there is no connection; ends when there is nobody to tell.
 async fn refuse(commands: &mut mpsc::Receiver<Command>, events: &mpsc::Sender<Event>) {
     while let Some(command) = commands.recv().await {
-        let Command::Publish { reply, .. } = command else { continue };
-        match reply {
-            // A caller that has gone away does not want to know.
-            Reply::Caller(caller) => drop(caller.send(Fate::Lost)),
-            Reply::Event(token) => {
-                if events.send(Event::Published { token, fate: Fate::Lost }).await.is_err() {
-                    return;
-                }
-            }
+        let Some(event) = lost(command) else { continue };
+        if events.send(event).await.is_err() {
+            return;
         }
     }
     // Nobody can command any more; what arrives is still wanted.
     core::future::pending().await
+}
+
+/// Says that a command was lost: to whoever waits for it, else by the event that is returned.
+fn lost(command: Command) -> Option<Event> {
+    let Command::Publish { reply, .. } = command else { return None };
+    match reply {
+        // A caller that has gone away does not want to know.
+        Reply::Caller(caller) => {
+            let _ = caller.send(Fate::Lost);
+            None
+        }
+        Reply::Event(token) => Some(Event::Published { token, fate: Fate::Lost }),
+    }
 }
 
 /// An error with its causes, in one line.

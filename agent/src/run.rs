@@ -13,7 +13,8 @@ use gateward_core::name::Hex;
 use gateward_core::time::TimeQuality;
 use gateward_core::trust::{Floor, GatewayId, KeySet};
 use thiserror::Error;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::signal::unix::Signal;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
@@ -29,7 +30,7 @@ use crate::store::{Current, FloorState, OpenFailed, Opened, Place, Store};
 use crate::supervisor::{Stopped, Supervisor};
 use crate::sync::{Parts, Standing, Sync};
 use crate::upload::Upload;
-use crate::{notices, notify};
+use crate::{notices, notify, reload};
 
 /// How many messages wait between two tasks.
 const QUEUE: usize = 64;
@@ -91,9 +92,11 @@ pub async fn run(
     clock: Clock,
     stop: impl Future<Output = ()>,
 ) -> Result<(), RunFailed> {
+    // From here on SIGHUP does not end the process any more.
+    let hangups = reload::hangups();
     let ready = Ready::open(&config, clock).await?;
     let (journal, time) = (ready.journal.clone(), ready.keeper.reader());
-    let (outcome, written) = ready.start(&config, stop).await;
+    let (outcome, written) = ready.start(&config, hangups, stop).await;
 
     let last = Draft::event(Happened::Stop, time.stamp(), "");
     if journal.append(last).await.is_err() {
@@ -165,6 +168,7 @@ impl Ready {
     async fn start(
         self,
         config: &Config,
+        hangups: Option<Signal>,
         stop: impl Future<Output = ()>,
     ) -> (Result<(), Stopped>, oneshot::Receiver<()>) {
         let Self { clock, identity, store, opened, keeper, journal, written, gate } = self;
@@ -179,7 +183,8 @@ impl Ready {
             journal.watch(),
             time.clone(),
         ));
-        let (link, events, handle) = link::connect(link_config(config, &standing, &time));
+        let reload = Arc::new(Notify::new());
+        let (link, events, handle) = link::connect(link_config(config, &standing, &time, &reload));
         let (forward, forwarded) = mpsc::channel(QUEUE);
         let (notices, noticed) = mpsc::channel(QUEUE);
         let (heard, hears) = mpsc::channel(QUEUE);
@@ -209,6 +214,7 @@ impl Ready {
 
         // In the order the bytes travel.
         let mut tasks = Supervisor::new(config.shutdown_grace);
+        tasks.spawn("reload", |stop| reload::listen(hangups, reload, stop));
         tasks.spawn("link", |mut stop| async move { link.run(stop.requested()).await });
         tasks.spawn("sync", |_| sync.run());
         tasks.spawn("gate", |stop| gate.run(judge, subject, imports, stop));
@@ -291,17 +297,24 @@ fn subject(config: &Config, boot: u32, connected: watch::Receiver<bool>) -> Subj
     }
 }
 
-fn link_config(config: &Config, standing: &Arc<Standing>, time: &TrustedClock) -> LinkConfig {
+fn link_config(
+    config: &Config,
+    standing: &Arc<Standing>,
+    time: &TrustedClock,
+    reload: &Arc<Notify>,
+) -> LinkConfig {
     let (standing, time) = (Arc::clone(standing), time.clone());
+    let gateway = config.gateway.as_str().to_owned();
 
     LinkConfig {
-        url: config.broker.url.clone(),
+        brokers: config.broker.url.clone(),
         protocol: config.broker.protocol,
         tls: config.broker.tls.clone().map(TlsFiles::from),
-        client_id: client_id(config.gateway.as_str()),
+        client_id: Arc::new(move || client_id(&gateway)),
         keep_alive: config.broker.keep_alive,
         max_payload: config.broker.max_payload_bytes,
         will: Arc::new(move || standing.will()),
+        reload: Arc::clone(reload),
         verify_time: Arc::new(move || {
             let now = time.now();
             // Without a clock of its own a gateway could otherwise never hear the time.
@@ -311,7 +324,7 @@ fn link_config(config: &Config, standing: &Arc<Standing>, time: &TrustedClock) -
     }
 }
 
-/// Names this start of the agent to the broker.
+/// Names one connection of this gateway to the broker.
 ///
 /// A broker lets a second client of the same name push the first one off; nobody who holds another
 /// gateway's certificate can guess this one.

@@ -9,8 +9,8 @@ use gateward_core::name::Uuid;
 use super::files::{self, Kind, Places};
 use super::settings::Settings;
 use super::{
-    Api, Audit, Broker, BrokerUrl, Config, Decision, Durability, ItemWithoutDivision, Limits,
-    Metrics, Mode, Peer, Protocol, TlsFiles, TopicName, WhenFull,
+    Api, Audit, Broker, BrokerUrl, Brokers, Config, Decision, Durability, ItemWithoutDivision,
+    Limits, Metrics, Mode, Peer, Protocol, TlsFiles, TopicName, WhenFull,
 };
 
 /// Makes the configuration of what is set; mistakes are noted in `settings`.
@@ -89,13 +89,14 @@ fn file(
 }
 
 fn broker(settings: &mut Settings, places: &Places) -> Option<Broker> {
-    let url = settings.required(
+    let url = settings.one_or_more(
         "broker.url",
-        "write where the broker is, as `mqtts://host:port`",
+        "write where the broker is, as `mqtts://host:port`, or a list of such texts",
         str::parse::<BrokerUrl>,
     );
+    let url = url.and_then(Brokers::new);
     // Without TLS the files may be named, but need not be there.
-    let looked = |kind| url.as_ref().is_none_or(BrokerUrl::tls).then_some(kind);
+    let looked = |kind| url.as_ref().is_none_or(Brokers::tls).then_some(kind);
     let mut file = |key, name, kind| file(settings, places, key, name, looked(kind));
     let files = TlsFiles {
         ca: file("broker.ca_file", "ca.pem", Kind::Public),

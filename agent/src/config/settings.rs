@@ -44,6 +44,15 @@ impl fmt::Display for Value {
     }
 }
 
+/// Splits a variable of the environment that is a list.
+fn split(text: &str) -> Vec<Value> {
+    if text.trim().is_empty() {
+        return Vec::new();
+    }
+
+    text.split(',').map(|item| Value::Text(item.trim().to_owned())).collect()
+}
+
 /// Collects what is set and what is wrong.
 #[derive(Debug)]
 pub(super) struct Settings {
@@ -222,23 +231,57 @@ impl Settings {
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Vec<T> {
         const REMEDY: &str = "write a list of texts, such as [\"a\", \"b\"]";
-        let items = match self.ask(key) {
-            None => return Vec::new(),
-            Some(Value::List(items)) => items,
-            Some(Value::Raw(text)) if text.trim().is_empty() => return Vec::new(),
-            Some(Value::Raw(text)) => {
-                text.split(',').map(|item| Value::Text(item.trim().to_owned())).collect()
-            }
+        match self.ask(key) {
+            None => Vec::new(),
+            Some(Value::List(items)) => self.parse_all(key, items, REMEDY, parse),
+            Some(Value::Raw(text)) => self.parse_all(key, split(&text), REMEDY, parse),
             Some(other) => {
                 self.blame_value(key, &other.to_string(), REMEDY);
-                return Vec::new();
+                Vec::new()
             }
-        };
+        }
+    }
 
+    /// Asks for a text or a list of them, at least one; none where anything is wrong with it.
+    pub(super) fn one_or_more<T, E: fmt::Display>(
+        &mut self,
+        key: &'static str,
+        remedy: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Option<Vec<T>> {
+        let items = match self.ask(key) {
+            None => {
+                if !self.is_set(key) && self.is_complete() {
+                    self.mistakes.push(Mistake::missing(self.main.clone(), key, remedy));
+                }
+                return None;
+            }
+            Some(Value::List(items)) => items,
+            Some(Value::Raw(text)) => split(&text),
+            Some(other) => vec![other],
+        };
+        if items.is_empty() {
+            self.blame_value(key, "[]", remedy);
+        }
+        let wanted = items.len();
+        let parsed = self.parse_all(key, items, remedy, parse);
+
+        (parsed.len() == wanted && wanted > 0).then_some(parsed)
+    }
+
+    fn parse_all<T, E: fmt::Display>(
+        &mut self,
+        key: &'static str,
+        items: Vec<Value>,
+        remedy: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Vec<T> {
         let mut parsed = Vec::new();
         for item in items {
-            let result =
-                if let Value::Text(text) = &item { parse(text) } else { Err(REMEDY.to_owned()) };
+            let result = match &item {
+                Value::Text(text) => parse(text).map_err(|remedy| remedy.to_string()),
+                _ => Err(remedy.to_owned()),
+            };
             match result {
                 Ok(item) => parsed.push(item),
                 Err(remedy) => self.blame_value(key, &item.to_string(), &remedy),

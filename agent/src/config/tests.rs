@@ -226,6 +226,30 @@ fn each_value_out_of_range_is_refused_with_its_range() {
 }
 
 #[test]
+fn several_brokers_are_a_list_and_every_one_that_is_wrong_is_named() {
+    let folder = Folder::complete("");
+    let set = |urls| [("GATEWARD__BROKER__URL", urls)];
+    let config = folder.load(&set("mqtts://a.example, mqtts://b.example:1")).unwrap();
+    assert_eq!(config.broker.url.to_string(), "mqtts://a.example:8883, mqtts://b.example:1");
+    folder.write("agent.d/1.toml", "broker.url = ['mqtt://127.0.0.1', 'mqtts://[::1]']");
+    let config = folder.load(&[]).unwrap();
+    assert_eq!(config.broker.url.to_string(), "mqtt://127.0.0.1:1883, mqtts://[::1]:8883");
+    assert!(config.broker.tls.is_some(), "one of them is reached inside TLS");
+
+    let mistakes = folder.mistakes(&set("mqtts://a, http://b, mqtt://c.example"));
+    assert_eq!(mistakes.len(), 2, "{mistakes:?}");
+    assert!(mistakes.iter().any(|text| text.contains("`http://b`: write `mqtts://host:port`")));
+    assert!(mistakes.iter().any(|text| text.contains("`mqtt://c.example`: write `mqtts://`")));
+    for (text, shown) in [("[]", "[]"), ("['mqtts://a', 7]", "7"), ("7", "7")] {
+        folder.write("agent.d/1.toml", &format!("broker.url = {text}"));
+        let mistakes = folder.mistakes(&[]);
+        let want = format!("agent.d/1.toml:1:8: `broker.url` is `{shown}`: write where");
+        assert!(mistakes.len() == 1 && mistakes[0].starts_with(&want), "{mistakes:?}");
+    }
+    assert_eq!(folder.mistakes(&set(" ")).len(), 1);
+}
+
+#[test]
 fn a_version_of_the_protocol_that_is_not_spoken_is_refused() {
     let set = |version| [("GATEWARD__BROKER__PROTOCOL", version)];
     let mistakes = Folder::complete("").mistakes(&set("4"));

@@ -1,4 +1,4 @@
-//! The address of a broker.
+//! The addresses of brokers.
 
 use core::fmt;
 use core::net::IpAddr;
@@ -98,6 +98,59 @@ impl fmt::Display for BrokerUrl {
         } else {
             write!(f, "{scheme}://{}:{}", self.host, self.port)
         }
+    }
+}
+
+/// Where the brokers are: at least one, in the order in which they are tried.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Brokers {
+    first: BrokerUrl,
+    others: Vec<BrokerUrl>,
+}
+
+impl Brokers {
+    /// Takes a list; none where it is empty.
+    #[must_use]
+    pub fn new(urls: Vec<BrokerUrl>) -> Option<Self> {
+        let mut urls = urls.into_iter();
+        let first = urls.next()?;
+
+        Some(Self { first, others: urls.collect() })
+    }
+
+    /// Returns the one that is tried first.
+    #[must_use]
+    pub const fn first(&self) -> &BrokerUrl {
+        &self.first
+    }
+
+    /// Returns all of them.
+    pub fn iter(&self) -> impl Iterator<Item = &BrokerUrl> {
+        core::iter::once(&self.first).chain(&self.others)
+    }
+
+    /// Tells whether any of them is reached inside TLS.
+    #[must_use]
+    pub fn tls(&self) -> bool {
+        self.iter().any(BrokerUrl::tls)
+    }
+}
+
+impl FromStr for Brokers {
+    type Err = BadUrl;
+
+    /// Reads a list with commas.
+    fn from_str(text: &str) -> Result<Self, BadUrl> {
+        let urls = text.split(',').map(|url| url.trim().parse()).collect::<Result<_, _>>()?;
+
+        Self::new(urls).ok_or(BadUrl::Scheme)
+    }
+}
+
+impl fmt::Display for Brokers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.first.fmt(f)?;
+        self.others.iter().try_for_each(|other| write!(f, ", {other}"))
     }
 }
 

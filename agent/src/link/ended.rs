@@ -1,6 +1,7 @@
 //! Why a connection, or the attempt at one, is over. None of these ends the link.
 
 use core::error::Error;
+use core::time::Duration;
 use std::io;
 
 use super::packet::{NotEncoded, Version};
@@ -35,8 +36,8 @@ pub(super) enum Ended {
     Stopped,
     #[error("the broker took nothing for one and a half keep-alive periods")]
     Stuck,
-    #[error("the broker could not be reached within {0} s")]
-    TimedOut(u64),
+    #[error("the broker could not be reached within {0:?}")]
+    TimedOut(Duration),
     #[error(transparent)]
     Tls(#[from] TlsProblem),
     #[error("the broker sent {bytes} bytes where {max} are allowed; raise `max_payload_bytes`")]

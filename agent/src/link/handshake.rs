@@ -98,7 +98,7 @@ fn hello(config: &LinkConfig, max_packet: u32, will: Option<Will>) -> Result<Hel
     }
 
     Ok(Hello {
-        client_id: config.client_id.clone(),
+        client_id: (config.client_id)(),
         keep_alive_s: config.keep_alive_s(),
         max_packet,
         receive_maximum: RECEIVE_MAXIMUM,

@@ -3,14 +3,15 @@
 
 use core::time::Duration;
 
-/// The longest rest before the first attempt after a failure.
-const FIRST: Duration = Duration::from_millis(200);
+/// The longest rest before the first attempt after a failure: two thousand gateways at one broker
+/// are then two handshakes a millisecond, which a small one can bear.
+const FIRST: Duration = Duration::from_secs(1);
 
 /// The longest rest of all.
 const LONGEST: Duration = Duration::from_secs(30);
 
 /// The shortest rest, so that a broker that accepts and closes is not called in a tight loop.
-const SHORTEST: Duration = Duration::from_millis(10);
+pub(super) const SHORTEST: Duration = Duration::from_millis(10);
 
 /// Counts failures and draws the rests between them.
 #[derive(Debug, Default)]
@@ -44,6 +45,24 @@ mod tests {
         let mut pace = Pace::default();
         let longest = (0..1_000).map(|_| pace.rest()).max().unwrap();
         assert!(longest <= LONGEST && longest > Duration::from_secs(20), "{longest:?}");
+    }
+
+    #[test]
+    fn a_fleet_that_lost_its_broker_in_one_instant_comes_back_spread_over_the_whole_rest() {
+        const FLEET: u32 = 2_000;
+        const PARTS: u32 = 10;
+        for failures in [0, 3, 20] {
+            let rests = (0..FLEET).map(|_| Pace { failures }.rest());
+            let ceiling = FIRST.saturating_mul(2_u32.pow(failures)).min(LONGEST);
+            let mut parts = [0_u32; PARTS as usize];
+            for rest in rests {
+                let part = (rest.as_secs_f64() / ceiling.as_secs_f64() * f64::from(PARTS)) as usize;
+                parts[part.min(parts.len() - 1)] += 1;
+            }
+            // A part of an even spread has 200, give or take 13; this is seven times as much.
+            let even = |&part: &u32| (100..=300).contains(&part);
+            assert!(parts.iter().all(even), "after {failures} failures: {parts:?}");
+        }
     }
 
     #[test]

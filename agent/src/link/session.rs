@@ -296,6 +296,13 @@ impl Session {
         self.outgoing.close().await
     }
 
+    /// Says good-bye in the way that makes the broker forget the will: we are still there.
+    pub(super) async fn retire(&mut self) -> Result<(), Ended> {
+        self.send(ToBroker::Disconnect { publish_will: false })?;
+
+        self.outgoing.close().await
+    }
+
     /// What the consumer must still hear when the connection is over: answers that came, then
     /// everything that was never answered. Messages not yet taken were never acknowledged.
     pub(super) fn leftovers(mut self) -> impl Iterator<Item = Event> {
@@ -315,11 +322,70 @@ mod tests {
     use core::future::pending;
     use core::pin::pin;
 
-    use tokio::io::AsyncWriteExt;
-    use tokio::time::timeout;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::time::{Instant, sleep, timeout};
 
     use super::super::{Version, wire};
     use super::*;
+
+    const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+    fn session(ours: tokio::io::DuplexStream) -> Session {
+        let limits = Limits { max_packet: usize::MAX, retain: true };
+        let agreed = Agreed { limits, in_flight: 1, keep_alive: KEEP_ALIVE, has_will: false };
+        Session::new(wire::split(Box::new(ours), Version::V5, 1_000), agreed)
+    }
+
+    /// Runs a session until it ends; says why, and how long that took from `begun`.
+    async fn ends(session: &mut Session, begun: Instant) -> (Ended, Duration) {
+        let (_commands, mut commands) = mpsc::channel(1);
+        let (events, _events) = mpsc::channel(100);
+        let ended = session.run(&mut commands, &events, pin!(pending())).await;
+        (ended, begun.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_takes_everything_and_says_nothing_is_left_within_one_and_a_half_keep_alives()
+     {
+        let (ours, mut theirs) = tokio::io::duplex(1 << 20);
+        let mut session = session(ours);
+        let taking = async {
+            theirs.write_all(&[0xd0, 0]).await.unwrap();
+            let begun = Instant::now();
+            let mut sink = [0; 64];
+            while theirs.read(&mut sink).await.is_ok() {}
+            begun
+        };
+        let begun = Instant::now();
+        tokio::select! {
+            (ended, after) = ends(&mut session, begun) => {
+                assert!(matches!(ended, Ended::Silent), "{ended}");
+                assert!(after <= KEEP_ALIVE * 3 / 2 + Duration::from_millis(10), "{after:?}");
+            }
+            _ = taking => panic!("the duplex broke"),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_talks_and_takes_nothing_is_left_within_one_and_a_half_keep_alives() {
+        // Room for one byte: the first ping gets stuck, 0.75 keep-alives after the beginning.
+        let (ours, mut theirs) = tokio::io::duplex(1);
+        let mut session = session(ours);
+        let talking = async {
+            loop {
+                theirs.write_all(&[0xd0, 0]).await.unwrap();
+                sleep(Duration::from_secs(1)).await;
+            }
+        };
+        let begun = Instant::now() + KEEP_ALIVE.mul_f32(0.75);
+        tokio::select! {
+            (ended, after) = ends(&mut session, begun) => {
+                assert!(matches!(ended, Ended::Stuck), "{ended}");
+                assert!(after <= KEEP_ALIVE * 3 / 2 + Duration::from_millis(10), "{after:?}");
+            }
+            () = talking => {}
+        }
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_slow_consumer_holds_back_reading_and_is_not_taken_for_a_dead_broker() {
@@ -327,10 +393,7 @@ mod tests {
         for _ in 0..100 {
             theirs.write_all(&[0x30, 4, 0, 1, b't', 0]).await.unwrap();
         }
-        let limits = Limits { max_packet: usize::MAX, retain: true };
-        let keep_alive = Duration::from_secs(30);
-        let agreed = Agreed { limits, in_flight: 1, keep_alive, has_will: false };
-        let mut session = Session::new(wire::split(Box::new(ours), Version::V5, 1_000), agreed);
+        let mut session = session(ours);
         let (_commands, mut commands_rx) = mpsc::channel(1);
         let (events, mut events_rx) = mpsc::channel(1);
 

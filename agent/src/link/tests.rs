@@ -1,5 +1,7 @@
 //! The link against a real mosquitto, and against brokers that no decent person would run.
 
+use core::future::pending;
+use core::pin::pin;
 use core::sync::atomic::{AtomicU8, Ordering};
 use core::time::Duration;
 use std::collections::BTreeSet;
@@ -13,14 +15,19 @@ use tokio::time::timeout;
 
 use super::{
     Event, Fate, Handle, LinkConfig, LinkFailed, NotPublished, NotSent, Protocol, Reason, TlsFiles,
-    TrustedNow, Version, Will, connect,
+    TrustedNow, Will, connect,
 };
 
+use super::tls::{Loaded, Now};
+
+mod failover;
 mod mosquitto;
 mod peer;
+mod renewal;
 mod versions;
 
-use mosquitto::{Authority, Mosquitto};
+pub(super) use mosquitto::Authority;
+use mosquitto::Mosquitto;
 use peer::Peer;
 
 /// Longer than anything here takes on a busy machine.
@@ -71,25 +78,36 @@ impl Running {
     }
 }
 
-fn plain(port: u16) -> LinkConfig {
+pub(super) fn plain(port: u16) -> LinkConfig {
     LinkConfig {
-        url: format!("mqtt://127.0.0.1:{port}").parse().unwrap(),
+        brokers: format!("mqtt://127.0.0.1:{port}").parse().unwrap(),
         protocol: Protocol::Auto,
         tls: None,
-        client_id: "edge-7a".into(),
+        client_id: Arc::new(|| "edge-7a".into()),
         keep_alive: Duration::from_secs(30),
         max_payload: 131_072,
         will: Arc::new(|| None),
+        reload: Arc::default(),
         verify_time: Arc::new(|| TrustedNow { unix_seconds: NOW, check_not_before: true }),
     }
 }
 
 fn secure(port: u16, files: TlsFiles) -> LinkConfig {
     LinkConfig {
-        url: format!("mqtts://localhost:{port}").parse().unwrap(),
+        brokers: format!("mqtts://localhost:{port}").parse().unwrap(),
         tls: Some(files),
         ..plain(port)
     }
+}
+
+/// What stands in the files.
+pub(super) fn loaded(files: &TlsFiles) -> Loaded {
+    let now: Now = Arc::new(|| TrustedNow { unix_seconds: NOW, check_not_before: true });
+    files.read().load(&now).unwrap()
+}
+
+fn named(name: &'static str, config: LinkConfig) -> LinkConfig {
+    LinkConfig { client_id: Arc::new(move || name.into()), ..config }
 }
 
 fn message(topic: &str, payload: &[u8], retain: bool) -> Event {
@@ -114,8 +132,7 @@ async fn what_is_published_arrives_with_its_topic_and_bytes() {
 async fn a_hundred_kibibytes_retained_are_delivered() {
     let broker = Mosquitto::plain("").await;
     let payload: Vec<u8> = (0..102_400_u32).map(|at| at.to_le_bytes()[1]).collect();
-    let control = LinkConfig { client_id: "control".into(), ..plain(broker.port()) };
-    let control = Running::up(control).await;
+    let control = Running::up(named("control", plain(broker.port()))).await;
     let reason = control.handle.publish("chunk", payload.clone(), true).await;
     assert_eq!(reason, Ok(Reason::NO_SUBSCRIBER));
 
@@ -171,12 +188,12 @@ async fn a_client_of_another_authority_is_never_up_and_a_renewed_certificate_nee
     let dir = tempfile::tempdir().unwrap();
     let strangers = Authority::new().issue(dir.path(), "edge-7a");
     authority.issue(dir.path(), "of-the-right-authority");
-    let (link, _events, handle) = connect(secure(broker.port(), strangers));
+    let (mut link, _events, handle) = connect(secure(broker.port(), strangers));
 
-    assert!(super::reach(&link.config, Version::V5).await.is_err(), "a stranger got in");
+    assert!(link.attempt(pin!(pending())).await.is_err(), "a stranger got in");
     assert_eq!(handle.try_publish("mine/x", "1", false), Err(NotSent::Down));
     authority.issue(dir.path(), "edge-7a");
-    assert!(super::reach(&link.config, Version::V5).await.is_ok(), "the files are not read again");
+    assert!(link.attempt(pin!(pending())).await.is_ok(), "the files are not read again");
 }
 
 #[tokio::test]
@@ -184,9 +201,9 @@ async fn a_broker_of_another_authority_gets_no_connection() {
     let broker = Mosquitto::tls(&Authority::new(), "").await;
     let dir = tempfile::tempdir().unwrap();
     let files = Authority::new().issue(dir.path(), "edge-7a");
-    let (link, _events, _handle) = connect(secure(broker.port(), files));
+    let (mut link, _events, _handle) = connect(secure(broker.port(), files));
 
-    let Err(ended) = super::reach(&link.config, Version::V5).await else { panic!("it connected") };
+    let Err(ended) = link.attempt(pin!(pending())).await else { panic!("it connected") };
     let text = super::chain(&ended);
     assert!(text.contains("ca_file") && text.contains("invalid peer certificate"), "{text}");
 }
@@ -253,7 +270,7 @@ async fn the_will_is_asked_for_at_every_attempt_and_published_when_the_link_stop
         let payload = vec![asked.fetch_add(1, Ordering::Relaxed)];
         Some(Will { topic: "gone".into(), payload, retain: false })
     };
-    let watcher = LinkConfig { client_id: "watcher".into(), ..plain(broker.port()) };
+    let watcher = named("watcher", plain(broker.port()));
     let mut link = Running::up(LinkConfig { will: Arc::new(will), ..plain(broker.port()) }).await;
     broker.kill();
     assert_eq!(link.next().await, Event::Down);
@@ -409,6 +426,6 @@ async fn topics_that_no_broker_would_take_are_refused_before_they_are_sent() {
 async fn a_link_that_nobody_listens_to_says_so() {
     let (link, events, _handle) = connect(plain(1));
     drop(events);
-    let ended = timeout(SOON, link.run(core::future::pending())).await.expect("it ends");
+    let ended = timeout(SOON, link.run(pending())).await.expect("it ends");
     assert_eq!(ended, Err(LinkFailed::Unheard));
 }

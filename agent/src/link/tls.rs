@@ -2,11 +2,11 @@
 //!
 //! A gateway without a clock that is right would refuse every certificate, and so never hear what
 //! time it is. The stock verifier does the work; only the moment it checks for comes from the
-//! caller (TRUST section 4). Files are read anew at each attempt, so a renewed certificate needs no
-//! restart.
+//! caller (TRUST section 4).
 
 use core::fmt;
 use core::time::Duration;
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use rustls::{
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use tokio::net::TcpStream;
+use sha2::{Digest as _, Sha256};
 use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
@@ -48,9 +48,16 @@ impl TlsFiles {
     ///
     /// The first problem met, with the file and how to mend it.
     pub fn check(&self) -> Result<(), TlsProblem> {
-        let never = || TrustedNow { unix_seconds: 0, check_not_before: false };
+        let never: Now = Arc::new(|| TrustedNow { unix_seconds: 0, check_not_before: false });
 
-        client_config(self, Arc::new(never)).map(drop)
+        self.read().load(&never).map(drop)
+    }
+
+    /// Reads each file once.
+    pub(super) fn read(&self) -> Contents<'_> {
+        let read = |file: &Path| fs::read(file).map(Zeroizing::new);
+
+        Contents { files: self, ca: read(&self.ca), cert: read(&self.cert), key: read(&self.key) }
     }
 }
 
@@ -72,45 +79,87 @@ pub struct TrustedNow {
 /// Tells the time for certificates.
 pub(super) type Now = Arc<dyn Fn() -> TrustedNow + Send + Sync>;
 
-/// Makes a TLS connection to `host` over `tcp`.
-pub(super) async fn wrap(
-    tcp: TcpStream,
-    host: &str,
-    files: &TlsFiles,
-    now: Now,
-) -> Result<Pipe, Ended> {
-    let config = client_config(files, now)?;
-    let name =
-        ServerName::try_from(host.to_owned()).map_err(|_| TlsProblem::Host(host.to_owned()))?;
-    let tls = TlsConnector::from(Arc::new(config)).connect(name, tcp).await;
+/// What tells the contents of the three files from any others.
+pub(super) type Fingerprint = [u8; 32];
 
-    Ok(Box::new(tls.map_err(Ended::Handshake)?))
+/// A text that may be a secret, or why there is none.
+type Text = io::Result<Zeroizing<Vec<u8>>>;
+
+/// What stood in the files at one moment.
+pub(super) struct Contents<'a> {
+    files: &'a TlsFiles,
+    ca: Text,
+    cert: Text,
+    key: Text,
 }
 
-fn client_config(files: &TlsFiles, now: Now) -> Result<ClientConfig, TlsProblem> {
-    let provider = Arc::new(provider());
-    let mut roots = RootCertStore::empty();
-    for certificate in certificates(&files.ca)? {
-        roots
-            .add(certificate)
-            .map_err(|source| TlsProblem::Authority { file: files.ca.clone(), source })?;
-    }
-    let verifier = Verifier::new(roots, &provider, now)
-        .map_err(|source| TlsProblem::Verifier { file: files.ca.clone(), source })?;
-    let chain = certificates(&files.cert)?;
-    let key = private_key(&files.key)?;
+impl Contents<'_> {
+    /// A file that cannot be read has a fingerprint too.
+    pub(super) fn fingerprint(&self) -> Fingerprint {
+        let mut hash = Sha256::new();
+        for text in [&self.ca, &self.cert, &self.key] {
+            match text {
+                Ok(text) => hash.update(Sha256::digest(text)),
+                Err(error) => hash.update(error.kind().to_string()),
+            }
+        }
 
-    ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(TlsProblem::Provider)?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_client_auth_cert(chain, key)
-        .map_err(|source| TlsProblem::Pair {
-            cert: files.cert.clone(),
-            key: files.key.clone(),
-            source,
-        })
+        hash.finalize().into()
+    }
+
+    /// Makes of them what TLS needs.
+    pub(super) fn load(self, now: &Now) -> Result<Loaded, TlsProblem> {
+        let fingerprint = self.fingerprint();
+        let config = Arc::new(self.client_config(Arc::clone(now))?);
+
+        Ok(Loaded { config, fingerprint })
+    }
+
+    fn client_config(self, now: Now) -> Result<ClientConfig, TlsProblem> {
+        let Self { files, ca, cert, key } = self;
+        let provider = Arc::new(provider());
+        let mut roots = RootCertStore::empty();
+        for certificate in certificates(&files.ca, ca)? {
+            roots
+                .add(certificate)
+                .map_err(|source| TlsProblem::Authority { file: files.ca.clone(), source })?;
+        }
+        let verifier = Verifier::new(roots, &provider, now)
+            .map_err(|source| TlsProblem::Verifier { file: files.ca.clone(), source })?;
+        let chain = certificates(&files.cert, cert)?;
+        let key = private_key(&files.key, key)?;
+
+        ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(TlsProblem::Provider)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_client_auth_cert(chain, key)
+            .map_err(|source| TlsProblem::Pair {
+                cert: files.cert.clone(),
+                key: files.key.clone(),
+                source,
+            })
+    }
+}
+
+/// Files that belong together.
+#[derive(Clone, Debug)]
+pub(super) struct Loaded {
+    config: Arc<ClientConfig>,
+    /// What they were.
+    pub(super) fingerprint: Fingerprint,
+}
+
+impl Loaded {
+    /// Makes a TLS connection to `host` over `pipe`.
+    pub(super) async fn wrap(&self, pipe: Pipe, host: &str) -> Result<Pipe, Ended> {
+        let name =
+            ServerName::try_from(host.to_owned()).map_err(|_| TlsProblem::Host(host.to_owned()))?;
+        let tls = TlsConnector::from(Arc::clone(&self.config)).connect(name, pipe).await;
+
+        Ok(Box::new(tls.map_err(Ended::Handshake)?))
+    }
 }
 
 #[cfg(feature = "aws-lc-rs")]
@@ -125,8 +174,8 @@ fn provider() -> CryptoProvider {
 
 // The causes of bad PEM are left out: they quote the line, and a key may stand on one, even in the
 // file that should hold certificates.
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsProblem> {
-    let text = read(file)?;
+fn certificates(file: &Path, text: Text) -> Result<Vec<CertificateDer<'static>>, TlsProblem> {
+    let text = text.map_err(|source| unreadable(file, source))?;
     let found: Vec<_> = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<_, _>>()
         .map_err(|_| TlsProblem::Pem { file: file.to_owned() })?;
@@ -137,14 +186,14 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsProblem>
     Ok(found)
 }
 
-fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsProblem> {
-    let text = Zeroizing::new(read(file)?);
+fn private_key(file: &Path, text: Text) -> Result<PrivateKeyDer<'static>, TlsProblem> {
+    let text = text.map_err(|source| unreadable(file, source))?;
 
     PrivateKeyDer::from_pem_slice(&text).map_err(|_| TlsProblem::Key { file: file.to_owned() })
 }
 
-fn read(file: &Path) -> Result<Vec<u8>, TlsProblem> {
-    std::fs::read(file).map_err(|source| TlsProblem::Unreadable { file: file.to_owned(), source })
+fn unreadable(file: &Path, source: io::Error) -> TlsProblem {
+    TlsProblem::Unreadable { file: file.to_owned(), source }
 }
 
 /// The stock verifier, asked about the trusted moment instead of the system's.

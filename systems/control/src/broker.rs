@@ -6,10 +6,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gateward_agent::link::{
-    self, BrokerUrl, Event, Handle, LinkConfig, NotPublished, NotSent, Protocol, Reason, TlsFiles,
+    self, Brokers, Event, Handle, LinkConfig, NotPublished, NotSent, Protocol, Reason, TlsFiles,
     TlsProblem, TrustedNow,
 };
 use gateward_core::name::{Hex, Uuid};
@@ -37,8 +38,8 @@ const WINDOW: usize = 16;
 /// How to reach the broker.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Reach {
-    /// Where it is.
-    pub url: BrokerUrl,
+    /// Where it is, or where they are.
+    pub url: Brokers,
     /// Authority, certificate and key; required for `mqtts://`.
     pub tls: Option<TlsFiles>,
 }
@@ -110,19 +111,27 @@ pub(crate) fn config(reach: &Reach, role: &str) -> Result<LinkConfig, BrokerFail
     }
 
     Ok(LinkConfig {
-        url: reach.url.clone(),
+        brokers: reach.url.clone(),
         protocol: Protocol::Auto,
         tls: reach.tls.clone(),
         // Two commands at once must not put each other out.
-        client_id: format!("gateward-{role}-{}", Hex(&draw::bytes::<6>()?)),
+        client_id: numbered(format!("gateward-{role}-{}", Hex(&draw::bytes::<6>()?))),
         keep_alive: KEEP_ALIVE,
         max_payload: MAX_PAYLOAD,
         will: Arc::new(|| None),
+        reload: Arc::default(),
         verify_time: Arc::new(|| TrustedNow {
             unix_seconds: clock::now().0,
             check_not_before: true,
         }),
     })
+}
+
+/// Names each connection of this command: the new one must not put the old one out.
+fn numbered(name: String) -> Arc<dyn Fn() -> String + Send + Sync> {
+    let last = AtomicU64::new(0);
+
+    Arc::new(move || format!("{name}-{}", last.fetch_add(1, Ordering::Relaxed)))
 }
 
 /// What has come so far.

@@ -77,6 +77,21 @@ impl Mosquitto {
         assert!(in_time.is_ok(), "{}", fs::read_to_string(self.dir.path().join("log")).unwrap());
     }
 
+    /// What it has logged since its last start.
+    pub(super) fn log(&self) -> String {
+        fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
+    }
+
+    /// Waits until it has logged something that `seen` looks for.
+    pub(super) async fn logs(&self, seen: impl Fn(&str) -> bool) {
+        let looking = async {
+            while !seen(&self.log()) {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        assert!(timeout(super::SOON, looking).await.is_ok(), "{}", self.log());
+    }
+
     pub(super) fn port(&self) -> u16 {
         self.port
     }
@@ -109,13 +124,13 @@ impl Drop for Mosquitto {
 }
 
 /// A throw-away authority.
-pub(super) struct Authority {
+pub(in crate::link) struct Authority {
     pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    pub(super) fn new() -> Self {
+    pub(in crate::link) fn new() -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -126,7 +141,7 @@ impl Authority {
     }
 
     /// Writes a certificate for `name`, valid from 2020 to 2040, into `dir`.
-    pub(super) fn issue(&self, dir: &Path, name: &str) -> TlsFiles {
+    pub(in crate::link) fn issue(&self, dir: &Path, name: &str) -> TlsFiles {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         params.distinguished_name.push(DnType::CommonName, name);

@@ -146,8 +146,7 @@ async fn a_real_broker_serves_3_1_1_with_retained_messages_and_the_will_of_who_s
     assert_eq!(link.next().await, message("big", &payload, true));
     assert_eq!(link.stop().await, Ok(()));
 
-    let watcher = LinkConfig { client_id: "watcher".into(), ..plain(broker.port()) };
-    let mut watcher = Running::up(watcher).await;
+    let mut watcher = Running::up(named("watcher", plain(broker.port()))).await;
     watcher.subscribe("gone").await;
     let Event::Message { topic, payload, .. } = watcher.next().await else { panic!("the will") };
     assert_eq!((topic.as_str(), &payload[..]), ("gone", &b"!"[..]));

@@ -1,7 +1,6 @@
 //! Certificates against a clock that is not the system's.
 
 use std::error::Error as _;
-use std::fs;
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::CertificateError as Bad;

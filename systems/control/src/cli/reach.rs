@@ -4,7 +4,7 @@ use std::future::Future;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
-use gateward_agent::link::{BrokerUrl, TlsFiles};
+use gateward_agent::link::{BrokerUrl, Brokers, TlsFiles};
 
 use super::Failed;
 use crate::broker::{BrokerFailed, Reach};
@@ -12,9 +12,10 @@ use crate::exit::Exit;
 
 #[derive(clap::Args, Debug)]
 pub(super) struct ReachArgs {
-    /// Where the broker is, such as mqtts://broker.example:8883; mqtt:// only on this machine
-    #[arg(long, value_name = "URL")]
-    broker: BrokerUrl,
+    /// Where the broker is, such as mqtts://broker.example:8883; mqtt:// only on this machine.
+    /// May be given several times; after a failure the next one is tried
+    #[arg(long, value_name = "URL", required = true)]
+    broker: Vec<BrokerUrl>,
     /// Who vouches for the broker, PEM
     #[arg(long, value_name = "FILE", requires_all = ["cert", "key"])]
     ca: Option<PathBuf>,
@@ -32,14 +33,16 @@ impl ReachArgs {
             (Some(ca), Some(cert), Some(key)) => Some(TlsFiles { ca, cert, key }),
             _ => None,
         };
-        if tls.is_none() && self.broker.tls() {
+        let url = Brokers::new(self.broker)
+            .ok_or_else(|| Failed::new(Exit::Usage, "--broker names no broker"))?;
+        if tls.is_none() && url.tls() {
             return Err(Failed::new(
                 Exit::Usage,
                 "mqtts:// needs --ca, --cert and --key; `certificate --client` makes them",
             ));
         }
 
-        Ok(Reach { url: self.broker, tls })
+        Ok(Reach { url, tls })
     }
 }
 

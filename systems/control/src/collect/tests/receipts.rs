@@ -36,13 +36,14 @@ impl Line {
     async fn new(world: &World) -> Self {
         let topics = GatewayTopics::new(world.gateway.account, "edge-1").unwrap();
         let config = LinkConfig {
-            url: world.options().reach.url,
+            brokers: world.options().reach.url,
             protocol: Protocol::Auto,
             tls: None,
-            client_id: "edge-1".to_owned(),
+            client_id: Arc::new(|| "edge-1".to_owned()),
             keep_alive: Duration::from_secs(30),
             max_payload: 131_072,
             will: Arc::new(|| None),
+            reload: Arc::default(),
             verify_time: Arc::new(|| TrustedNow { unix_seconds: NOW.0, check_not_before: true }),
         };
         let (link, events, handle) = link::connect(config);

@@ -1,0 +1,135 @@
+//! Which broker of the list to try next, in which version of MQTT, and after which rest.
+//!
+//! A rest comes before each round through the list and after each connection that broke, so that a
+//! fleet whose broker went away does not fall on the next one in the same instant.
+
+use core::time::Duration;
+
+use super::ended::Ended;
+use super::pace::{Pace, SHORTEST};
+use super::version::Known;
+use super::{BrokerUrl, Brokers, Protocol, Version};
+
+/// The list, and where we are in it.
+#[derive(Debug)]
+pub(super) struct Round {
+    brokers: Brokers,
+    known: Vec<Known>,
+    at: usize,
+    failed: usize,
+    pace: Pace,
+}
+
+impl Round {
+    pub(super) fn new(brokers: Brokers, protocol: Protocol) -> Self {
+        let known = brokers.iter().map(|_| Known::new(protocol)).collect();
+
+        Self { brokers, known, at: 0, failed: 0, pace: Pace::default() }
+    }
+
+    /// The broker to try, or in use.
+    pub(super) fn url(&self) -> &BrokerUrl {
+        self.brokers.iter().nth(self.at).unwrap_or_else(|| self.brokers.first())
+    }
+
+    /// The version to try there, or in use.
+    pub(super) fn version(&self) -> Version {
+        self.known.get(self.at).map_or(Version::V5, Known::next)
+    }
+
+    /// Goes on after an attempt that failed; returns the rest before the next one, which is none
+    /// where the same broker is worth another version.
+    pub(super) fn failed(&mut self, ended: &Ended) -> Option<Duration> {
+        if self.known.get_mut(self.at).is_some_and(|known| known.failed(ended)) {
+            return None;
+        }
+        self.advance();
+        self.failed += 1;
+        if self.failed < self.known.len() {
+            return Some(SHORTEST);
+        }
+        self.failed = 0;
+
+        Some(self.pace.rest())
+    }
+
+    /// Goes on after a connection; returns the rest before the next attempt.
+    pub(super) fn over(&mut self, held: bool) -> Duration {
+        if held {
+            self.pace.reset();
+        }
+        if let Some(known) = self.known.get_mut(self.at) {
+            known.over();
+        }
+        self.advance();
+        self.failed = 0;
+
+        self.pace.rest()
+    }
+
+    fn advance(&mut self) {
+        self.at = if self.at + 1 < self.known.len() { self.at + 1 } else { 0 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn round(brokers: u16) -> Round {
+        let urls = (1..=brokers).map(|port| format!("mqtt://127.0.0.1:{port}").parse().unwrap());
+        Round::new(Brokers::new(urls.collect()).unwrap(), Protocol::Auto)
+    }
+
+    fn fail(round: &mut Round) -> Duration {
+        round.failed(&Ended::TimedOut(Duration::ZERO)).unwrap()
+    }
+
+    #[test]
+    fn the_next_of_the_list_is_tried_at_once_and_the_rest_grows_only_with_whole_rounds() {
+        let mut round = round(3);
+        let mut longest = Duration::ZERO;
+        for _ in 0..100 {
+            for port in 1..=3 {
+                assert_eq!(round.url().port(), port);
+                let rest = fail(&mut round);
+                assert!(port == 3 || rest == SHORTEST, "a rest within the list: {rest:?}");
+                longest = longest.max(rest);
+            }
+        }
+        assert!(longest > Duration::from_secs(15), "{longest:?}");
+
+        let mut beginning = self::round(3);
+        for _ in 0..2 {
+            fail(&mut beginning);
+        }
+        assert!(fail(&mut beginning) <= Duration::from_secs(1), "one round is one failure");
+    }
+
+    #[test]
+    fn a_connection_that_broke_is_followed_by_a_rest_and_the_next_of_the_list() {
+        let mut rests = Vec::new();
+        for _ in 0..50 {
+            let mut round = round(2);
+            fail(&mut round);
+            rests.push(round.over(true));
+            assert_eq!(round.url().port(), 1);
+            assert_eq!(fail(&mut round), SHORTEST, "the list begins anew");
+        }
+        let longest = rests.into_iter().max().unwrap();
+        assert!(longest > Duration::from_millis(500), "no jitter: {longest:?}");
+        assert!(longest <= Duration::from_secs(1), "{longest:?}");
+    }
+
+    #[test]
+    fn what_one_broker_cannot_is_not_held_against_the_other() {
+        let mut round = round(2);
+        let refused = Ended::Refused(super::super::Reason::UNSUPPORTED_VERSION);
+        assert_eq!(round.failed(&refused), None);
+        assert_eq!((round.url().port(), round.version()), (1, Version::V311));
+        round.over(true);
+        assert_eq!((round.url().port(), round.version()), (2, Version::V5));
+        round.over(true);
+        assert_eq!((round.url().port(), round.version()), (1, Version::V311));
+    }
+}
