@@ -12,6 +12,7 @@ mod audit;
 mod brokers;
 mod bundle;
 mod clocks;
+mod cluster;
 mod damage;
 mod delta;
 mod drills;
