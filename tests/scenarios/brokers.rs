@@ -7,6 +7,7 @@ use std::process::Command;
 
 use gateward_core::topic::{GroupTopic, GroupTopics};
 use gateward_tests::{Admin, Broker, Deck, Gateway, Mosquitto, Nats, RabbitMq, lookup, run, until};
+use gateward_tests::wait::{SOON, within};
 use serde_json::{Value, json};
 
 use crate::packets::many_tokens;
@@ -159,13 +160,17 @@ impl Play {
 
     /// Waits until the broker retains that the gateway is gone, or is not.
     fn says(&self, gone: bool) {
-        until("the status of a gateway", || {
-            let rows: Value = serde_json::from_str(&self.deck.fleet_at(&self.broker.url()).out)
-                .expect("the status of the fleet is JSON");
+        let mut said = String::new();
+        let right = within(SOON, || {
+            let ran = self.deck.fleet_at(&self.broker.url());
+            said = ran.out + &ran.err;
+            let rows: Value = serde_json::from_str(&said).unwrap_or_default();
             let row = rows[0].clone();
 
-            (row["behind"] == false && row["gone"] == gone).then_some(())
+            // A will says what was so when its connection began.
+            (row["gone"] == gone && (gone || row["behind"] == false)).then_some(())
         });
+        assert!(right.is_some(), "gone: {gone}; {said}");
     }
 
     fn topic(&self, what: GroupTopic) -> String {
