@@ -30,6 +30,7 @@ mod own_broker;
 mod packets;
 mod processors;
 mod proxy;
+mod renewal;
 mod revocation;
 mod shutdown;
 mod stage;
