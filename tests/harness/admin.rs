@@ -12,13 +12,23 @@ use crate::program::run;
 pub struct Admin {
     certificates: PathBuf,
     port: u16,
+    version: &'static str,
+    id: Option<String>,
 }
 
 impl Admin {
     /// Connects as the user whose certificate is in `certificates`.
     #[must_use]
     pub fn new(certificates: &Path, port: u16) -> Self {
-        Self { certificates: certificates.to_owned(), port }
+        Self { certificates: certificates.to_owned(), port, version: "5", id: None }
+    }
+
+    /// Speaks MQTT 3.1.1, and is called so, because a broker may tell clients apart by that.
+    #[must_use]
+    pub fn older(mut self, id: &str) -> Self {
+        self.version = "311";
+        self.id = Some(id.to_owned());
+        self
     }
 
     /// Publishes a retained message; an empty one takes the old one away.
@@ -36,6 +46,14 @@ impl Admin {
         }
         let ran = run(&mut command, payload);
         assert_eq!(ran.code, 0, "planting on {topic}: {}", ran.err);
+    }
+
+    /// Publishes a retained message to a broker that may drop it, refuse it, or hang up for it.
+    pub fn try_plant(&self, topic: &str, payload: &[u8]) {
+        let mut command = self.client("timeout", topic);
+        command.args(["-r", "-s"]);
+        // Whoever is hung up on connects again and again.
+        drop(run(&mut command, payload));
     }
 
     /// Returns the retained message of a topic.
@@ -56,8 +74,12 @@ impl Admin {
     fn client(&self, program: &str, topic: &str) -> Command {
         let file = |name: &str| self.certificates.join(name);
         let mut command = Command::new(program);
+        if program == "timeout" {
+            command.args(["2", "mosquitto_pub"]);
+        }
         command
-            .args(["-V", "5", "-q", "1", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-V", self.version, "-q", "1", "-h", "127.0.0.1"])
+            .args(["-p", &self.port.to_string()])
             .arg("--cafile")
             .arg(file("ca.pem"))
             .arg("--cert")
@@ -65,6 +87,9 @@ impl Admin {
             .arg("--key")
             .arg(file("client.key"))
             .args(["-t", topic]);
+        if let Some(id) = &self.id {
+            command.args(["-i", id]);
+        }
 
         command
     }

@@ -169,13 +169,40 @@ impl Deck {
         Gateway::new(name, etc, home, self.logs())
     }
 
+    /// Returns the lines of the access list for the control plane and these gateways, for a broker
+    /// beside the deck's own.
+    ///
+    /// # Panics
+    ///
+    /// If they were not written.
+    #[must_use]
+    pub fn acl(&self, gateways: &[&Gateway]) -> String {
+        let ours = ["publisher", "collector"].map(|client| self.root.path().join(client));
+        let folders = ours.iter().map(PathBuf::as_path).chain(gateways.iter().map(|one| one.etc()));
+        let lines = folders.map(|one| fs::read_to_string(one.join("acl")).expect("its lines"));
+
+        lines.collect()
+    }
+
+    /// Returns the folder with the certificate for brokers.
+    #[must_use]
+    pub fn broker_certificates(&self) -> PathBuf {
+        self.root.path().join("broker")
+    }
+
     /// Starts the collector.
     #[must_use]
     pub fn collector(&self) -> Collector {
+        self.collector_at(&self.broker.url())
+    }
+
+    /// Starts the collector at any broker with TLS.
+    #[must_use]
+    pub fn collector_at(&self, url: &str) -> Collector {
         let folder = self.collected();
         let mut command = Command::new(built("gateward-control"));
         command.arg("collect").arg(self.dir());
-        command.args(["--broker", &self.broker.url()]);
+        command.args(["--broker", url]);
         command.args(publish::tls_options(&self.root.path().join("collector")));
         command.arg("--out").arg(&folder);
 

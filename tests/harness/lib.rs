@@ -10,25 +10,31 @@
 
 mod aboard;
 mod admin;
+mod broker;
 mod collector;
 mod deck;
 mod gateway;
 pub mod http;
 pub mod model;
 mod mosquitto;
+mod nats;
 mod nginx;
 mod program;
+mod rabbitmq;
 pub mod wait;
 pub mod world;
 
 pub use crate::aboard::Aboard;
 pub use crate::admin::Admin;
+pub use crate::broker::Broker;
 pub use crate::collector::Collector;
 pub use crate::deck::{Deck, PLANT_7, PLANT_8, PROFILE_8, lookup};
 pub use crate::gateway::Gateway;
 pub use crate::http::Answer;
 pub use crate::mosquitto::Mosquitto;
+pub use crate::nats::{Nats, NatsCluster};
 pub use crate::nginx::{Nginx, Upstream};
 pub use crate::program::{Program, Ran, agent, built, run};
+pub use crate::rabbitmq::RabbitMq;
 pub use crate::wait::{Stopwatch, until, within};
 pub use rustix::process::Signal;

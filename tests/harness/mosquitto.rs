@@ -104,6 +104,11 @@ impl Mosquitto {
         }
     }
 
+    /// Replaces the access list; it counts from the next start.
+    pub(crate) fn set_acl(&self, lines: &str) {
+        fs::write(self.dir.join("acl"), lines).expect("the access list can be written");
+    }
+
     fn signal(&self, signal: Signal) {
         self.program.as_ref().expect("the broker should be running").signal(signal);
     }

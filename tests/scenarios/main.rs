@@ -9,8 +9,10 @@
 
 mod attackers;
 mod audit;
+mod brokers;
 mod bundle;
 mod clocks;
+mod cluster;
 mod damage;
 mod delta;
 mod drills;

@@ -16,8 +16,13 @@ use crate::loopback::Loopback;
 
 /// A user with so many tokens that the snapshot has several chunks.
 pub(crate) fn many_tokens(deck: &Deck) {
+    tokens(deck, 2_000);
+}
+
+/// A user with `count` tokens.
+pub(crate) fn tokens(deck: &Deck, count: u64) {
     let owner = deck.control("user add", &["many", "--role", "iot_account_admin"]).ok();
-    let lines: String = (1..=2_000_u64)
+    let lines: String = (1..=count)
         .map(|id| {
             // Drawn ids lie far apart; so do these.
             let id = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);

@@ -27,7 +27,13 @@ impl Deck {
     /// Asks the broker how all gateways are.
     #[must_use]
     pub fn fleet(&self) -> Ran {
-        self.at_broker("status", &self.broker.url(), &["--format", "json"])
+        self.fleet_at(&self.broker.url())
+    }
+
+    /// Asks any broker how all gateways are.
+    #[must_use]
+    pub fn fleet_at(&self, url: &str) -> Ran {
+        self.at_broker("status", url, &["--format", "json"])
     }
 
     fn at_broker(&self, word: &str, url: &str, more: &[&str]) -> Ran {
@@ -46,7 +52,16 @@ impl Deck {
     ///
     /// If it is refused.
     pub fn publish(&self) -> u64 {
-        published_version(&self.try_publish().ok())
+        self.publish_version_to(&self.broker.url())
+    }
+
+    /// Publishes to any broker, and returns the version that group `plant-7` has now.
+    ///
+    /// # Panics
+    ///
+    /// If it is refused.
+    pub fn publish_version_to(&self, url: &str) -> u64 {
+        published_version(&self.publish_to(url).ok())
     }
 
     /// Publishes as if it were `ago` seconds earlier, so that what is published ends soon.
