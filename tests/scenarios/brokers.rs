@@ -6,8 +6,8 @@
 use std::process::Command;
 
 use gateward_core::topic::{GroupTopic, GroupTopics};
-use gateward_tests::{Admin, Broker, Deck, Gateway, Mosquitto, Nats, RabbitMq, lookup, run, until};
 use gateward_tests::wait::{SOON, within};
+use gateward_tests::{Admin, Broker, Deck, Gateway, Mosquitto, Nats, RabbitMq, lookup, run, until};
 use serde_json::{Value, json};
 
 use crate::packets::many_tokens;

@@ -11,6 +11,7 @@ mod attackers;
 mod audit;
 mod brokers;
 mod bundle;
+mod carried;
 mod clocks;
 mod cluster;
 mod damage;

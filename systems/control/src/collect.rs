@@ -4,6 +4,7 @@
 //! an event: the broker is not trusted, and a gateway may have been broken into.
 
 mod held;
+mod stick;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use gateward_agent::link::{self, Event, Fate, Handle, Link, LinkConfig};
 use gateward_agent::upload::batch::Batch;
+use gateward_agent::upload::stick::BadStick;
 use gateward_core::name::Uuid;
 use gateward_core::topic::{GatewayTopic, GatewayTopics};
 use gateward_core::trust::sign::{PrivateKey, ReceiptDraft};
@@ -30,6 +32,7 @@ use crate::lock::NotLocked;
 use crate::policy::{Policy, Unusable};
 use crate::{secret, whole};
 use held::{Held, Trouble};
+pub use stick::{Carried, StickOptions};
 use store::Store;
 
 /// The largest batch that a gateway may be configured to send.
@@ -91,6 +94,14 @@ pub enum CollectFailed {
     /// A secret file cannot be used.
     #[error(transparent)]
     Secret(#[from] secret::Unusable),
+    /// The file of records is none.
+    #[error("`{}`", path.display())]
+    Stick {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: BadStick,
+    },
     /// A task of it panicked, which has been printed.
     #[error("collecting broke off; start it again")]
     Panicked,
@@ -111,22 +122,10 @@ impl Collector {
     /// A file cannot be used, or somebody else collects into the folder.
     pub fn open(options: &CollectOptions) -> Result<Self, CollectFailed> {
         let CollectOptions { dir, reach, out } = options;
-        let account = Policy::load(dir)?.account().id;
-        let chain = Chain::load(dir, account)?;
-        let signers = keys::signers(dir, &chain, Role::Collector)?;
-        let mut gateways = BTreeMap::new();
-        let mut store = Store::open(out)?;
-        for enrolled in Enrolled::all(dir)? {
-            // Says now what is wrong with the folder, and not when a gateway calls.
-            store.held(&enrolled)?;
-            gateways.insert(enrolled.gateway.clone(), enrolled);
-        }
         let mut config = broker::config(reach, "collect")?;
         config.max_payload = MAX_BATCH;
 
-        let (dir, epoch) = (dir.clone(), chain.newest().epoch());
-
-        Ok(Self { config, work: Work { account, dir, gateways, epoch, signers, store } })
+        Ok(Self { config, work: Work::open(dir, out)? })
     }
 
     /// Collects until `stop` completes. A broker that is away is waited for.
@@ -166,6 +165,14 @@ async fn until(link: Link, stop: impl Future<Output = ()>, ended: oneshot::Recei
     let _ = link.run(either).await;
 }
 
+/// What became of a batch.
+#[derive(Debug)]
+struct Kept {
+    /// What is to be receipted; none where nothing is.
+    held: Option<Held>,
+    trouble: Option<Trouble>,
+}
+
 /// What the thread that writes owns.
 #[derive(Debug)]
 struct Work {
@@ -179,6 +186,22 @@ struct Work {
 }
 
 impl Work {
+    fn open(dir: &Path, out: &Path) -> Result<Self, CollectFailed> {
+        let account = Policy::load(dir)?.account().id;
+        let chain = Chain::load(dir, account)?;
+        let signers = keys::signers(dir, &chain, Role::Collector)?;
+        let mut gateways = BTreeMap::new();
+        let mut store = Store::open(out)?;
+        for enrolled in Enrolled::all(dir)? {
+            // Says now what is wrong with the folder, and not when a gateway calls.
+            store.held(&enrolled)?;
+            gateways.insert(enrolled.gateway.clone(), enrolled);
+        }
+        let (dir, epoch) = (dir.to_owned(), chain.newest().epoch());
+
+        Ok(Self { account, dir, gateways, epoch, signers, store })
+    }
+
     async fn run(
         mut self,
         mut events: mpsc::Receiver<Event>,
@@ -230,12 +253,26 @@ impl Work {
             Ok(batch) => batch,
             Err(bad) => return self.note(name, &Trouble::BadBatch(bad.to_string())),
         };
-        let Some(enrolled) = self.enrolled(name, &batch) else {
-            return self.note(name, &Trouble::Unknown);
+        let Some(held) = self.keep(name, &batch)?.held else { return Ok(()) };
+        let Some(receipt) = self.receipt(name, &held) else { return Ok(()) };
+        if let Err(error) = handle.try_publish(&topics.topic(GatewayTopic::Receipt), receipt, false)
+        {
+            debug!(%error, "a receipt was not sent; the gateway sends its records again");
+        }
+
+        Ok(())
+    }
+
+    /// Writes down what of a batch goes on from what is held.
+    fn keep(&mut self, name: &str, batch: &Batch) -> Result<Kept, CollectFailed> {
+        let Some(enrolled) = self.enrolled(name, batch) else {
+            self.note(name, &Trouble::Unknown)?;
+            return Ok(Kept { held: None, trouble: Some(Trouble::Unknown) });
         };
         let held = self.store.held(&enrolled)?;
-        let taken = held.take(&batch, &enrolled, self.account);
-        if taken.held.through > held.through {
+        let taken = held.take(batch, &enrolled, self.account);
+        let is_news = taken.held.through > held.through;
+        if is_news {
             self.store.append(name, &taken.lines, taken.held.clone())?;
             info!(gateway = name, through = taken.held.through, "records are safe");
         }
@@ -244,11 +281,8 @@ impl Work {
         }
         // What was known already is receipted again: the last receipt may have been lost.
         let known = taken.trouble.is_none() && batch.last() <= held.through;
-        if known || taken.held.through > held.through {
-            self.receipt(topics, &enrolled, &taken.held, handle);
-        }
 
-        Ok(())
+        Ok(Kept { held: (known || is_news).then_some(taken.held), trouble: taken.trouble })
     }
 
     /// Looks again where a gateway is unknown, or calls with another enrolment: it may be new.
@@ -287,28 +321,20 @@ impl Work {
         }
     }
 
-    fn receipt(
-        &mut self,
-        topics: GatewayTopics<'_>,
-        enrolled: &Enrolled,
-        held: &Held,
-        handle: &Handle,
-    ) {
+    /// Signs that what is held of a gateway is safe; none where no key of ours can.
+    fn receipt(&mut self, name: &str, held: &Held) -> Option<Vec<u8>> {
         self.follow_keys();
         let draft = ReceiptDraft {
             account: self.account,
-            gateway: enrolled.id(self.account),
+            gateway: self.gateways.get(name)?.id(self.account),
             incarnation: held.incarnation,
             through: held.through,
             head: held.head,
             time: clock::now(),
         };
         let signers: Vec<_> = self.signers.iter().collect();
-        let Ok(receipt) = draft.sign(&signers) else { return };
-        if let Err(error) = handle.try_publish(&topics.topic(GatewayTopic::Receipt), receipt, false)
-        {
-            debug!(%error, "a receipt was not sent; the gateway sends its records again");
-        }
+
+        draft.sign(&signers).ok()
     }
 
     /// Keeps the status of a gateway, unless it says less than it had said; compares it with those of
