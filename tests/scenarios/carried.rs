@@ -95,9 +95,11 @@ fn i9_a_stick_or_a_receipt_that_is_cut_altered_or_anothers_ends_with_65() {
         let refused = collect(&deck, &bad, "none");
         assert_eq!(refused.code, 65, "{what}: {}", refused.err);
     }
-    assert!(deck.records("edge-7a").is_empty(), "nothing of a bad stick is kept");
+    let kept = deck.records("edge-7a");
 
     drop(collect(&deck, &stick, "receipt").ok());
+    let whole = deck.records("edge-7a");
+    assert_eq!(whole[..kept.len()], kept, "of a bad stick nothing is kept but what was written");
     let receipt = path(&deck, "receipt");
     let refused = other.cli(&["audit", "receipt", &receipt]);
     assert_eq!(refused.code, 65, "another gateway's: {}", refused.err);
