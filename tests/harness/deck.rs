@@ -214,7 +214,10 @@ impl Deck {
     pub fn collected_events(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.collected().join("events.jsonl")).unwrap_or_default();
 
-        text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        // What is being written has no end yet.
+        let (whole, _) = text.rsplit_once('\n').unwrap_or_default();
+
+        whole.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
     /// Returns the folder of the collector.

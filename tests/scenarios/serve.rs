@@ -52,9 +52,11 @@ fn a_change_of_the_policy_is_in_force_in_a_moment_and_audit_lands() {
         let records = deck.records("edge-7a");
         records.iter().any(|record| record["seq"] == last).then_some(())
     });
-    // What is said by hand goes well with it.
-    let by_hand = deck.try_publish();
-    assert!(by_hand.out.contains(" unchanged, "), "{}{}", by_hand.out, by_hand.err);
+    // By hand it goes well beside it, and finds nothing to do once the server has done it.
+    until("a publish that finds nothing to do", || {
+        let by_hand = deck.try_publish().ok();
+        by_hand.lines().all(|line| line.contains(" unchanged, ")).then_some(())
+    });
     assert!(server.log().contains("plant-7: version 1.1 published, snapshot "), "{}", server.log());
     assert!(server.stop().success());
 }
@@ -133,7 +135,7 @@ fn a_server_killed_at_random_while_the_policy_changes_leaves_the_old_version_or_
     gateway.start_ready();
     let mut dice = Dice::new();
     let mut enabled = true;
-    let kills = times(200).min(200);
+    let (kills, mut newest) = (times(200), gateway.version());
     for _ in 0..kills {
         enabled = !enabled;
         let word = if enabled { "token enable" } else { "token disable" };
@@ -144,6 +146,9 @@ fn a_server_killed_at_random_while_the_policy_changes_leaves_the_old_version_or_
         server.kill();
         // Whole, and one of the two: a gateway that starts now takes what there is.
         assert!(gateway.allows(&ana, "manage_device").is_some());
+        let version = gateway.version();
+        assert!(version >= newest, "{version:?} after {newest:?}");
+        newest = version;
         server = deck.serve_to(&broker.url(), &["--no-collect"]);
         if dice.below(3) == 0 {
             until("the last state", || {
@@ -151,12 +156,16 @@ fn a_server_killed_at_random_while_the_policy_changes_leaves_the_old_version_or_
             });
         }
     }
-    until("the last state", || {
-        (gateway.allows(&ana, "manage_device") == Some(enabled)).then_some(())
-    });
+    // The last server has something to do too, so it is up.
+    for word in ["token disable", "token enable", "token disable"] {
+        drop(deck.control(word, &[lookup(&ana)]).ok());
+        let wanted = Some(word == "token enable");
+        until("the last state", || (gateway.allows(&ana, "manage_device") == wanted).then_some(()));
+    }
     let roots = || {
         let topics = broker.retained_topics();
-        let of = |topic: &String| Some(topic.split_once("/plant-7/chunk/")?.1.get(..16)?.to_owned());
+        let of =
+            |topic: &String| Some(topic.split_once("/plant-7/chunk/")?.1.get(..16)?.to_owned());
         topics.iter().filter_map(of).collect::<std::collections::BTreeSet<_>>()
     };
     until("an end of removing", || (roots().len() == 1).then_some(()));
@@ -183,7 +192,6 @@ fn b10_b11_a_token_used_offline_after_its_owner_was_disabled_is_listed_when_the_
     // The cable is out, and an admin is disabled at T.
     broker.cut();
     drop(deck.control("user disable", &["ana.ruiz"]).ok());
-    let disabled = clock::now().0;
     time.advance(HOUR * 1_000);
     let used = gateway.authorize(&question(&ana)).json();
     assert_eq!(used["allow"], true, "B10: at T + 1 h the gateway cannot know");
@@ -201,6 +209,7 @@ fn b10_b11_a_token_used_offline_after_its_owner_was_disabled_is_listed_when_the_
     time.set_wall(now.plus(HOUR));
 
     broker.mend();
+    gateway.reaches(2);
     refuses(&gateway, &ana);
     let event = until("the use in the list", || {
         let late = |event: &Value| event["event"] == "used_after_revocation";
@@ -210,15 +219,19 @@ fn b10_b11_a_token_used_offline_after_its_owner_was_disabled_is_listed_when_the_
     assert_eq!((&event["gateway"], &event["authentication_id"]), (&json!("edge-7a"), &owner));
     assert_eq!((&event["authentication"], &event["count"]), (&json!("ana.ruiz"), &json!(1)));
     assert_eq!(event["snapshot_version"], 1);
-    let since = event["revoked_at"].as_u64().expect("a time");
-    assert!(since <= disabled && disabled <= since + 60, "{event}");
+    let since = event["revoked_at"].as_str().expect("a time");
     let records = deck.records("edge-7a");
     let record = records.iter().find(|record| record["decision_id"] == used["decision_id"]);
     let record = record.expect("it was answered");
+    assert!(Some(since) < record["created_at"].as_str(), "{event} {record}");
     assert_eq!((&record["seq"], &record["snapshot_version"]), (&event["first"], &json!(1)));
     until("a word about it", || server.log().contains("used after revocation").then_some(()));
     let all = deck.collected_events();
-    assert_eq!(all.iter().filter(|one| one["event"] == "used_after_revocation").count(), 1, "{all:?}");
+    assert_eq!(
+        all.iter().filter(|one| one["event"] == "used_after_revocation").count(),
+        1,
+        "{all:?}"
+    );
     drop(agent);
     assert!(server.stop().success());
 }

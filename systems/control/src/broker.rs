@@ -294,7 +294,8 @@ impl Broker {
         let filters: Vec<_> = topics.iter().map(String::as_str).collect();
         self.handle.try_subscribe(&filters).map_err(|_| BrokerFailed::Lost)?;
         let answered = |heard: &Heard| {
-            heard.is_over(connection) || topics.iter().all(|topic| heard.answers.contains_key(topic))
+            heard.is_over(connection)
+                || topics.iter().all(|topic| heard.answers.contains_key(topic))
         };
         let waited = timeout(ANSWER, seen.wait_for(|heard| answered(heard))).await;
         let heard = waited.map_err(|_| BrokerFailed::Silent)?.map_err(|_| BrokerFailed::Lost)?;

@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 
 use gateward_core::snapshot::build::{Contents, VerifierLen};
 use gateward_core::time::UnixSeconds;
-use gateward_core::trust::sign::TooMany;
 use gateward_core::trust::Version;
+use gateward_core::trust::sign::TooMany;
 
 pub use offline::bundle;
 pub(crate) use round::{Done, Ground, Reaching, Stopped, round};
@@ -183,7 +183,9 @@ pub async fn publish(options: &PublishOptions) -> Result<Vec<Published>, NotPubl
     let broker = Broker::connect(&options.reach, "publish").await?;
     let others = round.compare(&broker, options.adopt).await?;
     if !others.is_empty() {
-        return Err(NotPublished::OtherVersion(others.into_iter().map(|other| other.why).collect()));
+        return Err(NotPublished::OtherVersion(
+            others.into_iter().map(|other| other.why).collect(),
+        ));
     }
     let (done, silent) = round.run_all(&broker).await?;
     broker.leave().await;

@@ -196,8 +196,7 @@ impl Server {
         }
         let mut done = Done::default();
         let now = clock::now();
-        let ended =
-            round((dir, &self.ground), &self.broker, (reaching, now), &mut done).await;
+        let ended = round((dir, &self.ground), &self.broker, (reaching, now), &mut done).await;
         drop(lock);
         let news = done.published.iter().filter(|one| one.outcome != Outcome::Unchanged);
         news.for_each(tell);

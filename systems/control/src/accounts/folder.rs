@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Refused;
-use crate::lock::{Lock, NotLocked, PATIENCE};
 use crate::clock;
+use crate::lock::{Lock, NotLocked, PATIENCE};
 use crate::policy::{Pending, Policy, SERVICE_USERS, Sources, TOKENS, USERS};
 use crate::revocations::Revocations;
 use crate::whole;
@@ -24,10 +24,11 @@ impl Locked {
         if dir.is_dir() {
             fs::create_dir_all(&state).map_err(whole::Failed::new("made", &state))?;
         }
-        let lock = Lock::wait(&state.join("lock"), PATIENCE).map_err(|not_locked| match not_locked {
-            NotLocked::Busy => Refused::Busy,
-            NotLocked::Failed(failed) => failed.into(),
-        })?;
+        let lock =
+            Lock::wait(&state.join("lock"), PATIENCE).map_err(|not_locked| match not_locked {
+                NotLocked::Busy => Refused::Busy,
+                NotLocked::Failed(failed) => failed.into(),
+            })?;
 
         let locked = Self { dir: dir.to_owned(), _lock: lock };
         locked.finish()?;

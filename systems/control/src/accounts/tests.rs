@@ -267,7 +267,8 @@ fn a_folder_that_somebody_else_changes_is_waited_for() {
     let mut first = Accounts::open(dir.path(), NOW).unwrap();
 
     std::thread::scope(|scope| {
-        let second = scope.spawn(|| Accounts::open(dir.path(), NOW).unwrap().policy().tokens().len());
+        let second =
+            scope.spawn(|| Accounts::open(dir.path(), NOW).unwrap().policy().tokens().len());
         let before = first.policy().tokens().len();
         first.new_token(&ana("plc")).unwrap();
         drop(first);

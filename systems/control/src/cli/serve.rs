@@ -52,10 +52,11 @@ impl Args {
         };
         let format = self.format;
         block_on_quietly(async {
-            let server = Server::open(options)?;
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
             let mut hang_up = signal(SignalKind::hangup())?;
+            // Whoever ends it while it begins is heard when it has begun.
+            let server = Server::open(options)?;
             let (ask, asked) = mpsc::channel(1);
             let looking = tokio::spawn(async move {
                 while hang_up.recv().await.is_some() {

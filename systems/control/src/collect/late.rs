@@ -36,14 +36,19 @@ impl Use {
             Credential::Certificate(_) | Credential::None | Credential::Unverified(_) => None,
         };
 
-        Some(Self {
-            seq: record.seq,
-            at: record.created_at.0,
-            token,
-            principal: record.principal.map(|who| who.id),
-            name: record.principal.map(|who| who.name.to_owned()).unwrap_or_default(),
-            version: record.snapshot_version,
-        })
+        let who = record.principal;
+        let who = (who.map(|who| who.id), who.map_or("", |who| who.name));
+
+        Some(Self::new((record.seq, record.snapshot_version), record.created_at.0, token, who))
+    }
+
+    pub(super) fn new(
+        (seq, version): (u64, u64),
+        at: u64,
+        token: Option<Lookup>,
+        (principal, name): (Option<Uuid>, &str),
+    ) -> Self {
+        Self { seq, at, token, principal, name: name.to_owned(), version }
     }
 }
 
@@ -68,9 +73,16 @@ impl fmt::Display for LateUse {
             "used after revocation: {what} of `{}` was revoked at {} and allowed {count} times since, \
              in records {first} to {last}, by a gateway that had version {version}",
             name.escape_debug(),
-            since / 1_000,
+            when(*since),
         )
     }
+}
+
+/// As the records have it, without the fraction.
+fn when(ms: u64) -> String {
+    let seconds = i64::try_from(ms / 1_000).unwrap_or(i64::MAX);
+
+    jiff::Timestamp::from_second(seconds).unwrap_or(jiff::Timestamp::MAX).to_string()
 }
 
 impl LateUse {
@@ -86,7 +98,7 @@ impl LateUse {
         [
             (kind, id.into()),
             ("authentication", name.clone().into()),
-            ("revoked_at", (since / 1_000).into()),
+            ("revoked_at", when(*since).into()),
             ("first", (*first).into()),
             ("last", (*last).into()),
             ("count", (*count).into()),

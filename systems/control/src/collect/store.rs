@@ -174,7 +174,8 @@ impl Store {
         let path = self.folder.join("events.jsonl");
         let write = || {
             let mut file = append_to(&path)?;
-            writeln!(file, "{line}")?;
+            // In one piece: somebody may be reading.
+            file.write_all(format!("{line}\n").as_bytes())?;
             file.sync_data()
         };
         write().map_err(whole::Failed::new("written", &path))?;

@@ -141,6 +141,5 @@ impl Schedule {
     }
 }
 
-
 #[cfg(test)]
 mod tests;

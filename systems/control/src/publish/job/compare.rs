@@ -6,8 +6,8 @@ use gateward_core::trust::{Audience, Refused, manifest};
 use super::Job;
 use crate::broker::{Broker, Retained};
 use crate::keys::Chain;
-use crate::publish::{NotPublished, Stopped};
 use crate::publish::state::{Signed, State};
+use crate::publish::{NotPublished, Stopped};
 
 /// Says of which groups the broker has another version than was published from here: somebody
 /// publishes from elsewhere, or this folder is an old copy. With `adopt` it goes on from there, where

@@ -6,8 +6,6 @@ use crate::whole::breaking;
 #[tokio::test]
 async fn wherever_a_publish_ends_gateways_have_the_old_version_or_the_new_one() {
     let world = World::new().await;
-    let owner = world.add_user("fay");
-    world.add_tokens(owner, 1);
     world.publish().await.unwrap();
     let mut last = world.manifest().unwrap().version().number;
     for steps in 0..200 {

@@ -70,7 +70,7 @@ impl World {
             self.check();
             self.look(reaching);
         }
-        self.now = end;
+        self.now = self.now.max(end);
         self.check();
     }
 
@@ -136,7 +136,7 @@ impl World {
 #[test]
 fn whatever_happens_a_change_arrives_and_no_manifest_grows_old_while_there_is_a_broker() {
     for seed in 1..=300 {
-        let mut dice = Dice(seed * 0x9e37_79b9_7f4a_7c15);
+        let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
         let mut world = World::new();
         for _ in 0..100 {
             let pause = [50, 5_000, 900_000, 9_000_000][usize::try_from(dice.below(4)).unwrap()];
