@@ -16,6 +16,7 @@ pub(crate) mod tests;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gateward_core::snapshot::build::{Contents, VerifierLen};
 use gateward_core::time::UnixSeconds;
@@ -173,7 +174,7 @@ pub enum NotPublished {
 pub async fn publish(options: &PublishOptions) -> Result<Vec<Published>, NotPublished> {
     let PublishOptions { dir, now, .. } = options;
     let _lock = lock(dir)?;
-    let ground = Ground::read(dir, &options.accept_widening)?;
+    let ground = Ground::read(dir, &options.accept_widening, PATIENCE)?;
     let mut round = Round::begin(dir, &ground, &options.groups, *now)?;
     // Before anything is sent: a group without a key must not stop the others half-way.
     if let Some((_, unsigned)) = round.unsigned().into_iter().next() {
@@ -234,9 +235,10 @@ fn nothing(policy: &Policy) -> Result<Side, NotPublished> {
     Ok(Side::of_snapshot(bytes)?)
 }
 
-/// Reads the policy while no command changes it, and notes since when what is revoked is revoked.
-fn settled(dir: &Path) -> Result<(Policy, KnownIds), NotPublished> {
-    let _quiet = Lock::take(&dir.join("state/lock"))?;
+/// Reads the policy while no command changes it, for which it waits up to `patience`, and notes since
+/// when what is revoked is revoked.
+fn settled(dir: &Path, patience: Duration) -> Result<(Policy, KnownIds), NotPublished> {
+    let _quiet = Lock::wait(&dir.join("state/lock"), patience)?;
     let policy = Policy::load(dir)?;
     Revocations::note(dir, &policy, clock::now_ms())?;
 

@@ -204,7 +204,7 @@ mod tests {
         drop(accounts);
 
         let all = Revocations::load(dir.path()).unwrap();
-        assert_eq!(all.since(id, u64::MAX).is_some(), true);
+        assert!(all.since(id, u64::MAX).is_some());
         assert_eq!(all.since(id, 0), None);
         let gone = Policy::load(dir.path()).unwrap();
         let gone = gone.principals().iter().find(|one| one.name == "gone").unwrap().id;

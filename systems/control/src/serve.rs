@@ -25,7 +25,7 @@ use tracing::info;
 use crate::broker::{Broker, Reach};
 use crate::clock::{self, Running};
 use crate::collect::CollectFailed;
-use crate::lock::{Lock, NotLocked};
+use crate::lock::{Lock, NotLocked, PATIENCE};
 use crate::publish::{
     Done, Ground, NotPublished, Outcome, Published, Reaching, lock, round, try_lock,
 };
@@ -84,7 +84,7 @@ impl Server {
         let ServeOptions { dir, reach, audit } = &options;
         let ground = {
             let _lock = lock(dir)?;
-            Ground::read(dir, &[])?
+            Ground::read(dir, &[], PATIENCE)?
         };
         let lock = Lock::take(&dir.join("state/serve.lock")).map_err(|error| match error {
             NotLocked::Busy => ServeFailed::Served,
@@ -173,7 +173,7 @@ impl Server {
             Err(NotPublished::NotLocked(NotLocked::Busy)) => return Went::Busy,
             Err(error) => return self.reports.failed(&error),
         };
-        match Ground::read(dir, &[]) {
+        match Ground::read(dir, &[], Duration::ZERO) {
             Ok(ground) => {
                 self.ground = ground;
                 self.reports.policy_is_good();

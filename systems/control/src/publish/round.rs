@@ -2,6 +2,7 @@
 //! `serve` again and again.
 
 use std::path::Path;
+use std::time::Duration;
 
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::{Audience, Role};
@@ -26,9 +27,14 @@ pub(crate) struct Ground {
 }
 
 impl Ground {
-    /// Reads everything; `accepted` are the principals that may become unlimited.
-    pub(crate) fn read(dir: &Path, accepted: &[String]) -> Result<Self, NotPublished> {
-        let (policy, mut known) = settled(dir)?;
+    /// Reads everything, and waits for whoever changes the policy; `accepted` are the principals that
+    /// may become unlimited.
+    pub(crate) fn read(
+        dir: &Path,
+        accepted: &[String],
+        patience: Duration,
+    ) -> Result<Self, NotPublished> {
+        let (policy, mut known) = settled(dir, patience)?;
         accept(known.widenings(&policy), accepted)?;
         known.merge(&policy);
 

@@ -153,11 +153,13 @@ async fn nothing_is_published_while_a_command_changes_the_policy() {
     let world = World::new().await;
     let changing = world.accounts();
 
-    let refused = world.publish().await.unwrap_err();
+    let refused = Ground::read(&world.policy(), &[], Duration::ZERO).unwrap_err();
 
     assert!(matches!(refused, NotPublished::NotLocked(_)), "{refused}");
-    drop(changing);
+    // Whoever publishes waits for it.
+    let done = std::thread::spawn(move || drop(changing));
     world.publish().await.unwrap();
+    done.join().unwrap();
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ async fn a_policy_with_a_mistake_leaves_the_last_good_one_and_the_next_good_one_
 async fn without_a_mistake_free_policy_what_was_published_is_refreshed_and_nothing_else() {
     let world = World::new().await;
     world.publish().await.unwrap();
-    let old = Ground::read(&world.policy(), &[]).unwrap();
+    let old = Ground::read(&world.policy(), &[], Duration::ZERO).unwrap();
     // Somebody published by hand what the server has never read, and made a mistake then.
     world.add_user("bo");
     world.publish().await.unwrap();
@@ -149,7 +149,7 @@ async fn without_a_mistake_free_policy_what_was_published_is_refreshed_and_nothi
 async fn in_peace_a_look_at_everything_sends_beacons_and_a_look_at_changes_sends_nothing() {
     let world = World::new().await;
     world.publish().await.unwrap();
-    let ground = Ground::read(&world.policy(), &[]).unwrap();
+    let ground = Ground::read(&world.policy(), &[], Duration::ZERO).unwrap();
     let broker = Broker::connect(&world.options().reach, "test").await.unwrap();
     let now = world.manifest().unwrap().issued_at();
     let look = async |reaching| {

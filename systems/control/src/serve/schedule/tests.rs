@@ -81,7 +81,7 @@ impl World {
         let went = if self.failing > 0 {
             self.failing -= 1;
             self.calm = self.now;
-            if self.failing % 2 == 0 { Went::Failed } else { Went::Busy }
+            if self.failing.is_multiple_of(2) { Went::Failed } else { Went::Busy }
         } else {
             Went::Well
         };
