@@ -21,6 +21,7 @@ mod nats;
 mod nginx;
 mod program;
 mod rabbitmq;
+mod server;
 pub mod wait;
 pub mod world;
 
@@ -36,5 +37,6 @@ pub use crate::nats::{Nats, NatsCluster};
 pub use crate::nginx::{Nginx, Upstream};
 pub use crate::program::{Program, Ran, agent, built, run};
 pub use crate::rabbitmq::RabbitMq;
+pub use crate::server::Server;
 pub use crate::wait::{Stopwatch, until, within};
 pub use rustix::process::Signal;

@@ -34,6 +34,7 @@ mod processors;
 mod proxy;
 mod renewal;
 mod revocation;
+mod serve;
 mod shutdown;
 mod stage;
 mod zones;

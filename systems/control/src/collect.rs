@@ -4,6 +4,7 @@
 //! an event: the broker is not trusted, and a gateway may have been broken into.
 
 mod held;
+mod late;
 mod stick;
 mod store;
 #[cfg(test)]
@@ -32,6 +33,7 @@ use crate::lock::NotLocked;
 use crate::policy::{Policy, Unusable};
 use crate::{secret, whole};
 use held::{Held, Trouble};
+use late::Late;
 pub use stick::{Carried, StickOptions};
 use store::Store;
 
@@ -181,6 +183,7 @@ struct Work {
     gateways: BTreeMap<String, Enrolled>,
     /// Of the newest key set when `signers` were read.
     epoch: u32,
+    late: Late,
     signers: Vec<PrivateKey>,
     store: Store,
 }
@@ -199,7 +202,9 @@ impl Work {
         }
         let (dir, epoch) = (dir.to_owned(), chain.newest().epoch());
 
-        Ok(Self { account, dir, gateways, epoch, signers, store })
+        let late = Late::new(&dir, account);
+
+        Ok(Self { account, dir, gateways, epoch, late, signers, store })
     }
 
     async fn run(
@@ -273,6 +278,10 @@ impl Work {
         let taken = held.take(batch, &enrolled, self.account);
         let is_news = taken.held.through > held.through;
         if is_news {
+            // Before the records: what is kept is not looked at again.
+            for late in self.late.uses(&taken.uses)? {
+                self.note(name, &late)?;
+            }
             self.store.append(name, &taken.lines, taken.held.clone())?;
             info!(gateway = name, through = taken.held.through, "records are safe");
         }
