@@ -115,8 +115,7 @@ impl NatsCluster {
         let node = |at: usize| {
             let (port, own) = (ports[at], among[at]);
             let name = "server_name: gateward-1\n";
-            let three =
-                "\"nats://nats-1:6222\", \"nats://nats-2:6222\", \"nats://nats-3:6222\"";
+            let three = "\"nats://nats-1:6222\", \"nats://nats-2:6222\", \"nats://nats-3:6222\"";
             let changes = [
                 listen(port),
                 anywhere(),

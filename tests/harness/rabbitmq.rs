@@ -62,7 +62,10 @@ impl RabbitMq {
             .env("RABBITMQ_LOGS", "-")
             .env("RABBITMQ_NODENAME", format!("gateward-{}@localhost", self.port))
             .env("RABBITMQ_DIST_PORT", free_port().to_string())
-            .env("RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS", "-kernel inet_dist_use_interface {127,0,0,1}")
+            .env(
+                "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS",
+                "-kernel inet_dist_use_interface {127,0,0,1}",
+            )
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
             .env("ERL_EPMD_PORT", epmd.to_string())
             // Without it the script stays in front of the server, which would outlive it. Nobody
