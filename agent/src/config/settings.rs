@@ -278,9 +278,10 @@ impl Settings {
     ) -> Vec<T> {
         let mut parsed = Vec::new();
         for item in items {
-            let result = match &item {
-                Value::Text(text) => parse(text).map_err(|remedy| remedy.to_string()),
-                _ => Err(remedy.to_owned()),
+            let result = if let Value::Text(text) = &item {
+                parse(text).map_err(|remedy| remedy.to_string())
+            } else {
+                Err(remedy.to_owned())
             };
             match result {
                 Ok(item) => parsed.push(item),

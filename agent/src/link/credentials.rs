@@ -102,9 +102,9 @@ impl fmt::Debug for Credentials {
 /// Whether other files might fare better: a broker that refuses a certificate under TLS 1.3 says so
 /// where its CONNACK is due.
 fn may_be_their_fault(ended: &Ended) -> bool {
-    match ended {
-        Ended::Handshake(_) | Ended::Tls(_) | Ended::Unwelcome(_) => true,
-        Ended::Refused(reason) => *reason != Reason::UNSUPPORTED_VERSION,
-        _ => false,
+    if let Ended::Refused(reason) = ended {
+        return *reason != Reason::UNSUPPORTED_VERSION;
     }
+
+    matches!(ended, Ended::Handshake(_) | Ended::Tls(_) | Ended::Unwelcome(_))
 }

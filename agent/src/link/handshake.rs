@@ -64,10 +64,14 @@ async fn answer(incoming: &mut Incoming, outgoing: &mut Outgoing) -> Result<From
         incoming.next().await
     };
 
-    exchange.await.map_err(|ended| match ended {
-        Ended::Closed => Ended::Unwelcome(ErrorKind::UnexpectedEof.into()),
-        Ended::Io(error) => Ended::Unwelcome(error),
-        other => other,
+    exchange.await.map_err(|ended| {
+        if let Ended::Closed = ended {
+            Ended::Unwelcome(ErrorKind::UnexpectedEof.into())
+        } else if let Ended::Io(error) = ended {
+            Ended::Unwelcome(error)
+        } else {
+            ended
+        }
     })
 }
 

@@ -53,21 +53,20 @@ impl Known {
 }
 
 fn evidence(ended: &Ended) -> Option<Evidence> {
-    match ended {
-        Ended::Refused(Reason::UNSUPPORTED_VERSION) => Some(Evidence::Word),
-        Ended::Unwelcome(source) => {
-            // A refused certificate comes as an alert of TLS, which is `InvalidData`.
-            let hung_up = matches!(
-                source.kind(),
-                ErrorKind::BrokenPipe
-                    | ErrorKind::ConnectionAborted
-                    | ErrorKind::ConnectionReset
-                    | ErrorKind::UnexpectedEof
-            );
-            hung_up.then_some(Evidence::Silence)
-        }
-        _ => None,
+    if let Ended::Refused(Reason::UNSUPPORTED_VERSION) = ended {
+        return Some(Evidence::Word);
     }
+    let Ended::Unwelcome(source) = ended else { return None };
+    // A refused certificate comes as an alert of TLS, which is `InvalidData`.
+    let hung_up = matches!(
+        source.kind(),
+        ErrorKind::BrokenPipe
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::UnexpectedEof
+    );
+
+    hung_up.then_some(Evidence::Silence)
 }
 
 #[cfg(test)]
