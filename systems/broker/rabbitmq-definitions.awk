@@ -12,7 +12,7 @@ function flush(    queues, both) {
     # The length counts: a gateway `edge-1` is not to have the queues of `edge-1-b`.
     if (user == "control" || user == "collector") queues = "gateward-[a-z]+-[0-9a-f]{12}"
     else queues = user "-[0-9a-f]{16}"
-    queues = "mqtt-subscription-" queues "qos[01]"
+    queues = "mqtt-subscription-" queues "(-[0-9]+)?qos[01]"
     both = "^(" queues "|amq[.]topic)$"
     users = users comma "\n  {\"name\": \"" user "\", \"password_hash\": \"\", \"tags\": \"\"}"
     rights = rights comma "\n  {\"user\": \"" user "\", \"vhost\": \"/\", \"configure\": \"^" queues "$\", "

@@ -96,10 +96,13 @@ impl Broker for RabbitMq {
         // The server would start an epmd of its own if it were there first.
         let answers = |port| TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(());
         assert!(within(UP, || answers(epmd)).is_some(), "epmd should start; is it installed?");
+        let said = |log: &str| log.matches("Server startup complete").count();
         let mut server = Program::start(&mut self.command(epmd), &self.log);
+        let before = said(&server.log());
+        // Its port is open seconds before anybody answers there.
         let up = within(UP, || match server.ended() {
             Some(_) => Some(false),
-            None => answers(self.port).map(|()| true),
+            None => (said(&server.log()) > before).then_some(true),
         });
         self.server = Some(server);
         assert_eq!(up, Some(true), "rabbitmq-server should start; is it installed?");
