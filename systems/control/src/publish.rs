@@ -191,6 +191,7 @@ pub async fn publish(options: &PublishOptions) -> Result<Vec<Published>, NotPubl
         keys: chain.newest(),
         signers: &signers,
         beacons: beacons.as_ref(),
+        sizes: policy.sizes(),
         staleness: policy.staleness(),
         now: *now,
     };
