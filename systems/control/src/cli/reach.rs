@@ -54,7 +54,9 @@ pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
         .with_target(false)
         .without_time()
         .try_init();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // The link has a thread of its own: signing a large snapshot takes longer than a broker waits.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
 
     Ok(runtime.block_on(work))
 }
