@@ -18,30 +18,29 @@
 //! A lost link stops nothing but the asking; everything that arrived stays. A newer manifest starts
 //! over from any state.
 
-use crate::snapshot::chunk::HashList;
+use crate::snapshot::chunk::{HASH_LEN, HashList};
 use crate::time::Millis;
 use crate::topic::GroupTopic;
 use crate::trust::{Manifest, Root};
 
 mod ask;
 mod dropped;
+mod fetch;
 mod have;
+mod pace;
 mod patch;
 mod target;
+mod window;
 
-use ask::{Control, Patience, Window};
-pub use ask::{Topics, WINDOW};
+use ask::Control;
+pub use ask::Topics;
 pub use dropped::Dropped;
-use have::Bits;
 use target::{Stage, Target};
+pub use window::WINDOW;
+use window::Window;
 
 /// The most chunks in a snapshot that a gateway fetches: 256 MiB in chunks of 32 KiB.
 pub const MAX_CHUNKS: u32 = 8192;
-
-/// How many chunk hashes one piece of the hash list carries, so that a piece is at most 32 KiB.
-pub const HASHES_A_PIECE: u32 = 1024;
-
-const HASH: usize = 32;
 
 /// How long to wait after the store could not do what it was told.
 const STORE_PAUSE_MS: u64 = 10_000;
@@ -110,9 +109,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
         self.link_down();
         self.online = true;
         self.control.restart(now);
-        if let Some(target) = &mut self.target {
-            target.patience.restart(now);
-        }
     }
 
     /// The link is gone. What has arrived stays.
@@ -179,12 +175,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
     /// # Errors
     ///
     /// Returns why the manifest changes nothing.
-    pub fn aim(&mut self, manifest: &Manifest, room: B, now: Millis) -> Result<(), Dropped> {
+    pub fn aim(&mut self, manifest: &Manifest, room: B) -> Result<(), Dropped> {
         if self.refused == Some(manifest.root()) {
             return Err(Dropped::RefusedBefore);
         }
         let chunks = manifest.chunk_count();
-        if chunks > MAX_CHUNKS || room.as_ref().len() != chunks as usize * HASH {
+        if chunks > MAX_CHUNKS || room.as_ref().len() != chunks as usize * HASH_LEN {
             return Err(Dropped::TooManyChunks { chunks });
         }
         if let Some(target) = &mut self.target {
@@ -206,10 +202,8 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
             }
         }
         self.window.leave_all();
-        let stage = Stage::listing(room);
-        let patience = Patience::new(now);
-        let manifest = manifest.clone();
-        self.target = Some(Target { manifest, stage, patience, delta_tried: false });
+        let (manifest, stage) = (manifest.clone(), Stage::listing(room));
+        self.target = Some(Target { manifest, stage, delta_tried: false });
 
         Ok(())
     }
@@ -218,103 +212,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
     pub fn abandon(&mut self) {
         self.target = None;
         self.window.leave_all();
-    }
-
-    /// A piece of a hash list arrived.
-    ///
-    /// # Errors
-    ///
-    /// Returns why the piece changes nothing, or that the whole list was wrong and is asked for
-    /// again.
-    pub fn piece(
-        &mut self,
-        root: [u8; 8],
-        piece: u32,
-        bytes: &[u8],
-        now: Millis,
-    ) -> Result<(), Dropped> {
-        let target = self.target.as_mut().filter(|target| target.manifest.root().short() == root);
-        let target = target.ok_or(Dropped::NotAskedFor)?;
-        let chunks = target.manifest.chunk_count();
-        let Stage::Listing { bytes: list, have } = &mut target.stage else {
-            return Err(Dropped::Known);
-        };
-        if piece >= chunks.div_ceil(HASHES_A_PIECE) {
-            return Err(Dropped::NotAskedFor);
-        }
-        if have.has(piece) {
-            return Err(Dropped::Known);
-        }
-        let start = (piece * HASHES_A_PIECE) as usize * HASH;
-        let len = (chunks - piece * HASHES_A_PIECE).min(HASHES_A_PIECE) as usize * HASH;
-        let place = list.as_mut().get_mut(start..start + len).ok_or(Dropped::NotAskedFor)?;
-        if bytes.len() != len {
-            return Err(Dropped::Altered);
-        }
-        place.copy_from_slice(bytes);
-        have.add(piece);
-        self.window.arrived(GroupTopic::List { root, piece });
-        target.patience.progress(now);
-
-        target.check_list()
-    }
-
-    /// Storage for the snapshot is ready, and holds `kept` of its chunks, verified against
-    /// [`CatchUp::list`].
-    pub fn begun(&mut self, kept: impl Iterator<Item = u32>, now: Millis) {
-        let Some(target) = &mut self.target else { return };
-        let chunks = target.manifest.chunk_count();
-        target.turn(|stage| {
-            let Stage::Beginning { list, .. } = stage else { return stage };
-            let mut have = Bits::new();
-            kept.filter(|index| *index < chunks).for_each(|index| have.add(index));
-            Stage::Fetching { list, have }
-        });
-        target.patience.restart(now);
-        target.finish(now);
-    }
-
-    /// A chunk arrived. Where this returns nothing wrong, the chunk is as signed: write it, sync it
-    /// no later than at [`Output::Check`], and call [`CatchUp::kept`].
-    ///
-    /// # Errors
-    ///
-    /// Returns why the chunk is of no use.
-    pub fn chunk(
-        &mut self,
-        root: [u8; 8],
-        index: u32,
-        bytes: &[u8],
-        now: Millis,
-    ) -> Result<(), Dropped> {
-        let target = self.target.as_mut().filter(|target| target.manifest.root().short() == root);
-        let target = target.ok_or(Dropped::NotAskedFor)?;
-        let Stage::Fetching { list, have, .. } = &target.stage else {
-            return Err(Dropped::NotAskedFor);
-        };
-        if index >= target.manifest.chunk_count() {
-            return Err(Dropped::NotAskedFor);
-        }
-        if have.has(index) {
-            return Err(Dropped::Known);
-        }
-        if !list.accepts(index, bytes) {
-            return Err(Dropped::Altered);
-        }
-        target.patience.progress(now);
-
-        Ok(())
-    }
-
-    /// The chunk is written.
-    pub fn kept(&mut self, index: u32, now: Millis) {
-        let Some(target) = &mut self.target else { return };
-        let root = target.manifest.root().short();
-        if let Stage::Fetching { have, .. } = &mut target.stage {
-            have.add(index);
-            self.window.arrived(GroupTopic::Chunk { root, index });
-        }
-        target.finish(now);
     }
 
     /// The store could not do what [`Output::Begin`], [`Output::Check`] or [`Output::Patch`] said,
@@ -372,14 +269,14 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
             return Some(Output::Unsubscribe(topics));
         }
 
-        self.window.join().map(Output::Subscribe)
+        self.window.join(now).map(Output::Subscribe)
     }
 
     /// Returns when to call [`CatchUp::poll`] next, where nothing happens before.
     #[must_use]
     pub fn timeout(&self) -> Option<Millis> {
         let store = self.target.as_ref().and_then(Target::store_timeout);
-        let fetch = self.target.as_ref().and_then(|target| target.fetch_timeout());
+        let fetch = self.target.as_ref().and_then(|target| target.fetch_timeout(&self.window));
         let asking = [self.control.timeout(), fetch].into_iter().flatten().filter(|_| self.online);
 
         asking.chain(store).min()

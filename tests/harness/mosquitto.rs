@@ -58,6 +58,22 @@ impl Mosquitto {
         self.port
     }
 
+    /// Starts it again without the limits of its queues that we advise, so with its own.
+    ///
+    /// # Panics
+    ///
+    /// If it does not come up.
+    pub fn with_queues_of_its_own(&mut self) {
+        self.stop();
+        let path = self.dir.join("mosquitto.conf");
+        let conf = fs::read_to_string(&path).expect("it was started with one");
+        let ours = |line: &&str| line.starts_with("max_inflight") || line.starts_with("max_queued");
+        assert_eq!(conf.lines().filter(ours).count(), 2, "the limits have other names");
+        let rest: Vec<_> = conf.lines().filter(|line| !ours(line)).collect();
+        fs::write(path, rest.join("\n")).expect("a configuration can be written");
+        self.restart();
+    }
+
     /// Kills it, as a power cut does; what it has not saved is gone.
     pub fn kill(&mut self) {
         self.program = None;

@@ -72,6 +72,21 @@ impl Program {
         self.child.id()
     }
 
+    /// Returns how much memory it holds, in KiB.
+    ///
+    /// # Panics
+    ///
+    /// If it has ended.
+    #[must_use]
+    pub fn resident_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()));
+        let status = status.expect("the program should be running");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+
+        line.and_then(|line| line.split_whitespace().next()?.parse().ok())
+            .expect("a program that runs holds memory")
+    }
+
     /// Returns everything that was printed, by all that were started with the same log.
     #[must_use]
     pub fn log(&self) -> String {

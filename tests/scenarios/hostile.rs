@@ -104,7 +104,7 @@ fn message(envelope: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn topic(deck: &Deck, what: GroupTopic) -> String {
+pub(crate) fn topic(deck: &Deck, what: GroupTopic) -> String {
     topic_of(deck, "plant-7", what)
 }
 
@@ -116,11 +116,16 @@ fn topic_of(deck: &Deck, group: &str, what: GroupTopic) -> String {
 
 /// Returns what the gateway says it has refused, oldest first.
 pub(crate) fn rejections(gateway: &Gateway) -> Vec<String> {
+    events(gateway, "snapshot_rejected")
+}
+
+/// Returns what the gateway's audit says of one kind of event, oldest first.
+pub(crate) fn events(gateway: &Gateway, action: &str) -> Vec<String> {
     let tail = gateway.cli(&["audit", "tail", "-n", "1000", "--format", "json"]);
     let records = tail.out.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
 
     records
-        .filter(|record| record["decision"] == "event" && record["action"] == "snapshot_rejected")
+        .filter(|record| record["decision"] == "event" && record["action"] == action)
         .map(|record| record["resource"].as_str().unwrap_or_default().to_owned())
         .collect()
 }

@@ -13,12 +13,21 @@ pub(crate) struct Loopback {
 
 impl Loopback {
     pub(crate) fn new() -> Self {
+        Self::with(|options| options)
+    }
+
+    /// A broker that takes no packet above `max` bytes.
+    pub(crate) fn that_takes(max: u32) -> Self {
+        Self::with(|options| Options { max_packet_bytes: max, ..options })
+    }
+
+    fn with(set: impl FnOnce(Options) -> Options) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .expect("a runtime");
-        let options = Options::plain(Access::everything());
+        let options = set(Options::plain(Access::everything()));
         let broker = runtime.block_on(Broker::start(options)).expect("loopback has a free port");
 
         Self { broker, _runtime: runtime }

@@ -40,15 +40,21 @@ pub(crate) fn tokens(deck: &Deck, count: u64) {
 
 /// What a gateway has in the end, on disk and in its answers.
 fn outcome(gateway: &Gateway, token: &str) -> (Value, Vec<u8>, Option<bool>) {
+    let root = gateway.status().pointer("/snapshot/root").cloned().unwrap_or_default();
+
+    (root, in_force(gateway), gateway.allows(token, "manage_device"))
+}
+
+/// Returns the file of the snapshot in force, which is on disk and has the root that it should.
+pub(crate) fn in_force(gateway: &Gateway) -> Vec<u8> {
     let status = gateway.status();
     let root = status.pointer("/snapshot/root").cloned().unwrap_or_default();
-    let file = ["a", "b"]
+
+    ["a", "b"]
         .iter()
         .filter_map(|slot| fs::read(gateway.state().join("snapshot").join(slot).join("file")).ok())
         .find(|bytes| root_of(bytes) == root.as_str().unwrap_or_default())
-        .expect("what is in force is on disk");
-
-    (root, file, gateway.allows(token, "manage_device"))
+        .expect("what is in force is on disk")
 }
 
 fn root_of(file: &[u8]) -> String {

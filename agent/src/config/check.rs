@@ -117,7 +117,7 @@ fn broker(settings: &mut Settings, places: &Places) -> Option<Broker> {
     let max_payload_bytes = settings.whole(
         "broker.max_payload_bytes",
         131_072,
-        &(8_192..=16_777_216),
+        &(4_096..=16_777_216),
         "a manifest with its deltas has 4 KiB, a chunk 32 KiB by default, and brokers have limits",
     );
 

@@ -1,7 +1,7 @@
 //! What the sync task does about deltas.
 
 use gateward_core::snapshot::chunk::HASH_LEN;
-use gateward_core::sync::{Dropped, HASHES_A_PIECE};
+use gateward_core::sync::Dropped;
 use gateward_core::time::Millis;
 use gateward_core::trust::manifest::Delta;
 use tracing::{info, warn};
@@ -18,7 +18,7 @@ impl<A: Ask> Sync<A> {
     pub(super) fn set_out(&mut self, along: &[Delta<'_>], now: Millis) -> Result<(), Unheard> {
         let current = self.parts.store.current().borrow().clone();
         let held = current.map(|current| current.verified.manifest().version().number);
-        let Some(held) = held.filter(|held| self.machine.by_delta(*held, now)) else {
+        let Some(held) = held.filter(|held| self.machine.by_delta(*held)) else {
             self.offer_list(now);
             return Ok(());
         };
@@ -32,8 +32,9 @@ impl<A: Ask> Sync<A> {
     fn offer_list(&mut self, now: Millis) {
         let Some(manifest) = self.machine.target() else { return };
         let root = manifest.root().short();
+        let piece_len = manifest.hashes_a_piece() as usize * HASH_LEN;
         let Some(list) = self.parts.store.list_of(manifest) else { return };
-        for (piece, bytes) in (0..).zip(list.chunks(HASHES_A_PIECE as usize * HASH_LEN)) {
+        for (piece, bytes) in (0..).zip(list.chunks(piece_len)) {
             let _ = self.machine.piece(root, piece, bytes, now);
         }
     }
@@ -85,7 +86,7 @@ impl<A: Ask> Sync<A> {
                 BAD_DELTA
             }
         };
-        self.machine.not_patched(now);
+        self.machine.not_patched();
         self.offer_list(now);
         self.reject(refused, "delta", "delta", &delta);
     }

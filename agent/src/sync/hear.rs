@@ -92,7 +92,7 @@ impl<A: Ask> Sync<A> {
     ) -> Result<(), Unheard> {
         // No more room than the largest list, whatever the manifest says.
         let room = vec![0; manifest.chunk_count().min(MAX_CHUNKS) as usize * 32];
-        self.machine.aim(manifest, room, now)?;
+        self.machine.aim(manifest, room)?;
         self.envelope = envelope.to_vec();
         let written = self.parts.store.hear_of(manifest);
         self.parts.time.follow(self.parts.store.floor());

@@ -13,6 +13,23 @@ use crate::trust::{Manifest, Refused, Root};
 /// Length of the hash of a chunk in bytes.
 pub const HASH_LEN: usize = 32;
 
+/// Returns how many hashes one piece of a hash list carries: as many as make a piece as long as a chunk,
+/// so that what lets the chunks through lets the list through. `chunk_log2` is one of [`CHUNK_LOG2`].
+#[must_use]
+pub const fn hashes_a_piece(chunk_log2: u8) -> u32 {
+    let (least, most) = (*CHUNK_LOG2.start(), *CHUNK_LOG2.end());
+    let log2 = if chunk_log2 < least {
+        least
+    } else if chunk_log2 > most {
+        most
+    } else {
+        chunk_log2
+    };
+
+    // A hash has 2^5 bytes.
+    1 << (log2 - 5)
+}
+
 /// Returns the hash of the chunk at `index`.
 #[must_use]
 pub fn leaf(index: u32, chunk: &[u8]) -> [u8; HASH_LEN] {

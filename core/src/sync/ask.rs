@@ -1,4 +1,4 @@
-//! What is subscribed, and for how long to wait before asking again.
+//! What is announced: asked for at connect, and again where nothing came for too long.
 //!
 //! Asking again is subscribing again: the broker then sends once more what it retains.
 
@@ -8,20 +8,17 @@ use crate::topic::GroupTopic;
 /// The topics of one SUBSCRIBE or UNSUBSCRIBE; managed brokers take 8 (MEASURED).
 pub type Topics = heapless::Vec<GroupTopic, 8>;
 
-/// How many chunks and pieces are subscribed at a time, so that no broker's queue overflows.
-pub const WINDOW: usize = 16;
-
 /// How long nothing may come before it is asked for again, at first.
-const FIRST_WAIT_MS: u64 = 5_000;
+pub(super) const FIRST_WAIT_MS: u64 = 5_000;
 
 /// How often the first wait may double: up to 80 s.
 const MAX_DOUBLINGS: u32 = 4;
 
 /// How long the announcements may be silent on a link that is up. A broker may drop one, and nothing
 /// but another look finds out.
-const QUIET_MS: u64 = 15 * 60 * 1000;
+pub(super) const QUIET_MS: u64 = 15 * 60 * 1000;
 
-/// How long to wait: doubled each time in vain, halved by progress.
+/// How long to wait: doubled each time in vain.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     until: Millis,
@@ -31,15 +28,6 @@ pub(super) struct Patience {
 impl Patience {
     pub(super) const fn new(now: Millis) -> Self {
         Self { until: now.plus(FIRST_WAIT_MS), attempt: 0 }
-    }
-
-    pub(super) const fn restart(&mut self, now: Millis) {
-        *self = Self::new(now);
-    }
-
-    pub(super) const fn progress(&mut self, now: Millis) {
-        self.attempt = self.attempt.saturating_sub(1);
-        self.until = now.plus(FIRST_WAIT_MS << self.attempt);
     }
 
     pub(super) const fn ask_again(&mut self, now: Millis) {
@@ -251,98 +239,5 @@ impl Control {
         let always = [&self.keys, &self.manifest, &self.revoked.asked, &self.time.asked];
 
         always.into_iter().map(due).chain(walk).min()
-    }
-}
-
-/// The pieces and chunks that are subscribed or about to be.
-#[derive(Debug)]
-pub(super) struct Window(heapless::Vec<Slot, WINDOW>);
-
-#[derive(Clone, Copy, Debug)]
-struct Slot {
-    topic: GroupTopic,
-    state: State,
-}
-
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum State {
-    /// Subscribed in vain; to be subscribed again.
-    Again,
-    /// To be subscribed.
-    Due,
-    /// Subscribed; nothing has come yet.
-    Waiting,
-    /// To be unsubscribed.
-    Done,
-}
-
-impl Window {
-    pub(super) const fn new() -> Self {
-        Self(heapless::Vec::new())
-    }
-
-    /// The broker knows of no subscription any more.
-    pub(super) fn forget(&mut self) {
-        self.0.clear();
-    }
-
-    /// Nothing of what was asked for is of use any more.
-    pub(super) fn leave_all(&mut self) {
-        self.0.retain(|slot| slot.state != State::Due);
-        self.0.iter_mut().for_each(|slot| slot.state = State::Done);
-    }
-
-    /// Takes `topic` up; false where there is no room.
-    pub(super) fn want(&mut self, topic: GroupTopic) -> bool {
-        if let Some(slot) = self.0.iter_mut().find(|slot| slot.topic == topic) {
-            if slot.state == State::Done {
-                slot.state = State::Again;
-            }
-            return true;
-        }
-
-        self.0.push(Slot { topic, state: State::Due }).is_ok()
-    }
-
-    pub(super) fn arrived(&mut self, topic: GroupTopic) {
-        // What was not subscribed yet need not be.
-        self.0.retain(|slot| slot.topic != topic || slot.state != State::Due);
-        if let Some(slot) = self.0.iter_mut().find(|slot| slot.topic == topic) {
-            slot.state = State::Done;
-        }
-    }
-
-    pub(super) fn ask_again(&mut self) {
-        for slot in self.0.iter_mut().filter(|slot| slot.state == State::Waiting) {
-            slot.state = State::Again;
-        }
-    }
-
-    /// What to unsubscribe: a packet full, or the rest where nothing more is expected.
-    pub(super) fn leave(&mut self) -> Option<Topics> {
-        let done = self.0.iter().filter(|slot| slot.state == State::Done).count();
-        let waiting = self.0.iter().any(|slot| slot.state == State::Waiting);
-        let enough = done >= Topics::new().capacity() || (done > 0 && !waiting);
-        if !enough {
-            return None;
-        }
-        let mut topics = Topics::new();
-        self.0.retain(|slot| slot.state != State::Done || topics.push(slot.topic).is_err());
-
-        Some(topics)
-    }
-
-    /// What to subscribe.
-    pub(super) fn join(&mut self) -> Option<Topics> {
-        let mut topics = Topics::new();
-        let due = |slot: &&mut Slot| matches!(slot.state, State::Again | State::Due);
-        for slot in self.0.iter_mut().filter(due) {
-            if topics.push(slot.topic).is_err() {
-                break;
-            }
-            slot.state = State::Waiting;
-        }
-
-        (!topics.is_empty()).then_some(topics)
     }
 }

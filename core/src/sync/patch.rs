@@ -3,7 +3,8 @@
 //! It is tried once for each snapshot. Whatever disagrees, or does not come in time, leads to the
 //! whole file, and nothing is lost but a moment.
 
-use super::{CatchUp, Dropped, Output, STORE_PAUSE_MS, Stage, Target, Window};
+use super::window::Window;
+use super::{CatchUp, Dropped, Output, STORE_PAUSE_MS, Stage, Target};
 use crate::snapshot::chunk::HashList;
 use crate::time::Millis;
 use crate::topic::GroupTopic;
@@ -61,7 +62,7 @@ impl Patch {
 impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
     /// The snapshot in force has version number `held`: where the target's manifest names a delta
     /// from there, that is what is wanted first. Returns whether it is.
-    pub fn by_delta(&mut self, held: u64, now: Millis) -> bool {
+    pub fn by_delta(&mut self, held: u64) -> bool {
         let Some(target) = &mut self.target else { return false };
         let fresh = matches!(&target.stage, Stage::Listing { have, .. } if have.count() == 0);
         let known = target.manifest.deltas().iter().find(|delta| delta.from == held);
@@ -79,7 +80,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
             | Stage::Patching { .. }
             | Stage::Turning => stage,
         });
-        target.patience.restart(now);
 
         true
     }
@@ -97,6 +97,12 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
     ///
     /// Returns why it is of no use; where it was altered, the whole file is fetched instead.
     pub fn delta(&mut self, from: u64, bytes: &[u8], now: Millis) -> Result<(), Dropped> {
+        let taken = self.take_delta(from, bytes, now);
+
+        self.passed(taken, now)
+    }
+
+    fn take_delta(&mut self, from: u64, bytes: &[u8], now: Millis) -> Result<(), Dropped> {
         let target = self.target.as_mut().ok_or(Dropped::NotAskedFor)?;
         let Stage::Patching { patch, .. } = &mut target.stage else {
             return Err(Dropped::NotAskedFor);
@@ -107,9 +113,9 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
         if !patch.is_awaited() {
             return Err(Dropped::Known);
         }
-        self.window.arrived(patch.topic());
+        self.window.arrived(patch.topic(), now);
         if !patch.delta.accepts(bytes) {
-            target.whole(now);
+            target.whole();
             return Err(Dropped::Altered);
         }
         patch.state = State::Here { not_before: now, told: false };
@@ -129,7 +135,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
         let fits = matches!(&target.stage, Stage::Patching { room, .. }
             if room.as_ref().len() == list.len());
         if !fits || HashList::check(list, &target.manifest).is_err() {
-            target.whole(now);
+            target.whole();
             return Err(Dropped::Altered);
         }
         if let Stage::Patching { mut room, .. } = target.take() {
@@ -143,16 +149,16 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
     }
 
     /// Nothing comes of the delta: the whole file is fetched instead.
-    pub fn not_patched(&mut self, now: Millis) {
+    pub fn not_patched(&mut self) {
         if let Some(target) = &mut self.target {
-            target.whole(now);
+            target.whole();
         }
     }
 }
 
 impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
     /// Turns from the delta to the whole file.
-    fn whole(&mut self, now: Millis) {
+    fn whole(&mut self) {
         self.turn(|stage| match stage {
             Stage::Patching { room, .. } => Stage::listing(room),
             Stage::Beginning { .. }
@@ -161,18 +167,14 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
             | Stage::Listing { .. }
             | Stage::Turning => stage,
         });
-        self.patience.restart(now);
     }
 
-    /// Gives up on a delta that did not come; returns whether there was one.
-    pub(super) fn give_up_patch(&mut self, window: &mut Window, now: Millis) -> bool {
-        let Stage::Patching { patch, .. } = &self.stage else { return false };
-        if patch.is_awaited() && self.patience.is_over(now) {
-            window.arrived(patch.topic());
-            self.whole(now);
-            return true;
+    /// Gives up on a delta that was asked for twice and did not come.
+    pub(super) fn give_up_patch(&mut self, window: &mut Window, now: Millis) {
+        let Stage::Patching { patch, .. } = &self.stage else { return };
+        if patch.is_awaited() && window.is_late_again(patch.topic(), now) {
+            window.leave_all();
+            self.whole();
         }
-
-        false
     }
 }

@@ -1,9 +1,9 @@
 //! The snapshot to be had next, and how far it has come.
 
-use super::ask::{Patience, Window};
 use super::have::Bits;
 use super::patch::Patch;
-use super::{Dropped, HASHES_A_PIECE, Output};
+use super::window::Window;
+use super::{Dropped, Output};
 use crate::snapshot::chunk::HashList;
 use crate::time::Millis;
 use crate::topic::GroupTopic;
@@ -14,7 +14,6 @@ use crate::trust::Manifest;
 pub(super) struct Target<B> {
     pub(super) manifest: Manifest,
     pub(super) stage: Stage<B>,
-    pub(super) patience: Patience,
     /// Whether its delta was wanted before; it is not wanted twice.
     pub(super) delta_tried: bool,
 }
@@ -24,6 +23,8 @@ pub(super) enum Stage<B> {
     Listing {
         bytes: B,
         have: Bits,
+        /// Whoever sends a wrong list is not asked for another at once.
+        not_before: Millis,
     },
     Beginning {
         list: HashList<B>,
@@ -50,7 +51,7 @@ pub(super) enum Stage<B> {
 
 impl<B> Stage<B> {
     pub(super) const fn listing(room: B) -> Self {
-        Self::Listing { bytes: room, have: Bits::new() }
+        Self::Listing { bytes: room, have: Bits::new(), not_before: Millis(0) }
     }
 }
 
@@ -65,14 +66,15 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
 
     /// Turns to the next stage once every piece is there; a list that the root does not cover is
     /// forgotten whole, since nothing says which piece is wrong.
-    pub(super) fn check_list(&mut self) -> Result<(), Dropped> {
-        let pieces = self.manifest.chunk_count().div_ceil(HASHES_A_PIECE);
-        let Stage::Listing { bytes, have } = &mut self.stage else { return Ok(()) };
-        if have.count() < pieces {
+    pub(super) fn check_list(&mut self, window: &mut Window, now: Millis) -> Result<(), Dropped> {
+        let Stage::Listing { bytes, have, not_before } = &mut self.stage else { return Ok(()) };
+        if have.count() < self.manifest.piece_count() {
             return Ok(());
         }
         if HashList::check(bytes.as_ref(), &self.manifest).is_err() {
             *have = Bits::new();
+            window.spoilt(now);
+            *not_before = now.plus(window.wait());
             return Err(Dropped::Altered);
         }
         let manifest = &self.manifest;
@@ -114,24 +116,22 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
         Some(output)
     }
 
-    /// Fills the window with what is missing, and renews it where nothing came for too long.
+    /// Fills the window with what is missing, and renews what is late.
     pub(super) fn fill(&mut self, window: &mut Window, now: Millis) {
-        if self.give_up_patch(window, now) {
-            return self.fill(window, now);
-        }
-        if self.fetch_timeout().is_some() && self.patience.is_over(now) {
-            window.ask_again();
-            self.patience.ask_again(now);
+        self.give_up_patch(window, now);
+        if self.is_fetching() {
+            window.renew(now);
         }
         let root = self.manifest.root().short();
-        let chunks = self.manifest.chunk_count();
-        match &self.stage {
-            Stage::Listing { have, .. } => {
-                let pieces = chunks.div_ceil(HASHES_A_PIECE);
+        match &mut self.stage {
+            Stage::Listing { have, not_before, .. } if now >= *not_before => {
+                *not_before = Millis(0);
+                let pieces = self.manifest.piece_count();
                 let _ =
                     have.missing(pieces).all(|piece| window.want(GroupTopic::List { root, piece }));
             }
             Stage::Fetching { have, .. } => {
+                let chunks = self.manifest.chunk_count();
                 let _ = have
                     .missing(chunks)
                     .all(|index| window.want(GroupTopic::Chunk { root, index }));
@@ -141,20 +141,33 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Target<B> {
             }
             Stage::Beginning { .. }
             | Stage::Checking { .. }
+            | Stage::Listing { .. }
             | Stage::Patching { .. }
             | Stage::Turning => {}
         }
     }
 
-    pub(super) const fn fetch_timeout(&self) -> Option<Millis> {
+    const fn is_fetching(&self) -> bool {
         match &self.stage {
-            Stage::Fetching { .. } | Stage::Listing { .. } => Some(self.patience.until()),
-            Stage::Patching { patch, .. } if patch.is_awaited() => Some(self.patience.until()),
-            Stage::Beginning { .. }
-            | Stage::Checking { .. }
-            | Stage::Patching { .. }
-            | Stage::Turning => None,
+            Stage::Fetching { .. } | Stage::Listing { .. } => true,
+            Stage::Patching { patch, .. } => patch.is_awaited(),
+            Stage::Beginning { .. } | Stage::Checking { .. } | Stage::Turning => false,
         }
+    }
+
+    pub(super) fn fetch_timeout(&self, window: &Window) -> Option<Millis> {
+        if !self.is_fetching() {
+            return None;
+        }
+        let mut times = [window.timeout(), None];
+        // A list that was wrong is wanted again then.
+        if let Stage::Listing { not_before, .. } = &self.stage
+            && *not_before > Millis(0)
+        {
+            times = [window.timeout(), Some(*not_before)];
+        }
+
+        times.into_iter().flatten().min()
     }
 
     pub(super) const fn store_timeout(&self) -> Option<Millis> {

@@ -17,6 +17,8 @@ mod aim;
 mod announced;
 mod delta;
 mod fetch;
+mod gateway;
+mod lossy;
 mod mischief;
 mod world;
 
@@ -63,6 +65,23 @@ impl Snapshot {
     fn chunk(&self, index: u32) -> &[u8] {
         self.file.chunks(CHUNK).nth(index as usize).unwrap()
     }
+
+    /// The hash list as it travels: no piece is longer than a chunk.
+    fn pieces(&self) -> impl Iterator<Item = (u32, &[u8])> {
+        (0..).zip(self.list.chunks(CHUNK))
+    }
+
+    fn piece(&self, piece: u32) -> Option<&[u8]> {
+        self.list.chunks(CHUNK).nth(piece as usize)
+    }
+}
+
+/// How often to repeat what is repeated `usual` times in every run: ten times as often in a soak.
+fn cases(usual: u32) -> u32 {
+    let named = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok());
+    let soak = std::env::var_os("GATEWARD_SOAK").is_some();
+
+    named.unwrap_or(if soak { 10 * usual } else { usual })
 }
 
 fn delta(version: u64) -> Vec<u8> {
@@ -121,7 +140,7 @@ fn connected() -> Machine {
 /// A machine that has the hash list and no chunk, with its subscriptions made.
 fn fetching(snapshot: &Snapshot) -> Machine {
     let mut machine = connected();
-    machine.aim(&snapshot.manifest, snapshot.room(), Millis(0)).unwrap();
+    machine.aim(&snapshot.manifest, snapshot.room()).unwrap();
     machine.piece(snapshot.root(), 0, &snapshot.list, Millis(0)).unwrap();
     assert_eq!(machine.poll(Millis(0)), Some(Output::Begin));
     machine.begun(core::iter::empty(), Millis(0));
@@ -134,6 +153,18 @@ fn subscribed(machine: &mut Machine) -> Vec<GroupTopic> {
         Some(Output::Subscribe(topics)) => topics.to_vec(),
         other => panic!("{other:?}"),
     }
+}
+
+/// Every topic that is subscribed until the machine rests.
+fn asked(machine: &mut Machine, now: Millis) -> Vec<GroupTopic> {
+    let mut asked = Vec::new();
+    while let Some(output) = machine.poll(now) {
+        if let Output::Subscribe(topics) = output {
+            asked.extend(topics);
+        }
+    }
+
+    asked
 }
 
 fn unsubscribe(topics: &[GroupTopic]) -> Option<Output> {

@@ -15,6 +15,7 @@ use super::wire::Reader;
 use super::{Audience, Refused, Root, Version, wire};
 use crate::name::Uuid;
 use crate::snapshot::MAX_FILE;
+use crate::snapshot::chunk::hashes_a_piece;
 use crate::time::UnixSeconds;
 
 /// The most deltas that a manifest names.
@@ -158,6 +159,18 @@ impl Manifest {
     #[must_use]
     pub const fn chunk_count(&self) -> u32 {
         self.body.file_len.div_ceil(1 << self.body.chunk_log2)
+    }
+
+    /// Returns in how many pieces the hash list travels.
+    #[must_use]
+    pub const fn piece_count(&self) -> u32 {
+        self.chunk_count().div_ceil(self.hashes_a_piece())
+    }
+
+    /// Returns how many hashes each piece of the hash list but the last carries.
+    #[must_use]
+    pub const fn hashes_a_piece(&self) -> u32 {
+        hashes_a_piece(self.body.chunk_log2)
     }
 
     /// Returns the root over the whole file.

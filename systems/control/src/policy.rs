@@ -11,6 +11,7 @@ mod mistake;
 mod pending;
 mod people;
 mod routes;
+mod snapshot;
 mod structure;
 mod text;
 mod tokens;
@@ -20,7 +21,8 @@ pub use known::{KnownIds, Widening};
 pub use mistake::{Mistake, Mistakes, Place};
 pub use people::{Principal, PrincipalStatus};
 pub use routes::RouteEntry;
-pub use structure::{Account, Division, Group, Resource, Staleness};
+pub use snapshot::{Sizes, Staleness};
+pub use structure::{Account, Division, Group, Resource};
 pub use tokens::{Token, TokenStatus};
 
 pub use folder::Sources;
@@ -44,6 +46,7 @@ pub struct Policy {
     principals: Vec<Principal>,
     resources: Vec<Resource>,
     routes: Vec<RouteEntry>,
+    sizes: Sizes,
     staleness: Staleness,
     tokens: Vec<Token>,
 }
@@ -92,7 +95,7 @@ impl Policy {
 
     fn read(root: &folder::Root, mistakes: &mut Mistakes) -> Self {
         let account = structure::account(root, mistakes);
-        let staleness = structure::staleness(root, mistakes);
+        let (staleness, sizes) = snapshot::snapshot(root, mistakes);
         let catalogue = Catalogue::read(root, mistakes);
         let mut ids = structure::Ids::default();
         let divisions = structure::divisions(root, &mut ids, mistakes);
@@ -113,6 +116,7 @@ impl Policy {
             principals,
             resources,
             routes,
+            sizes,
             staleness,
             tokens,
         }
@@ -122,6 +126,12 @@ impl Policy {
     #[must_use]
     pub const fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// Returns in what sizes a snapshot travels.
+    #[must_use]
+    pub const fn sizes(&self) -> Sizes {
+        self.sizes
     }
 
     /// Returns how long gateways believe a snapshot.

@@ -100,6 +100,14 @@ impl Agent {
         });
     }
 
+    /// Waits until the agent knows that its broker is gone.
+    pub(crate) fn is_alone(&self) {
+        until("an agent without a connection", || {
+            let link = self.status().pointer("/link").cloned();
+            (link.is_some() && link != Some("up".into())).then_some(())
+        });
+    }
+
     fn status(&self) -> Value {
         let request = b"GET /v1/status HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
         let answer = UnixStream::connect(&self.admin).and_then(|stream| ask(stream, request));

@@ -12,6 +12,7 @@
 
 mod agent;
 mod load;
+mod sync;
 mod table;
 mod world;
 
@@ -55,6 +56,7 @@ fn main() {
     decisions(&table, &gateway, &questions);
     durable(&table, &gateway, &questions);
     records(&table, &gateway, &questions);
+    sync::connected(&table);
     refusal(&table, &deck, &mut gateway);
     opening(&table, &signer, "1M", 100.0, &World::new(deck.account(), 1_000_000));
 }

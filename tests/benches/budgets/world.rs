@@ -19,7 +19,7 @@ use gateward_tests::{Deck, Gateway};
 /// The group of the gateway.
 pub(crate) const GROUP: &str = "plant-7";
 /// As the control plane publishes.
-const CHUNK_LOG2: u8 = 15;
+pub(crate) const CHUNK_LOG2: u8 = 15;
 /// How many different tokens ask.
 const ASKING: usize = 4_096;
 /// What they ask about, 24 bytes.
@@ -134,6 +134,10 @@ impl Signer {
             anchor: chain.anchor().to_vec(),
             key,
         }
+    }
+
+    pub(crate) fn anchor(&self) -> &[u8] {
+        &self.anchor
     }
 
     pub(crate) fn manifest(&self, file: &[u8]) -> Vec<u8> {

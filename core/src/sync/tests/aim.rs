@@ -7,10 +7,10 @@ use super::*;
 fn h18_an_older_manifest_that_arrives_late_changes_nothing() {
     let (older, newer) = (Snapshot::new(1, 10), Snapshot::new(2, 20));
     let mut machine = connected();
-    machine.aim(&newer.manifest, newer.room(), Millis(0)).unwrap();
+    machine.aim(&newer.manifest, newer.room()).unwrap();
 
-    assert_eq!(machine.aim(&older.manifest, older.room(), Millis(0)), Err(Dropped::Older));
-    assert_eq!(machine.aim(&newer.manifest, newer.room(), Millis(0)), Err(Dropped::Known));
+    assert_eq!(machine.aim(&older.manifest, older.room()), Err(Dropped::Older));
+    assert_eq!(machine.aim(&newer.manifest, newer.room()), Err(Dropped::Known));
     assert_eq!(machine.target().unwrap().version(), newer.manifest.version());
 }
 
@@ -18,9 +18,9 @@ fn h18_an_older_manifest_that_arrives_late_changes_nothing() {
 fn h7_another_root_under_the_version_being_fetched_is_a_fork() {
     let (one, other) = (Snapshot::new(1, CHUNK), Snapshot::new(1, CHUNK + 1));
     let mut machine = connected();
-    machine.aim(&one.manifest, one.room(), Millis(0)).unwrap();
+    machine.aim(&one.manifest, one.room()).unwrap();
 
-    assert_eq!(machine.aim(&other.manifest, other.room(), Millis(0)), Err(Dropped::Fork));
+    assert_eq!(machine.aim(&other.manifest, other.room()), Err(Dropped::Fork));
 }
 
 #[test]
@@ -32,9 +32,9 @@ fn a_snapshot_that_was_refused_is_not_fetched_again_until_there_is_another() {
     assert_eq!(machine.poll(Millis(0)), Some(Output::Check));
     machine.settled(Settled::Refused, Millis(0));
 
-    let again = machine.aim(&bad.manifest, bad.room(), Millis(1));
+    let again = machine.aim(&bad.manifest, bad.room());
     assert_eq!(again, Err(Dropped::RefusedBefore));
-    assert_eq!(machine.aim(&good.manifest, good.room(), Millis(1)), Ok(()));
+    assert_eq!(machine.aim(&good.manifest, good.room()), Ok(()));
 }
 
 #[test]
@@ -43,6 +43,6 @@ fn a_snapshot_whose_list_does_not_fit_the_room_given_is_refused_at_once() {
     let mut machine = connected();
 
     let room = Vec::new();
-    let dropped = machine.aim(&snapshot.manifest, room, Millis(0));
+    let dropped = machine.aim(&snapshot.manifest, room);
     assert!(matches!(dropped, Err(Dropped::TooManyChunks { .. })), "{dropped:?}");
 }

@@ -7,8 +7,8 @@ fn wanting() -> (Machine, Snapshot) {
     let snapshot = Snapshot::new(2, 3 * CHUNK);
     let mut machine = connected();
     while machine.poll(Millis(0)).is_some() {}
-    machine.aim(&snapshot.manifest, snapshot.room(), Millis(0)).unwrap();
-    assert!(machine.by_delta(1, Millis(0)));
+    machine.aim(&snapshot.manifest, snapshot.room()).unwrap();
+    assert!(machine.by_delta(1));
 
     (machine, snapshot)
 }
@@ -17,18 +17,6 @@ const DELTA: GroupTopic = GroupTopic::Delta { from: 1 };
 
 fn list_of(snapshot: &Snapshot) -> GroupTopic {
     GroupTopic::List { root: snapshot.root(), piece: 0 }
-}
-
-/// Every topic that is subscribed until the machine rests.
-fn asked(machine: &mut Machine, now: Millis) -> Vec<GroupTopic> {
-    let mut asked = Vec::new();
-    while let Some(output) = machine.poll(now) {
-        if let Output::Subscribe(topics) = output {
-            asked.extend(topics);
-        }
-    }
-
-    asked
 }
 
 #[test]
@@ -65,9 +53,9 @@ fn h19_without_a_delta_from_the_version_in_force_the_whole_file_is_fetched() {
     let snapshot = Snapshot::new(9, 3 * CHUNK);
     for held in [0, 1, 7, 9, u64::MAX] {
         let mut machine = connected();
-        assert!(!machine.by_delta(held, Millis(0)), "nothing is wanted");
-        machine.aim(&snapshot.manifest, snapshot.room(), Millis(0)).unwrap();
-        assert!(!machine.by_delta(held, Millis(0)), "{held}");
+        assert!(!machine.by_delta(held), "nothing is wanted");
+        machine.aim(&snapshot.manifest, snapshot.room()).unwrap();
+        assert!(!machine.by_delta(held), "{held}");
         assert!(asked(&mut machine, Millis(0)).contains(&list_of(&snapshot)));
     }
 }
@@ -88,7 +76,7 @@ fn a_delta_that_was_altered_or_leads_elsewhere_leads_to_the_whole_file() {
         ("not applied", &|machine, snapshot| {
             machine.delta(1, &snapshot.delta(), Millis(0)).unwrap();
             assert_eq!(machine.poll(Millis(0)), Some(Output::Patch));
-            machine.not_patched(Millis(0));
+            machine.not_patched();
         }),
         ("another file", &|machine, snapshot| {
             machine.delta(1, &snapshot.delta(), Millis(0)).unwrap();
@@ -104,20 +92,24 @@ fn a_delta_that_was_altered_or_leads_elsewhere_leads_to_the_whole_file() {
 
         assert!(!machine.is_patching(), "{why}");
         assert_eq!(asked(&mut machine, Millis(0)), [list_of(&snapshot)], "{why}");
-        assert!(!machine.by_delta(1, Millis(0)), "{why}: not a second time");
+        assert!(!machine.by_delta(1), "{why}: not a second time");
         machine.piece(snapshot.root(), 0, &snapshot.list, Millis(0)).unwrap();
         assert_eq!(machine.poll(Millis(0)), Some(Output::Begin), "{why}");
     }
 }
 
 #[test]
-fn a_delta_that_does_not_come_is_waited_for_once() {
+fn a_delta_that_does_not_come_is_asked_for_twice() {
     let (mut machine, snapshot) = wanting();
     assert_eq!(asked(&mut machine, Millis(0)), [DELTA]);
     let late = machine.timeout().unwrap();
+    assert!(asked(&mut machine, late).contains(&DELTA));
+    assert!(machine.is_patching());
+    let too_late = Millis(20_000);
+    assert!(late < too_late);
 
-    assert!(asked(&mut machine, late).contains(&list_of(&snapshot)));
-    assert_eq!(machine.delta(1, &snapshot.delta(), late), Err(Dropped::NotAskedFor));
+    assert!(asked(&mut machine, too_late).contains(&list_of(&snapshot)));
+    assert_eq!(machine.delta(1, &snapshot.delta(), too_late), Err(Dropped::NotAskedFor));
 }
 
 #[test]
@@ -155,7 +147,7 @@ fn a_delta_that_nobody_asked_for_or_from_another_version_changes_nothing() {
 
     assert_eq!(machine.delta(2, &other.delta(), Millis(0)), Err(Dropped::NotAskedFor));
     assert!(machine.is_patching());
-    machine.aim(&other.manifest, other.room(), Millis(0)).unwrap();
+    machine.aim(&other.manifest, other.room()).unwrap();
     assert_eq!(machine.delta(1, &snapshot.delta(), Millis(0)), Err(Dropped::NotAskedFor));
     assert_eq!(machine.patched(&snapshot.list, Millis(0)), Err(Dropped::NotAskedFor));
 }

@@ -63,7 +63,9 @@ pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
 
 /// Runs `work` to its end; the log is whoever's that calls.
 pub(super) fn block_on_quietly<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // The link has a thread of its own: signing a large snapshot takes longer than a broker waits.
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
 
     Ok(runtime.block_on(work))
 }

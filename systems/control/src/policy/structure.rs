@@ -43,42 +43,6 @@ pub(super) fn account(root: &Root, mistakes: &mut Mistakes) -> Account {
     account
 }
 
-/// How long gateways believe a snapshot, in seconds (DOMAIN Q8).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Staleness {
-    /// Operations marked `fresh` are refused from here on.
-    pub stale_after_s: u32,
-    /// Everything keyed is refused from here on: the longest that a revocation can take.
-    pub expires_after_s: u32,
-}
-
-const LEAST_S: u32 = 300;
-const MOST_S: u32 = 90 * 86_400;
-
-pub(super) fn staleness(root: &Root, mistakes: &mut Mistakes) -> Staleness {
-    let mut staleness = Staleness { stale_after_s: 86_400, expires_after_s: 604_800 };
-    let Some((place, table)) = root.one("snapshot", mistakes) else { return staleness };
-    let mut fields = Fields::new("snapshot", place, table, mistakes);
-    let mut seconds = |key, default: u32| {
-        let Some((place, number)) = fields.number(key) else { return default };
-        let fit = u32::try_from(number).ok().filter(|number| (LEAST_S..=MOST_S).contains(number));
-        if fit.is_none() {
-            let what = format!("`{number}`: {LEAST_S} (5 minutes) to {MOST_S} (90 days) seconds");
-            fields.wrong(place, key, what);
-        }
-        fit.unwrap_or(default)
-    };
-    staleness.stale_after_s = seconds("stale_after_s", staleness.stale_after_s);
-    staleness.expires_after_s = seconds("expires_after_s", staleness.expires_after_s);
-    if staleness.stale_after_s > staleness.expires_after_s {
-        let what = "is more than `expires_after_s`; nothing can be stale once it has expired";
-        fields.wrong(place, "stale_after_s", what);
-    }
-    fields.finish();
-
-    staleness
-}
-
 /// Ids that are in use, and where: one id never stands for two things, not even after deletion
 /// (DOMAIN N11).
 #[derive(Debug, Default)]

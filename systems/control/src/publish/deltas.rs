@@ -13,8 +13,8 @@ use gateward_core::trust::manifest::MAX_DELTAS;
 use gateward_core::trust::{DeltaRef, Manifest, Version};
 use sha2::{Digest as _, Sha256};
 
-use super::plan::CHUNK_LOG2;
 use super::state::Signed;
+use crate::policy::Sizes;
 use crate::{secret, whole};
 
 /// From so many versions a manifest names a delta. It could name one more, but a revocation, with its
@@ -23,8 +23,6 @@ pub(super) const NAMED: usize = 3;
 const _: () = assert!(NAMED <= MAX_DELTAS, "no manifest names more");
 /// Those, and the one that it is about.
 const KEPT: usize = NAMED + 1;
-/// With a header, below what the strictest hosted broker takes.
-const MAX_DELTA: usize = 96 * 1024;
 /// Up to here a message on `manifest` takes a delta along: every gateway reads it at once, whether it
 /// needs it or not.
 const MAX_MESSAGE: usize = 4_096;
@@ -40,7 +38,7 @@ pub(super) struct Made {
 impl Made {
     /// Returns what the manifest says about it.
     pub(super) fn named(&self) -> DeltaRef {
-        // It is no longer than `MAX_DELTA`.
+        // It is no longer than `Sizes` allows.
         let len = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
 
         DeltaRef { from: self.from, len, sha256: Sha256::digest(&self.bytes).into() }
@@ -92,8 +90,8 @@ impl Earlier {
     }
 
     /// Makes deltas from the newest of them to `file`, which is to be `version`; those that are not
-    /// worth it are left out.
-    pub(super) fn deltas(&self, version: Version, file: &[u8]) -> Vec<Made> {
+    /// worth it are left out, and so are snapshots with chunks of another size.
+    pub(super) fn deltas(&self, version: Version, file: &[u8], sizes: Sizes) -> Vec<Made> {
         let mut before = self.all();
         drop(before.split_off(&version));
         // Numbers begin again where somebody else used them up: the newest of a number counts.
@@ -106,9 +104,9 @@ impl Earlier {
             .take(NAMED)
             .filter_map(|(Version { number: from, .. }, (path, root))| {
                 let old = fs::read(path).ok()?;
-                let whole = chunk::root_of(&old, CHUNK_LOG2)?.short() == root;
-                let bytes = delta::make(&old, file, CHUNK_LOG2).ok().filter(|_| whole)?;
-                let worth = bytes.len() <= MAX_DELTA.min(file.len() / 2);
+                let whole = chunk::root_of(&old, sizes.chunk_log2)?.short() == root;
+                let bytes = delta::make(&old, file, sizes.chunk_log2).ok().filter(|_| whole)?;
+                let worth = bytes.len() <= sizes.max_delta.min(file.len() / 2);
                 worth.then_some(Made { from, bytes })
             })
             .collect()

@@ -6,14 +6,14 @@ use std::path::Path;
 
 use gateward_core::name::Uuid;
 use gateward_core::snapshot::chunk;
-use gateward_core::sync::HASHES_A_PIECE;
 use gateward_core::topic::{GroupTopic, GroupTopics};
+use gateward_core::trust::manifest::CHUNK_LOG2;
 use gateward_core::trust::sign;
 use gateward_core::trust::{Audience, Root, Version};
 
 use super::deltas::{Made, divide};
 use super::news::News;
-use super::plan::{CHUNK_LOG2, Maker, Plan};
+use super::plan::{Maker, Plan};
 use super::state::{Signed, State};
 use super::{NotPublished, Outcome, Published};
 use crate::broker::Broker;
@@ -87,7 +87,7 @@ impl Job<'_> {
         chain: &Chain,
         maker: &Maker<'_>,
     ) -> Result<Published, NotPublished> {
-        let root = chunk::root_of(&self.bytes, CHUNK_LOG2).unwrap_or_default();
+        let root = maker.root(&self.bytes);
         let epoch = chain.newest().epoch();
         let upcoming = self.plan(maker, root, epoch)?;
         let revoked = self.revoke(maker, upcoming)?;
@@ -106,7 +106,8 @@ impl Job<'_> {
             }
             Plan::Publish(version) => {
                 self.prepare(maker, version, counter)?;
-                sent_bytes += self.send_content(broker, root.short()).await?;
+                sent_bytes +=
+                    self.send_content(broker, root.short(), maker.sizes.chunk_log2).await?;
                 // As late as can be: a gateway whose key is stolen denies from here to the manifest.
                 sent_bytes += self.send_keys(broker, chain).await?;
                 sent_bytes += self.send_manifest(broker).await?;
@@ -173,7 +174,7 @@ impl Job<'_> {
 
     /// Whether gateways have what they are to have, if the broker has what it had.
     pub(super) fn rests(&self, maker: &Maker<'_>) -> bool {
-        let root = chunk::root_of(&self.bytes, CHUNK_LOG2).unwrap_or_default();
+        let root = maker.root(&self.bytes);
         let plan = self.plan_where(true, maker, root, maker.keys.epoch());
 
         matches!(plan, Ok(Plan::Rest))
@@ -234,7 +235,7 @@ impl Job<'_> {
         counter: u64,
     ) -> Result<(), NotPublished> {
         let name = Version { epoch: maker.keys.epoch(), number: version };
-        self.deltas = self.state.earlier().deltas(name, &self.bytes);
+        self.deltas = self.state.earlier().deltas(name, &self.bytes, maker.sizes);
         let named = self.deltas.iter().map(Made::named).collect();
         let next = maker.sign(&self.state, self.group, &self.bytes, version, counter, named)?;
 
@@ -259,13 +260,19 @@ impl Job<'_> {
         Ok(chain.envelopes().iter().map(Vec::len).sum::<usize>() + chain.anchor().len())
     }
 
-    async fn send_content(&self, broker: &Broker, root: [u8; 8]) -> Result<usize, NotPublished> {
-        let list: Vec<u8> = chunk::leaves(&self.bytes, CHUNK_LOG2).flatten().collect();
-        let pieces = list.chunks(HASHES_A_PIECE as usize * chunk::HASH_LEN);
+    async fn send_content(
+        &self,
+        broker: &Broker,
+        root: [u8; 8],
+        chunk_log2: u8,
+    ) -> Result<usize, NotPublished> {
+        let list: Vec<u8> = chunk::leaves(&self.bytes, chunk_log2).flatten().collect();
+        let hashes = chunk::hashes_a_piece(chunk_log2) as usize;
+        let pieces = list.chunks(hashes * chunk::HASH_LEN);
         let pieces = (0..)
             .zip(pieces)
             .map(|(piece, bytes)| (self.topic(GroupTopic::List { root, piece }), bytes.to_vec()));
-        let chunks = (0..).zip(self.bytes.chunks(1 << CHUNK_LOG2));
+        let chunks = (0..).zip(self.bytes.chunks(1 << chunk_log2));
         let chunks = chunks
             .map(|(index, bytes)| (self.topic(GroupTopic::Chunk { root, index }), bytes.to_vec()));
         broker.publish_all(pieces.chain(chunks)).await?;
@@ -298,9 +305,11 @@ impl Job<'_> {
             return Ok(());
         }
         let deltas = deltas.iter().map(|&from| GroupTopic::Delta { from });
+        // How long their chunks were is forgotten; taking away what is not there does no harm.
+        let hashes = chunk::hashes_a_piece(*CHUNK_LOG2.start());
         let topics = garbage.iter().flat_map(|(&root, &chunks)| {
-            let pieces = (0..chunks.div_ceil(HASHES_A_PIECE))
-                .map(move |piece| GroupTopic::List { root, piece });
+            let pieces =
+                (0..chunks.div_ceil(hashes)).map(move |piece| GroupTopic::List { root, piece });
             pieces.chain((0..chunks).map(move |index| GroupTopic::Chunk { root, index }))
         });
         let messages = topics.chain(deltas).map(|what| (self.topic(what), Vec::new()));

@@ -8,7 +8,7 @@ use gateward_core::time::UnixSeconds;
 use gateward_core::trust::Role;
 
 use super::job::jobs;
-use super::plan::{CHUNK_LOG2, Maker, Plan};
+use super::plan::{Maker, Plan};
 use super::{NotPublished, accept, lock, settled};
 use crate::keys::{Chain, Signers};
 use crate::lock::PATIENCE;
@@ -36,13 +36,13 @@ pub fn bundle(
         keys: chain.newest(),
         signers: &signers,
         beacons: None,
+        sizes: policy.sizes(),
         staleness: policy.staleness(),
         now,
     };
     let mut parts = Vec::new();
     for mut job in jobs(dir, &policy, &chain, &[group.to_owned()])? {
-        let root = chunk::root_of(&job.bytes, CHUNK_LOG2).unwrap_or_default();
-        let plan = maker.plan(&job.state, root, true, group)?;
+        let plan = maker.plan(&job.state, maker.root(&job.bytes), true, group)?;
         job.revoke(&maker, plan)?;
         if let Plan::Publish(version) | Plan::Refresh(version) = plan {
             let counter = job.news.counter(chain.newest().epoch());
@@ -51,7 +51,7 @@ pub fn bundle(
             known.save(dir)?;
             job.intend(next)?;
         }
-        let list: Vec<u8> = chunk::leaves(&job.bytes, CHUNK_LOG2).flatten().collect();
+        let list: Vec<u8> = chunk::leaves(&job.bytes, maker.sizes.chunk_log2).flatten().collect();
         let envelope = job.state.intent.or(job.state.published).map(|signed| signed.envelope);
         let key_sets: Vec<_> = chain.envelopes().iter().map(Vec::as_slice).collect();
         let revoked = job.news.list().unwrap_or_default();

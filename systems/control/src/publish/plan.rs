@@ -8,10 +8,7 @@ use gateward_core::trust::{Audience, DeltaRef, KeySet, Manifest, Root};
 use super::NotPublished;
 use super::state::{Signed, State};
 use crate::keys::Signers;
-use crate::policy::Staleness;
-
-/// 32 KiB: with a header, below what the strictest hosted broker keeps.
-pub(super) const CHUNK_LOG2: u8 = 15;
+use crate::policy::{Sizes, Staleness};
 
 /// What is to be done for a group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -31,11 +28,17 @@ pub(super) struct Maker<'a> {
     pub(super) signers: &'a Signers,
     /// None where this folder has no beacon key: then gateways hear no time from here.
     pub(super) beacons: Option<&'a Signers>,
+    pub(super) sizes: Sizes,
     pub(super) staleness: Staleness,
     pub(super) now: UnixSeconds,
 }
 
 impl Maker<'_> {
+    /// Returns the root of a snapshot in chunks of their size.
+    pub(super) fn root(&self, bytes: &[u8]) -> Root {
+        chunk::root_of(bytes, self.sizes.chunk_log2).unwrap_or_default()
+    }
+
     /// Decides by what was published; `kept` says whether the broker still has that.
     pub(super) fn plan(
         &self,
@@ -110,8 +113,8 @@ impl Maker<'_> {
             stale_after: self.staleness.stale_after_s,
             expires_after: self.staleness.expires_after_s,
             file_len: u32::try_from(bytes.len()).map_err(|error| unusable(&error))?,
-            chunk_log2: CHUNK_LOG2,
-            root: chunk::root_of(bytes, CHUNK_LOG2).unwrap_or_default(),
+            chunk_log2: self.sizes.chunk_log2,
+            root: self.root(bytes),
             revoked_counter,
             allow_observe: false,
             allow_drop: false,

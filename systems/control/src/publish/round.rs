@@ -108,6 +108,7 @@ impl<'a> Round<'a> {
             keys: chain.newest(),
             signers,
             beacons: beacons.as_ref(),
+            sizes: policy.sizes(),
             staleness: policy.staleness(),
             now,
         };

@@ -11,7 +11,6 @@ use gateward_loopback_broker::{Access, Broker as Loopback, Options};
 use tempfile::TempDir;
 
 use gateward_core::name::Uuid;
-use gateward_core::sync::HASHES_A_PIECE;
 use gateward_core::topic::{GroupTopic, GroupTopics};
 use gateward_core::trust::{Audience, manifest, sign};
 
@@ -125,7 +124,7 @@ impl World {
     pub(crate) fn arrives(&self) -> Option<Verified<Vec<u8>>> {
         let manifest = self.manifest()?;
         let root = manifest.root().short();
-        let pieces = manifest.chunk_count().div_ceil(HASHES_A_PIECE);
+        let pieces = manifest.piece_count();
         let list =
             (0..pieces).map(|piece| self.retained(GroupTopic::List { root, piece }).unwrap());
         let list = HashList::check(list.collect::<Vec<_>>().concat(), &manifest).unwrap();
