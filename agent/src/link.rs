@@ -13,12 +13,11 @@ use core::error::Error;
 use core::future::Future;
 use core::pin::{Pin, pin};
 use core::sync::atomic::AtomicU64;
-use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
 mod config;
@@ -34,6 +33,7 @@ mod reason;
 mod renewal;
 mod round;
 mod session;
+mod stay;
 #[cfg(test)]
 mod tests;
 mod timer;
@@ -58,9 +58,6 @@ use session::Session;
 
 /// How many commands, or events, wait in their queue.
 const QUEUE: usize = 64;
-
-/// How long saying good-bye may take.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 /// How many different errors are remembered so as not to warn of them again.
 const REMEMBERED: usize = 8;
@@ -223,92 +220,6 @@ impl Link {
         }
     }
 
-    /// Uses a connection, and those that take its place, until one is over; returns why, and
-    /// whether any held.
-    async fn stay(
-        &mut self,
-        mut session: Session,
-        mut stop: Pin<&mut impl Future<Output = ()>>,
-    ) -> (Ended, bool) {
-        let mut held = false;
-        loop {
-            let over = self.follow(&mut session, stop.as_mut()).await;
-            self.limits.send_replace(None);
-            held |= session.held();
-            if held {
-                self.warned.clear();
-            }
-            let parted = match over {
-                Over::Ended(ended) => self.part(session, ended, stop.as_mut()).await,
-                Over::Renewed(fresh) => {
-                    info!("a connection with the renewed certificate takes the place of the old");
-                    // A broker that does not take the good-bye loses nothing by it.
-                    let _ = timeout(FAREWELL, session.retire()).await;
-                    let old = core::mem::replace(&mut session, *fresh);
-                    match self.bury(old, stop.as_mut()).await {
-                        Ok(()) => continue,
-                        Err(ended) => ended,
-                    }
-                }
-            };
-            return (parted, held);
-        }
-    }
-
-    /// Uses one connection until it is over, or until there is a better one.
-    async fn follow(
-        &mut self,
-        session: &mut Session,
-        mut stop: Pin<&mut impl Future<Output = ()>>,
-    ) -> Over {
-        info!(broker = %self.round.url(), "connected, with {}", self.round.version());
-        let max_payload = handshake::max_payload(&self.config, session.limits());
-        self.limits.send_replace(Some(session.limits()));
-        if let Err(ended) = self.tell(Event::Up { max_payload }, stop.as_mut()).await {
-            return Over::Ended(ended);
-        }
-        let Self { config, commands, events, round, credentials, .. } = self;
-        let target = Target { config, url: round.url(), version: round.version(), tls: None };
-        tokio::select! {
-            ended = session.run(commands, events, stop) => Over::Ended(ended),
-            fresh = renewal::renewed(target, credentials) => Over::Renewed(Box::new(fresh)),
-        }
-    }
-
-    /// Takes leave where that is possible, and reports all that was lost.
-    async fn part(
-        &mut self,
-        mut session: Session,
-        ended: Ended,
-        stop: Pin<&mut impl Future<Output = ()>>,
-    ) -> Ended {
-        if let Ended::Stopped = ended {
-            let _ = timeout(FAREWELL, session.leave(&mut self.commands)).await;
-            self.tell_what_fits(session.leftovers());
-            return ended;
-        }
-
-        self.bury(session, stop).await.err().unwrap_or(ended)
-    }
-
-    /// Reports all that was lost with a connection; what was still queued for it is.
-    async fn bury(
-        &mut self,
-        session: Session,
-        mut stop: Pin<&mut impl Future<Output = ()>>,
-    ) -> Result<(), Ended> {
-        for event in session.leftovers() {
-            self.tell(event, stop.as_mut()).await?;
-        }
-        while let Ok(command) = self.commands.try_recv() {
-            if let Some(event) = lost(command) {
-                self.tell(event, stop.as_mut()).await?;
-            }
-        }
-
-        self.tell(Event::Down, stop).await
-    }
-
     async fn tell(
         &self,
         event: Event,
@@ -354,12 +265,6 @@ const fn end(ended: &Ended) -> Option<Result<(), LinkFailed>> {
     }
 
     None
-}
-
-/// How the use of one connection is over.
-enum Over {
-    Ended(Ended),
-    Renewed(Box<Session>),
 }
 
 /// Takes commands while there is no connection; ends when there is nobody to tell.
