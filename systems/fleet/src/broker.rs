@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result, bail, ensure};
 use gateward_control::enroll::ACCESS;
 use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::account::HOST;
@@ -110,8 +111,12 @@ impl Broker {
             if child.try_wait()?.is_some() {
                 return Ok(false);
             }
-            if TcpStream::connect((HOST, port)).await.is_ok() {
-                return Ok(true);
+            if let Ok(mut probe) = TcpStream::connect((HOST, port)).await {
+                // The kernel connects before mosquitto listens to signals, and a hangup would end it;
+                // that it closes what said nothing shows that it is at work.
+                let _ = probe.shutdown().await;
+                let _ = probe.read_u8().await;
+                return Ok(child.try_wait()?.is_none());
             }
             tokio::time::sleep(crate::wait::STEP).await;
         }
