@@ -111,9 +111,8 @@ impl NatsCluster {
         let ports: [u16; 3] = array::from_fn(|_| free_port());
         let among: [u16; 3] = array::from_fn(|_| free_port());
         let routes = among.map(|port| format!("\"nats://127.0.0.1:{port}\"")).join(", ");
-        let logs = array::from_fn(|at| logs.join(format!("nats-{at}.log")));
-        let node = |at: usize| {
-            let (port, own) = (ports[at], among[at]);
+        let log = |at: usize| logs.join(format!("nats-{at}.log"));
+        let node = |at: usize, port: u16, own: u16| {
             let name = "server_name: gateward-1\n";
             let three = "\"nats://nats-1:6222\", \"nats://nats-2:6222\", \"nats://nats-3:6222\"";
             let changes = [
@@ -126,10 +125,12 @@ impl NatsCluster {
             // The lines that say of themselves that they are for a cluster.
             let conf = configured(CONF, &changes).replace("\n  #3 ", "\n  ").replace("\n#3 ", "\n");
 
-            Nats::with(from, root.join(format!("nats-{at}")), &logs[at], port, &conf)
+            Nats::with(from, root.join(format!("nats-{at}")), &log(at), port, &conf)
         };
+        let [a, b, c] = ports;
+        let [d, e, f] = among;
 
-        Self { nodes: array::from_fn(node), logs }
+        Self { nodes: [node(0, a, d), node(1, b, e), node(2, c, f)], logs: array::from_fn(log) }
     }
 
     /// Starts all three, and waits until they agree on who leads.
