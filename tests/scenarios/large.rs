@@ -42,7 +42,7 @@ fn at_4_kib_a_payload_a_snapshot_and_its_change_come_through_in_smaller_chunks()
 
 #[test]
 fn a_large_snapshot_arrives_whole_through_mosquitto_with_the_queues_it_has_by_itself() {
-    // 68 MB in a soak, which takes minutes; else as many chunks as its queues do not hold at once.
+    // 48 MB in a soak, which takes two minutes; else a few dozen chunks.
     let soak = std::env::var_os("GATEWARD_SOAK").is_some();
     let count = if soak { 1_000_000 } else { 20_000 };
     let mut deck = Deck::new();

@@ -87,7 +87,7 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> CatchUp<B> {
     }
 
     /// A chunk arrived. Where this returns nothing wrong, the chunk is as signed: write it, sync it
-    /// no later than at [`Output::Check`], and call [`CatchUp::kept`].
+    /// no later than at [`Output::Check`](super::Output::Check), and call [`CatchUp::kept`].
     ///
     /// # Errors
     ///

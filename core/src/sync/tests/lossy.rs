@@ -78,6 +78,7 @@ impl<'a> Link<'a> {
         assert!(payload.len() <= CHUNK, "{what}: more than a message may have");
         self.sent += payload.len();
         self.messages += 1;
+        assert!(self.messages < 10_000, "asked for more and more");
         let now = self.gateway.now;
         let way = self.way;
         let at = match way {
