@@ -24,7 +24,7 @@ mod run;
 pub mod store;
 mod supervisor;
 pub mod sync;
-mod trace;
+pub mod trace;
 pub mod upload;
 
 pub use crate::gate::{NoSocket, Rehearsed, rehearse};

@@ -16,7 +16,7 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// What the operator wants to see of the log.
 #[derive(Debug)]
-pub(crate) struct Trace {
+pub struct Trace {
     filter: EnvFilter,
     style: Style,
 }
@@ -29,7 +29,11 @@ enum Style {
 
 impl Trace {
     /// Reads the environment of this process.
-    pub(crate) fn from_environment() -> Result<Self, BadTrace> {
+    ///
+    /// # Errors
+    ///
+    /// It asks for a log that there is not.
+    pub fn from_environment() -> Result<Self, BadTrace> {
         let get = |name: &str| std::env::var_os(name).map(|value| value.to_string_lossy().into());
         Self::new(get, io::stderr().is_terminal())
     }
@@ -51,7 +55,7 @@ impl Trace {
     }
 
     /// Sends the log of the whole process there; a second call changes nothing.
-    pub(crate) fn start(self) {
+    pub fn start(self) {
         let builder =
             tracing_subscriber::fmt().with_env_filter(self.filter).with_writer(io::stderr);
         let started = match self.style {
@@ -141,7 +145,7 @@ fn colour_of(level: Level) -> &'static str {
 
 /// Why the log cannot look as asked.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub(crate) enum BadTrace {
+pub enum BadTrace {
     /// The filter is not one.
     #[error("`GATEWARD_LOG` is `{}`: write a level such as `info`, or `target=level,…`", .0.escape_debug())]
     Filter(String),

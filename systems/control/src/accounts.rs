@@ -144,7 +144,7 @@ impl Accounts {
     /// Writes `sources` where they make a policy.
     fn commit(&mut self, sources: Sources) -> Result<(), Refused> {
         let policy = Policy::check(&sources).map_err(Refused::Mistakes)?;
-        self.folder.write(&self.sources, &sources)?;
+        self.folder.write(&self.sources, &sources, &policy)?;
         self.sources = sources;
         self.policy = policy;
 

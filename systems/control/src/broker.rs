@@ -1,4 +1,5 @@
-//! The control plane's connection to the broker, for a command that asks, publishes and ends.
+//! The control plane's connection to the broker, for a command that asks, publishes and ends, and for
+//! `serve`, whose connection may break and come back between two rounds.
 //!
 //! Retained messages have no last one: a broker never says that there are no more. So whoever asks
 //! publishes a message to itself behind them, the fence: a broker keeps the order, so what had not
@@ -131,6 +132,8 @@ struct Heard {
     answers: BTreeMap<String, Reason>,
     messages: BTreeMap<String, Vec<u8>>,
     fence: Fence,
+    /// How many connections there were; what was subscribed to ended with its own.
+    connections: u64,
     down: bool,
 }
 
@@ -155,8 +158,17 @@ impl Heard {
                 self.answers.insert(filter, reason);
             }
             Event::Down => self.down = true,
-            Event::Message { .. } | Event::Published { .. } | Event::Up { .. } => {}
+            Event::Up { .. } => {
+                self.connections += 1;
+                self.down = false;
+            }
+            Event::Message { .. } | Event::Published { .. } => {}
         }
+    }
+
+    /// Whether nothing more can come on that connection.
+    const fn is_over(&self, connection: u64) -> bool {
+        self.down || self.connections != connection
     }
 }
 
@@ -180,6 +192,19 @@ impl Broker {
     ///
     /// There is no connection in time, or the files of TLS cannot be used.
     pub(crate) async fn connect(reach: &Reach, role: &str) -> Result<Self, BrokerFailed> {
+        let broker = Self::begin(reach, role)?;
+        match timeout(CONNECT, broker.handle.until_up()).await {
+            Ok(Ok(())) => Ok(broker),
+            Ok(Err(_)) | Err(_) => Err(BrokerFailed::Unreachable { url: reach.url.to_string() }),
+        }
+    }
+
+    /// Begins to connect, and goes on trying, whenever there is no connection.
+    ///
+    /// # Errors
+    ///
+    /// The files of TLS cannot be used.
+    pub(crate) fn begin(reach: &Reach, role: &str) -> Result<Self, BrokerFailed> {
         let (link, events, handle) = link::connect(config(reach, role)?);
         let (stop, stopped) = oneshot::channel::<()>();
         let link = tokio::spawn(async move {
@@ -192,11 +217,25 @@ impl Broker {
         });
         let heard = Arc::new(watch::Sender::new(Heard::default()));
         let pump = tokio::spawn(pump(events, Arc::clone(&heard)));
-        let broker = Self { handle, heard, stop, link, pump };
-        match timeout(CONNECT, broker.handle.until_up()).await {
-            Ok(Ok(())) => Ok(broker),
-            Ok(Err(_)) | Err(_) => Err(BrokerFailed::Unreachable { url: reach.url.to_string() }),
-        }
+
+        Ok(Self { handle, heard, stop, link, pump })
+    }
+
+    /// Waits until there is another connection than the one of that number, and returns its own;
+    /// the first is 1.
+    pub(crate) async fn another_connection(&self, than: u64) -> u64 {
+        let mut seen = self.heard.subscribe();
+        let another = |heard: &Heard| !heard.down && heard.connections > than;
+
+        // The sender is `self`, so it is there as long as anybody waits.
+        seen.wait_for(another).await.map_or(than, |heard| heard.connections)
+    }
+
+    /// Whether there is a connection.
+    pub(crate) fn is_up(&self) -> bool {
+        let heard = self.heard.borrow();
+
+        heard.connections > 0 && !heard.down
     }
 
     /// Returns the retained messages of `topics`: all that the broker has.
@@ -212,20 +251,28 @@ impl Broker {
         let fence = access::fence(account);
         let payload = draw::bytes::<16>()?.to_vec();
         self.heard.send_modify(|heard| {
+            heard.answers.clear();
+            heard.messages.clear();
             heard.wanted = topics.iter().cloned().collect();
             heard.fence = Fence { topic: fence.clone(), payload: payload.clone(), come: false };
         });
         let mut seen = self.heard.subscribe();
-        self.subscribe(std::slice::from_ref(&fence), &mut seen).await?;
+        // The link may be up before this has been heard.
+        let begun = seen.wait_for(|heard| heard.connections > 0);
+        let connection = match timeout(ANSWER, begun).await {
+            Ok(Ok(heard)) => heard.connections,
+            Ok(Err(_)) | Err(_) => return Err(BrokerFailed::Lost),
+        };
+        self.subscribe(std::slice::from_ref(&fence), connection, &mut seen).await?;
         for part in topics.chunks(WINDOW) {
-            self.subscribe(part, &mut seen).await?;
+            self.subscribe(part, connection, &mut seen).await?;
         }
         publish(self.handle.clone(), fence.clone(), payload, false).await?;
-        let over = |heard: &Heard| heard.down || heard.fence.come;
+        let over = |heard: &Heard| heard.is_over(connection) || heard.fence.come;
         let found = match timeout(FENCE, seen.wait_for(over)).await {
             Err(_) => return Err(BrokerFailed::NoFence(fence)),
             Ok(Err(_)) => return Err(BrokerFailed::Lost),
-            Ok(Ok(heard)) if heard.down => return Err(BrokerFailed::Lost),
+            Ok(Ok(heard)) if heard.is_over(connection) => return Err(BrokerFailed::Lost),
             Ok(Ok(heard)) => heard.messages.clone(),
         };
         let filters: Vec<_> = topics.iter().chain([&fence]).map(String::as_str).collect();
@@ -241,16 +288,18 @@ impl Broker {
     async fn subscribe(
         &self,
         topics: &[String],
+        connection: u64,
         seen: &mut watch::Receiver<Heard>,
     ) -> Result<(), BrokerFailed> {
         let filters: Vec<_> = topics.iter().map(String::as_str).collect();
         self.handle.try_subscribe(&filters).map_err(|_| BrokerFailed::Lost)?;
         let answered = |heard: &Heard| {
-            heard.down || topics.iter().all(|topic| heard.answers.contains_key(topic))
+            heard.is_over(connection)
+                || topics.iter().all(|topic| heard.answers.contains_key(topic))
         };
         let waited = timeout(ANSWER, seen.wait_for(|heard| answered(heard))).await;
         let heard = waited.map_err(|_| BrokerFailed::Silent)?.map_err(|_| BrokerFailed::Lost)?;
-        if heard.down {
+        if heard.is_over(connection) {
             return Err(BrokerFailed::Lost);
         }
         let refused = topics.iter().find_map(|topic| {

@@ -13,6 +13,7 @@ mod lists;
 mod publish;
 mod reach;
 mod rotate;
+mod serve;
 mod service_user;
 mod status;
 mod token;
@@ -58,6 +59,7 @@ enum Command {
     Keys(keys::Command),
     /// Bring what changed to the gateways
     Publish(publish::Args),
+    Serve(serve::Args),
     /// Add and change service users
     #[command(subcommand)]
     ServiceUser(service_user::Command),
@@ -85,6 +87,7 @@ impl Cli {
             Command::Init(args) => args.run(),
             Command::Keys(command) => command.run(),
             Command::Publish(args) => args.run(),
+            Command::Serve(args) => args.run(),
             Command::ServiceUser(command) => command.run(),
             Command::Status(args) => args.run(),
             Command::Token(command) => command.run(),

@@ -4,6 +4,7 @@
 //! an event: the broker is not trusted, and a gateway may have been broken into.
 
 mod held;
+mod late;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use crate::lock::NotLocked;
 use crate::policy::{Policy, Unusable};
 use crate::{secret, whole};
 use held::{Held, Trouble};
+use late::Late;
 use store::Store;
 
 /// The largest batch that a gateway may be configured to send.
@@ -126,7 +128,9 @@ impl Collector {
 
         let (dir, epoch) = (dir.clone(), chain.newest().epoch());
 
-        Ok(Self { config, work: Work { account, dir, gateways, epoch, signers, store } })
+        let late = Late::new(&dir, account);
+
+        Ok(Self { config, work: Work { account, dir, gateways, epoch, late, signers, store } })
     }
 
     /// Collects until `stop` completes. A broker that is away is waited for.
@@ -174,6 +178,7 @@ struct Work {
     gateways: BTreeMap<String, Enrolled>,
     /// Of the newest key set when `signers` were read.
     epoch: u32,
+    late: Late,
     signers: Vec<PrivateKey>,
     store: Store,
 }
@@ -236,6 +241,10 @@ impl Work {
         let held = self.store.held(&enrolled)?;
         let taken = held.take(&batch, &enrolled, self.account);
         if taken.held.through > held.through {
+            // Before the records: what is kept is not looked at again.
+            for late in self.late.uses(&taken.uses)? {
+                self.note(name, &late)?;
+            }
             self.store.append(name, &taken.lines, taken.held.clone())?;
             info!(gateway = name, through = taken.held.through, "records are safe");
         }

@@ -22,7 +22,9 @@ pub mod lock;
 pub mod pki;
 pub mod policy;
 pub mod publish;
+mod revocations;
 pub mod secret;
+pub mod serve;
 #[cfg(test)]
 mod testing;
 pub mod whole;

@@ -2,8 +2,16 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use crate::whole;
+
+/// How long a command waits for another one to be done, which is a matter of moments: `serve` reads
+/// a folder each time that it changes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// How often it looks.
+const STEP: Duration = Duration::from_millis(5);
 
 /// Held until it is dropped.
 #[derive(Debug)]
@@ -43,6 +51,30 @@ impl Lock {
             }
         }
     }
+
+    /// Takes the lock at `path`, and waits up to `limit` for whoever has it.
+    ///
+    /// # Errors
+    ///
+    /// Somebody else has it all the while, or the file cannot be used.
+    pub fn wait(path: &Path, limit: Duration) -> Result<Self, NotLocked> {
+        Self::wait_by(path, limit, thread::sleep)
+    }
+
+    fn wait_by(
+        path: &Path,
+        limit: Duration,
+        mut pause: impl FnMut(Duration),
+    ) -> Result<Self, NotLocked> {
+        let mut left = limit;
+        loop {
+            match Self::take(path) {
+                Err(NotLocked::Busy) if !left.is_zero() => pause(STEP.min(left)),
+                ended => return ended,
+            }
+            left = left.saturating_sub(STEP);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -58,5 +90,22 @@ mod tests {
         drop(held);
 
         assert!(Lock::take(&path).is_ok());
+    }
+
+    #[test]
+    fn whoever_waits_has_it_when_it_is_free_and_gives_up_in_the_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = Lock::take(&path).unwrap();
+        assert!(matches!(Lock::wait(&path, 2 * STEP), Err(NotLocked::Busy)));
+
+        let mut held = Some(held);
+        let mut paused = 0;
+        let had = Lock::wait_by(&path, PATIENCE, |_| {
+            paused += 1;
+            drop(held.take_if(|_| paused == 3));
+        });
+        assert!(had.is_ok());
+        assert_eq!(paused, 3);
     }
 }

@@ -24,7 +24,7 @@ pub use structure::{Account, Division, Group, Resource, Staleness};
 pub use tokens::{Token, TokenStatus};
 
 pub use folder::Sources;
-pub(crate) use folder::{SERVICE_USERS, TOKENS, USERS};
+pub(crate) use folder::{POLICY, SERVICE_USERS, TOKENS, USERS};
 pub(crate) use pending::Pending;
 
 use std::collections::BTreeMap;

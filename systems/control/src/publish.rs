@@ -9,31 +9,34 @@ mod job;
 mod news;
 mod offline;
 mod plan;
+mod round;
 mod state;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use gateward_core::snapshot::build::{Contents, VerifierLen};
 use gateward_core::time::UnixSeconds;
+use gateward_core::trust::Version;
 use gateward_core::trust::sign::TooMany;
-use gateward_core::trust::{Audience, Role, Version};
 
 pub use offline::bundle;
+pub(crate) use round::{Done, Ground, Reaching, Stopped, round};
 pub(crate) use state::published;
 
 use crate::broker::{Broker, BrokerFailed, Reach};
 use crate::compile::NotCompiled;
 use crate::diff::{Change, NoSide, Side, changes};
-use crate::keys::{Chain, NoChain, Signers};
-use crate::lock::{Lock, NotLocked};
+use crate::keys::{Chain, NoChain};
+use crate::lock::{Lock, NotLocked, PATIENCE};
 use crate::policy::{Account, KnownIds, Policy, Unusable, Widening};
-use crate::secret;
-use crate::whole;
-use job::{Job, compare, jobs};
-use plan::Maker;
+use crate::revocations::Revocations;
+use crate::{clock, secret, whole};
+use job::jobs;
+use round::Round;
 
 /// What to publish, and where.
 #[derive(Clone, Debug)]
@@ -171,57 +174,24 @@ pub enum NotPublished {
 pub async fn publish(options: &PublishOptions) -> Result<Vec<Published>, NotPublished> {
     let PublishOptions { dir, now, .. } = options;
     let _lock = lock(dir)?;
-    let (policy, mut known) = settled(dir)?;
-    accept(known.widenings(&policy), &options.accept_widening)?;
-    let chain = Chain::load(dir, policy.account().id)?;
-    let signers = Signers::load(dir, &chain, Role::Snapshot)?;
-    let mut jobs = jobs(dir, &policy, &chain, &options.groups)?;
+    let ground = Ground::read(dir, &options.accept_widening, PATIENCE)?;
+    let mut round = Round::begin(dir, &ground, &options.groups, *now)?;
     // Before anything is sent: a group without a key must not stop the others half-way.
-    for job in &jobs {
-        signers.reaching(Some(Audience::of(policy.account().id, job.group)))?;
+    if let Some((_, unsigned)) = round.unsigned().into_iter().next() {
+        return Err(unsigned);
     }
 
     let broker = Broker::connect(&options.reach, "publish").await?;
-    compare(&broker, &chain, &mut jobs, options.adopt).await?;
-    // From here on gateways may come to know every id.
-    known.merge(&policy);
-    known.save(dir)?;
-    let beacons = Signers::load_if_any(dir, &chain, Role::Beacon)?;
-    let maker = Maker {
-        keys: chain.newest(),
-        signers: &signers,
-        beacons: beacons.as_ref(),
-        staleness: policy.staleness(),
-        now: *now,
-    };
-    let mut done = Vec::new();
-    for job in &mut jobs {
-        done.push(job.run(&broker, &chain, &maker).await?);
+    let others = round.compare(&broker, options.adopt).await?;
+    if !others.is_empty() {
+        return Err(NotPublished::OtherVersion(
+            others.into_iter().map(|other| other.why).collect(),
+        ));
     }
-    let silent = beacons_of(&mut jobs, &mut done, &broker, &maker).await?;
+    let (done, silent) = round.run_all(&broker).await?;
     broker.leave().await;
 
     if silent.is_empty() { Ok(done) } else { Err(NotPublished::NoBeacon(silent)) }
-}
-
-/// Sends the beacons, after everything that they name; returns of which groups there is none. A
-/// stolen beacon key must stop nothing else.
-async fn beacons_of(
-    jobs: &mut [Job<'_>],
-    done: &mut [Published],
-    broker: &Broker,
-    maker: &Maker<'_>,
-) -> Result<Vec<String>, NotPublished> {
-    let mut silent = Vec::new();
-    for (job, done) in jobs.iter_mut().zip(done) {
-        match job.send_beacon(broker, maker).await {
-            Ok(bytes) => done.sent_bytes += bytes,
-            Err(NotPublished::NewsUnusable(why)) => silent.push(format!("`{}`: {why}", job.group)),
-            Err(other) => return Err(other),
-        }
-    }
-
-    Ok(silent)
 }
 
 /// Says what [`publish`] would change, without a broker.
@@ -265,21 +235,34 @@ fn nothing(policy: &Policy) -> Result<Side, NotPublished> {
     Ok(Side::of_snapshot(bytes)?)
 }
 
-/// Reads the policy while no command changes it.
-fn settled(dir: &Path) -> Result<(Policy, KnownIds), NotPublished> {
-    let _quiet = Lock::take(&dir.join("state/lock"))?;
+/// Reads the policy while no command changes it, for which it waits up to `patience`, and notes since
+/// when what is revoked is revoked.
+fn settled(dir: &Path, patience: Duration) -> Result<(Policy, KnownIds), NotPublished> {
+    let _quiet = Lock::wait(&dir.join("state/lock"), patience)?;
+    let policy = Policy::load(dir)?;
+    Revocations::note(dir, &policy, clock::now_ms())?;
 
-    Ok((Policy::load(dir)?, KnownIds::load(dir)?))
+    Ok((policy, KnownIds::load(dir)?))
 }
 
-fn lock(dir: &Path) -> Result<Lock, NotPublished> {
+/// Takes the lock on publishing, and waits for whoever publishes.
+pub(crate) fn lock(dir: &Path) -> Result<Lock, NotPublished> {
+    Ok(Lock::wait(&lock_path(dir)?, PATIENCE)?)
+}
+
+/// Takes the lock on publishing where nobody has it.
+pub(crate) fn try_lock(dir: &Path) -> Result<Lock, NotPublished> {
+    Ok(Lock::take(&lock_path(dir)?)?)
+}
+
+fn lock_path(dir: &Path) -> Result<PathBuf, NotPublished> {
     let state = dir.join("state");
     // A mistyped folder is not made: its policy is what must be there first.
     if dir.is_dir() {
         fs::create_dir_all(&state).map_err(whole::Failed::new("made", &state))?;
     }
 
-    Ok(Lock::take(&state.join("publish.lock"))?)
+    Ok(state.join("publish.lock"))
 }
 
 fn accept(widenings: Vec<Widening>, accepted: &[String]) -> Result<(), NotPublished> {

@@ -52,13 +52,49 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failed> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(format!(".new-{}", std::process::id()));
     let beside = folder.join(name);
+    #[cfg(test)]
+    breaking::step(path)?;
     let written = write_beside(path, &beside, bytes, mode);
     if written.is_err() {
         // What is left of it would only confuse; why it failed is already known.
         drop(fs::remove_file(&beside));
     }
 
-    written.and_then(|()| File::open(folder)?.sync_all()).map_err(Failed::new("written", path))
+    let written = written.and_then(|()| File::open(folder)?.sync_all());
+    #[cfg(test)]
+    breaking::step(path)?;
+
+    written.map_err(Failed::new("written", path))
+}
+
+/// Ends whoever writes before or after any file, as a crash there would.
+#[cfg(test)]
+pub(crate) mod breaking {
+    use std::cell::Cell;
+    use std::io;
+    use std::path::Path;
+
+    use super::Failed;
+
+    thread_local! {
+        static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    /// From now on, on this thread, nothing is written after so many steps; returns how many were left.
+    pub(crate) fn after(steps: Option<u32>) -> Option<u32> {
+        LEFT.replace(steps)
+    }
+
+    pub(super) fn step(path: &Path) -> Result<(), Failed> {
+        match LEFT.get() {
+            None => Ok(()),
+            Some(0) => Err(Failed::new("written any more", path)(io::ErrorKind::Other.into())),
+            Some(left) => {
+                LEFT.set(Some(left - 1));
+                Ok(())
+            }
+        }
+    }
 }
 
 fn write_beside(path: &Path, beside: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {

@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Refused;
-use crate::lock::{Lock, NotLocked};
-use crate::policy::{Pending, SERVICE_USERS, Sources, TOKENS, USERS};
+use crate::clock;
+use crate::lock::{Lock, NotLocked, PATIENCE};
+use crate::policy::{Pending, Policy, SERVICE_USERS, Sources, TOKENS, USERS};
+use crate::revocations::Revocations;
 use crate::whole;
 
 /// A folder that this process alone changes, until the value is dropped.
@@ -22,10 +24,11 @@ impl Locked {
         if dir.is_dir() {
             fs::create_dir_all(&state).map_err(whole::Failed::new("made", &state))?;
         }
-        let lock = Lock::take(&state.join("lock")).map_err(|not_locked| match not_locked {
-            NotLocked::Busy => Refused::Busy,
-            NotLocked::Failed(failed) => failed.into(),
-        })?;
+        let lock =
+            Lock::wait(&state.join("lock"), PATIENCE).map_err(|not_locked| match not_locked {
+                NotLocked::Busy => Refused::Busy,
+                NotLocked::Failed(failed) => failed.into(),
+            })?;
 
         let locked = Self { dir: dir.to_owned(), _lock: lock };
         locked.finish()?;
@@ -50,7 +53,12 @@ impl Locked {
 
     /// Writes the tables that changed, all or none: a crash in between is made good by the next
     /// reader.
-    pub(super) fn write(&self, old: &Sources, new: &Sources) -> Result<(), whole::Failed> {
+    pub(super) fn write(
+        &self,
+        old: &Sources,
+        new: &Sources,
+        policy: &Policy,
+    ) -> Result<(), whole::Failed> {
         let mut pending = Pending::default();
         for (name, old, new) in [
             (USERS, &old.users, &new.users),
@@ -62,8 +70,10 @@ impl Locked {
             }
         }
         pending.write(&self.dir)?;
+        self.finish()?;
 
-        self.finish()
+        // A crash before this is made good by the next command or publish, at its own time.
+        Revocations::note(&self.dir, policy, clock::now_ms())
     }
 }
 

@@ -262,13 +262,18 @@ fn what_a_person_wrote_a_person_changes() {
 }
 
 #[test]
-fn a_folder_that_somebody_else_changes_is_busy() {
+fn a_folder_that_somebody_else_changes_is_waited_for() {
     let dir = folder();
-    let first = Accounts::open(dir.path(), NOW).unwrap();
+    let mut first = Accounts::open(dir.path(), NOW).unwrap();
 
-    assert!(matches!(Accounts::open(dir.path(), NOW), Err(Refused::Busy)));
-    drop(first);
-    Accounts::open(dir.path(), NOW).unwrap();
+    std::thread::scope(|scope| {
+        let second =
+            scope.spawn(|| Accounts::open(dir.path(), NOW).unwrap().policy().tokens().len());
+        let before = first.policy().tokens().len();
+        first.new_token(&ana("plc")).unwrap();
+        drop(first);
+        assert_eq!(second.join().unwrap(), before + 1, "it sees what the first one did");
+    });
 }
 
 #[test]

@@ -49,16 +49,37 @@ impl Args {
             now: clock::now(),
         };
         for done in block_on(publish(&options))?? {
-            let Published { group, outcome, version, snapshot_bytes, sent_bytes, gateways } = done;
-            say(format_args!(
-                "{group}: version {version} {}, snapshot {snapshot_bytes} bytes, sent {sent_bytes} \
-                 bytes, {gateways} gateways",
-                outcome.name()
-            ))?;
+            say(said(&done))?;
         }
 
         Ok(Exit::Success)
     }
+}
+
+/// Returns what was done for a group, for people.
+pub(super) fn said(done: &Published) -> String {
+    let Published { group, outcome, version, snapshot_bytes, sent_bytes, gateways } = done;
+
+    format!(
+        "{group}: version {version} {}, snapshot {snapshot_bytes} bytes, sent {sent_bytes} bytes, \
+         {gateways} gateways",
+        outcome.name()
+    )
+}
+
+/// Returns the same for a script.
+pub(super) fn said_as_json(done: &Published) -> serde_json::Value {
+    let Published { group, outcome, version, snapshot_bytes, sent_bytes, gateways } = done;
+
+    serde_json::json!({
+        "group": group,
+        "outcome": outcome.name(),
+        "epoch": version.epoch,
+        "version": version.number,
+        "snapshot_bytes": snapshot_bytes,
+        "sent_bytes": sent_bytes,
+        "gateways": gateways,
+    })
 }
 
 impl From<NotPublished> for Failed {

@@ -54,6 +54,12 @@ pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
         .with_target(false)
         .without_time()
         .try_init();
+
+    block_on_quietly(work)
+}
+
+/// Runs `work` to its end; the log is whoever's that calls.
+pub(super) fn block_on_quietly<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
 
     Ok(runtime.block_on(work))

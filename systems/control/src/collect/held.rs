@@ -13,6 +13,8 @@ use gateward_core::trust::{Checkpoint, Incarnation};
 use crate::enroll::Enrolled;
 use crate::fleet::alarm::Alarm;
 
+use super::late::{LateUse, Use};
+
 /// The contiguous prefix of one gateway's records that is on disk.
 #[derive(Clone, Debug)]
 pub(super) struct Held {
@@ -49,6 +51,8 @@ pub(super) enum Trouble {
     Gap { first: u64, last: u64 },
     #[error("a batch of another enrolment; was the gateway enrolled again elsewhere?")]
     OtherEnrolment,
+    #[error("{0}")]
+    UsedAfterRevocation(LateUse),
     #[error("the name is not one of a gateway enrolled in the policy folder")]
     Unknown,
 }
@@ -66,6 +70,7 @@ impl Trouble {
             Self::Gap { .. } => "gap",
             Self::OtherEnrolment => "other_enrolment",
             Self::Unknown => "unknown_gateway",
+            Self::UsedAfterRevocation(_) => "used_after_revocation",
         }
     }
 }
@@ -77,6 +82,8 @@ pub(super) struct Taken {
     pub(super) lines: String,
     /// What is held with them.
     pub(super) held: Held,
+    /// Those of them that allowed something to somebody.
+    pub(super) uses: Vec<Use>,
     /// Why not all of it was taken, or what else is wrong.
     pub(super) trouble: Option<Trouble>,
 }
@@ -96,7 +103,8 @@ impl Held {
 
     /// Takes as much of `batch` as goes on from here.
     pub(super) fn take(&self, batch: &Batch, enrolled: &Enrolled, account: Uuid) -> Taken {
-        let mut taken = Taken { lines: String::new(), held: self.clone(), trouble: None };
+        let (lines, uses) = (String::new(), Vec::new());
+        let mut taken = Taken { lines, held: self.clone(), uses, trouble: None };
         let origin =
             Origin { account, gateway: enrolled.id(account), incarnation: enrolled.incarnation };
         if let Err(trouble) = self.follows(batch, &origin) {
@@ -156,6 +164,7 @@ impl Taken {
         held.snapshot = entry.record.snapshot.or(held.snapshot);
         self.lines += &json::line(&entry.record, origin, held.snapshot, &entry.head);
         self.lines.push('\n');
+        self.uses.extend(Use::of(&entry.record));
     }
 }
 

@@ -151,21 +151,31 @@ impl Store {
         trouble: &Trouble,
         now: UnixSeconds,
     ) -> Result<bool, whole::Failed> {
-        if self.troubles.get(gateway) == Some(trouble) || self.events >= MOST_EVENTS {
-            return Ok(false);
+        let mut details = serde_json::Map::new();
+        if let Trouble::UsedAfterRevocation(late) = trouble {
+            // Only a gateway with its keys brings this here, and each time it is another record.
+            details = late.details();
+        } else {
+            if self.troubles.get(gateway) == Some(trouble) || self.events >= MOST_EVENTS {
+                return Ok(false);
+            }
+            self.events += 1;
+            self.troubles.insert(gateway.to_owned(), trouble.clone());
         }
-        self.events += 1;
-        self.troubles.insert(gateway.to_owned(), trouble.clone());
-        let line = serde_json::json!({
+        let mut line = serde_json::json!({
             "at": now.0,
             "gateway": gateway,
             "event": trouble.code(),
             "detail": trouble.to_string(),
         });
+        if let Some(line) = line.as_object_mut() {
+            line.append(&mut details);
+        }
         let path = self.folder.join("events.jsonl");
         let write = || {
             let mut file = append_to(&path)?;
-            writeln!(file, "{line}")?;
+            // In one piece: somebody may be reading.
+            file.write_all(format!("{line}\n").as_bytes())?;
             file.sync_data()
         };
         write().map_err(whole::Failed::new("written", &path))?;

@@ -3,6 +3,7 @@
 
 mod batches;
 mod folder;
+mod late;
 mod receipts;
 mod status;
 

@@ -133,12 +133,22 @@ impl Job<'_> {
     }
 
     fn plan(&self, maker: &Maker<'_>, root: Root, epoch: u32) -> Result<Plan, NotPublished> {
+        self.plan_where(self.kept, maker, root, epoch)
+    }
+
+    fn plan_where(
+        &self,
+        kept: bool,
+        maker: &Maker<'_>,
+        root: Root,
+        epoch: u32,
+    ) -> Result<Plan, NotPublished> {
         if self.adopted {
             let number = self.state.next_number(epoch);
             let left = number.ok_or_else(|| NotPublished::NoVersionLeft(self.group.to_owned()));
             return Ok(Plan::Publish(left?));
         }
-        let plan = maker.plan(&self.state, root, self.kept, self.group)?;
+        let plan = maker.plan(&self.state, root, kept, self.group)?;
         // A manifest that does not speak of the newest list would be taken for older than it.
         let spoken = |signed: &Signed| signed.manifest.revoked_counter();
         let published = self.state.published.as_ref();
@@ -148,6 +158,25 @@ impl Job<'_> {
             }
             (plan, _) => Ok(plan),
         }
+    }
+
+    /// Goes on with what was published, or had begun to be, whatever the policy says; returns whether
+    /// there is such a snapshot.
+    pub(super) fn keeps(&mut self) -> bool {
+        let begun = self.state.intent.as_ref();
+        let begun = begun.and_then(|signed| self.state.earlier().file(&signed.manifest));
+        let Some(bytes) = begun.or_else(|| self.state.file()) else { return false };
+        self.bytes = bytes;
+
+        true
+    }
+
+    /// Whether gateways have what they are to have, if the broker has what it had.
+    pub(super) fn rests(&self, maker: &Maker<'_>) -> bool {
+        let root = chunk::root_of(&self.bytes, CHUNK_LOG2).unwrap_or_default();
+        let plan = self.plan_where(true, maker, root, maker.keys.epoch());
+
+        matches!(plan, Ok(Plan::Rest))
     }
 
     /// Makes the next revocation list, where there is anything to revoke or to allow again; returns

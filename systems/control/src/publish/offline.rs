@@ -11,6 +11,7 @@ use super::job::jobs;
 use super::plan::{CHUNK_LOG2, Maker, Plan};
 use super::{NotPublished, accept, lock, settled};
 use crate::keys::{Chain, Signers};
+use crate::lock::PATIENCE;
 
 /// Returns the bundle of `group`: key sets, manifest, hash list, snapshot and revocation list.
 ///
@@ -27,7 +28,7 @@ pub fn bundle(
     now: UnixSeconds,
 ) -> Result<Vec<u8>, NotPublished> {
     let _lock = lock(dir)?;
-    let (policy, mut known) = settled(dir)?;
+    let (policy, mut known) = settled(dir, PATIENCE)?;
     accept(known.widenings(&policy), accept_widening)?;
     let chain = Chain::load(dir, policy.account().id)?;
     let signers = Signers::load(dir, &chain, Role::Snapshot)?;

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use gateward_core::name::Hex;
 use gateward_core::snapshot::chunk::HashList;
 use gateward_core::snapshot::{self, Verified};
+use gateward_core::time::UnixSeconds;
 use gateward_core::token::Lookup;
-use gateward_core::trust::{KeySet, Manifest};
+use gateward_core::trust::{KeySet, Manifest, Role};
 use gateward_loopback_broker::{Access, Broker as Loopback, Options};
 use tempfile::TempDir;
 
@@ -20,6 +21,7 @@ use crate::keys::{self, NewAccount};
 use crate::policy::PrincipalStatus;
 use crate::testing::NOW;
 
+mod crash;
 mod deltas;
 mod lost;
 mod news;
@@ -29,15 +31,15 @@ mod rotation;
 const ONLY_FENCE: &str =
     "pattern read gateward/#\npattern write gateward/v1/+/gateway/control/fence\n";
 
-struct World {
+pub(crate) struct World {
     dir: TempDir,
-    account: Uuid,
-    broker: Loopback,
+    pub(crate) account: Uuid,
+    pub(crate) broker: Loopback,
     now: UnixSeconds,
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let policy = dir.path().join("acme");
         let name = "Acme".to_owned();
@@ -50,15 +52,15 @@ impl World {
         world
     }
 
-    fn policy(&self) -> PathBuf {
+    pub(crate) fn policy(&self) -> PathBuf {
         self.dir.path().join("acme")
     }
 
-    fn accounts(&self) -> Accounts {
+    pub(crate) fn accounts(&self) -> Accounts {
         Accounts::open(&self.policy(), self.now).unwrap()
     }
 
-    fn add_user(&self, name: &str) -> Uuid {
+    pub(crate) fn add_user(&self, name: &str) -> Uuid {
         let user = NewUser {
             username: name.to_owned(),
             roles: vec!["iot_account_admin".to_owned()],
@@ -84,7 +86,7 @@ impl World {
         fs::write(self.policy().join("tokens.jsonl"), lines).unwrap();
     }
 
-    fn options(&self) -> PublishOptions {
+    pub(crate) fn options(&self) -> PublishOptions {
         let url = format!("mqtt://{}", self.broker.address()).parse().unwrap();
 
         PublishOptions {
@@ -97,20 +99,20 @@ impl World {
         }
     }
 
-    async fn publish(&self) -> Result<Published, NotPublished> {
+    pub(crate) async fn publish(&self) -> Result<Published, NotPublished> {
         let mut done = publish(&self.options()).await?;
         assert_eq!(done.len(), 1);
 
         Ok(done.remove(0))
     }
 
-    fn retained(&self, what: GroupTopic) -> Option<Vec<u8>> {
+    pub(crate) fn retained(&self, what: GroupTopic) -> Option<Vec<u8>> {
         let topics = GroupTopics::new(self.account, "plant-1").unwrap();
 
         self.broker.retained(&topics.topic(what))
     }
 
-    fn manifest(&self) -> Option<Manifest> {
+    pub(crate) fn manifest(&self) -> Option<Manifest> {
         let keys = KeySet::anchor(&self.retained(GroupTopic::Keys)?, self.account).unwrap();
         let message = self.retained(GroupTopic::Manifest)?;
         let envelope = manifest::split(&message).unwrap().envelope;
@@ -120,7 +122,7 @@ impl World {
     }
 
     /// What a gateway that starts now ends up with.
-    fn arrives(&self) -> Option<Verified<Vec<u8>>> {
+    pub(crate) fn arrives(&self) -> Option<Verified<Vec<u8>>> {
         let manifest = self.manifest()?;
         let root = manifest.root().short();
         let pieces = manifest.chunk_count().div_ceil(HASHES_A_PIECE);
@@ -137,7 +139,7 @@ impl World {
         Some(snapshot::open(file, manifest).unwrap())
     }
 
-    fn roots(&self) -> BTreeSet<String> {
+    pub(crate) fn roots(&self) -> BTreeSet<String> {
         let topics = self.broker.retained_topics();
         let root =
             |topic: &String| Some(topic.split_once("/chunk/")?.1.split_once('/')?.0.to_owned());
@@ -151,11 +153,13 @@ async fn nothing_is_published_while_a_command_changes_the_policy() {
     let world = World::new().await;
     let changing = world.accounts();
 
-    let refused = world.publish().await.unwrap_err();
+    let refused = Ground::read(&world.policy(), &[], Duration::ZERO).unwrap_err();
 
     assert!(matches!(refused, NotPublished::NotLocked(_)), "{refused}");
-    drop(changing);
+    // Whoever publishes waits for it.
+    let done = std::thread::spawn(move || drop(changing));
     world.publish().await.unwrap();
+    done.join().unwrap();
 }
 
 #[tokio::test]

@@ -6,34 +6,35 @@ use gateward_core::trust::{Audience, Refused, manifest};
 use super::Job;
 use crate::broker::{Broker, Retained};
 use crate::keys::Chain;
-use crate::publish::NotPublished;
 use crate::publish::state::{Signed, State};
+use crate::publish::{NotPublished, Stopped};
 
-/// Stops where the broker has another version than was published from here: somebody publishes from
-/// elsewhere, or this folder is an old copy. With `adopt` it goes on from there, where our keys
-/// signed that. What was intended and has arrived is taken for published.
+/// Says of which groups the broker has another version than was published from here: somebody
+/// publishes from elsewhere, or this folder is an old copy. With `adopt` it goes on from there, where
+/// our keys signed that. What was intended and has arrived is taken for published.
 pub(in crate::publish) async fn compare(
     broker: &Broker,
     chain: &Chain,
     jobs: &mut [Job<'_>],
     adopt: bool,
-) -> Result<(), NotPublished> {
+) -> Result<Vec<Stopped>, NotPublished> {
     let kinds = [GroupTopic::Manifest, GroupTopic::Keys, GroupTopic::Revoked, GroupTopic::Time];
     let topics = jobs.iter().flat_map(|job| kinds.map(|what| job.topic(what)));
     let found = broker.retained(chain.newest().account(), &topics.collect::<Vec<_>>()).await?;
     let (mut others, mut adopted) = (Vec::new(), Vec::new());
     for job in jobs.iter_mut() {
-        others.extend(job.meet_news(&found, chain).filter(|_| !adopt));
+        let further = job.meet_news(&found, chain).filter(|_| !adopt);
+        others.extend(further.map(|why| job.stopped(why)));
     }
     for job in jobs.iter_mut() {
         match job.meet_manifest(&found, chain, adopt)? {
             Ok(None) => {}
             Ok(Some(theirs)) => adopted.push((job, theirs)),
-            Err(other) => others.push(other),
+            Err(other) => others.push(job.stopped(other)),
         }
     }
     if !others.is_empty() {
-        return Err(NotPublished::OtherVersion(others));
+        return Ok(others);
     }
     for (job, theirs) in adopted {
         job.news.speaks(theirs.manifest.revoked());
@@ -45,7 +46,7 @@ pub(in crate::publish) async fn compare(
         job.news.adopt()?;
     }
 
-    Ok(())
+    Ok(Vec::new())
 }
 
 const REMEDY: &str = "publish from the folder that published it, or restore `state` from there; \
@@ -87,6 +88,10 @@ enum Met {
 }
 
 impl Job<'_> {
+    fn stopped(&self, why: String) -> Stopped {
+        Stopped { group: self.group.to_owned(), why }
+    }
+
     /// Compares the key set, the list and the beacon; says where a list goes further than ours.
     fn meet_news(&mut self, found: &Retained, chain: &Chain) -> Option<String> {
         let of = |what| found.get(&self.topic(what)).filter(|message| !message.is_empty());

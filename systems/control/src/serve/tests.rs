@@ -1,0 +1,259 @@
+//! A server in this process, with a broker in whose hands everything is.
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use gateward_core::topic::{GroupTopic, GroupTopics};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::sleep;
+
+use super::*;
+use crate::accounts::Kind;
+use crate::policy::PrincipalStatus;
+use crate::publish::tests::World;
+
+/// A server that runs until this is dropped.
+struct Serving {
+    told: Arc<Mutex<Vec<Published>>>,
+    look: mpsc::Sender<()>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl Serving {
+    fn of(world: &World) -> Self {
+        let options =
+            ServeOptions { dir: world.policy(), reach: world.options().reach, audit: None };
+        let server = Server::open(options).unwrap();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (look, looks) = mpsc::channel(1);
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let hears = Arc::clone(&told);
+        let stop_signal = async {
+            let _ = stopped.await;
+        };
+        let task = tokio::spawn(async move {
+            let tell = move |one: &Published| hears.lock().unwrap().push(one.clone());
+            server.run(stop_signal, looks, tell).await;
+        });
+
+        Self { told, look, stop, task }
+    }
+
+    fn told(&self) -> Vec<(Outcome, u64)> {
+        let told = self.told.lock().unwrap();
+
+        told.iter().map(|one| (one.outcome, one.version.number)).collect()
+    }
+
+    async fn end(self) {
+        drop(self.stop);
+        self.task.await.unwrap();
+    }
+}
+
+async fn until(what: &str, mut look: impl FnMut() -> bool) {
+    let waiting = async {
+        while !look() {
+            sleep(Duration::from_millis(2)).await;
+        }
+    };
+    timeout(Duration::from_secs(20), waiting).await.unwrap_or_else(|_| panic!("{what}"));
+}
+
+fn version(world: &World) -> u64 {
+    world.manifest().map_or(0, |manifest| manifest.version().number)
+}
+
+fn beacons(world: &World) -> Option<Vec<u8>> {
+    world.retained(GroupTopic::Time)
+}
+
+#[tokio::test]
+async fn what_changes_is_published_and_a_command_never_finds_the_folder_taken() {
+    let world = World::new().await;
+    let serving = Serving::of(&world);
+    until("a first version", || version(&world) == 1).await;
+    until("a beacon", || beacons(&world).is_some()).await;
+    let (dir, now) = (world.policy(), world.manifest().unwrap().issued_at());
+
+    // On a thread of its own, as a command is in its own process.
+    let commands = tokio::task::spawn_blocking(move || {
+        for round in 0..20 {
+            let status =
+                if round % 2 == 0 { PrincipalStatus::Disabled } else { PrincipalStatus::Active };
+            let mut accounts = crate::accounts::Accounts::open(&dir, now).unwrap();
+            accounts.set_status(Kind::User, "ana.ruiz", status).unwrap();
+        }
+    });
+    commands.await.unwrap();
+    world.accounts().set_status(Kind::User, "ana.ruiz", PrincipalStatus::Disabled).unwrap();
+    until("the last state", || {
+        let snapshot = world.arrives();
+        snapshot.is_some_and(|one| one.view().principals().all(|who| who.is_disabled()))
+    })
+    .await;
+    until("the end of a round", || try_lock(&world.policy()).is_ok()).await;
+    // Whoever publishes by hand finds nothing to do.
+    assert_eq!(world.publish().await.unwrap().outcome, Outcome::Unchanged);
+    let told = serving.told();
+    assert!(told.is_sorted_by_key(|(_, version)| *version), "{told:?}");
+    serving.end().await;
+}
+
+#[tokio::test]
+async fn a_policy_with_a_mistake_leaves_the_last_good_one_and_the_next_good_one_is_published() {
+    let world = World::new().await;
+    let serving = Serving::of(&world);
+    until("a first version", || serving.told() == [(Outcome::Published, 1)]).await;
+    let path = world.policy().join("users.jsonl");
+    let good = fs::read_to_string(&path).unwrap();
+    fs::write(&path, "{\"username\":\"x\"}\n").unwrap();
+    let before = beacons(&world);
+    serving.look.send(()).await.unwrap();
+    until("a look at the mistake", || beacons(&world) != before).await;
+    assert_eq!(serving.told(), [(Outcome::Published, 1)]);
+
+    fs::write(&path, good).unwrap();
+    world.add_user("bo");
+    until("a good one", || version(&world) == 2).await;
+    serving.end().await;
+}
+
+#[tokio::test]
+async fn without_a_mistake_free_policy_what_was_published_is_refreshed_and_nothing_else() {
+    let world = World::new().await;
+    world.publish().await.unwrap();
+    let old = Ground::read(&world.policy(), &[], Duration::ZERO).unwrap();
+    // Somebody published by hand what the server has never read, and made a mistake then.
+    world.add_user("bo");
+    world.publish().await.unwrap();
+    let published = world.manifest().unwrap();
+    let kept = old.kept(&world.policy()).unwrap();
+    let broker = Broker::connect(&world.options().reach, "test").await.unwrap();
+    let now = published.issued_at().plus(40_000);
+    let mut done = Done::default();
+    let wanted = (Reaching::Everything, now);
+    round((&world.policy(), &kept), &broker, wanted, &mut done).await.unwrap();
+
+    assert_eq!(done.published[0].outcome, Outcome::Refreshed);
+    let refreshed = world.manifest().unwrap();
+    assert_eq!((refreshed.version(), refreshed.root()), (published.version(), published.root()));
+    assert_eq!(refreshed.issued_at(), now);
+    assert_eq!(world.arrives().unwrap().view().principals().count(), 2);
+    broker.leave().await;
+}
+
+#[tokio::test]
+async fn in_peace_a_look_at_everything_sends_beacons_and_a_look_at_changes_sends_nothing() {
+    let world = World::new().await;
+    world.publish().await.unwrap();
+    let ground = Ground::read(&world.policy(), &[], Duration::ZERO).unwrap();
+    let broker = Broker::connect(&world.options().reach, "test").await.unwrap();
+    let now = world.manifest().unwrap().issued_at();
+    let look = async |reaching| {
+        let mut done = Done::default();
+        let dir = world.policy();
+        round((&dir, &ground), &broker, (reaching, now), &mut done).await.unwrap();
+        done.published
+    };
+    let before = (world.broker.packets(), beacons(&world), world.retained(GroupTopic::Manifest));
+    assert_eq!(look(Reaching::Changes).await, []);
+    assert_eq!(world.broker.packets(), before.0, "not a packet");
+
+    let done = look(Reaching::Everything).await;
+    assert_eq!((done.len(), done[0].outcome), (1, Outcome::Unchanged));
+    assert_ne!(beacons(&world), before.1);
+    assert_eq!(world.retained(GroupTopic::Manifest), before.2);
+    broker.leave().await;
+}
+
+#[tokio::test]
+async fn another_version_on_the_broker_stops_that_group_and_no_other() {
+    let world = World::new().await;
+    let policy = world.policy().join("policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    fs::write(&policy, text + "\n[[groups]]\nid = \"plant-2\"\ngateways = [\"edge-2\"]\n").unwrap();
+    let serving = Serving::of(&world);
+    let topics = |group| GroupTopics::new(world.account, group).unwrap();
+    let manifest = |group| world.broker.retained(&topics(group).topic(GroupTopic::Manifest));
+    until("both", || manifest("plant-1").is_some() && manifest("plant-2").is_some()).await;
+
+    let junk = b"from elsewhere".to_vec();
+    world.broker.plant(&topics("plant-1").topic(GroupTopic::Manifest), junk.clone());
+    let before = manifest("plant-2");
+    world.add_user("bo");
+    until("the other group", || manifest("plant-2") != before).await;
+    serving.look.send(()).await.unwrap();
+    let beacon = world.broker.retained(&topics("plant-2").topic(GroupTopic::Time));
+    until("a look", || world.broker.retained(&topics("plant-2").topic(GroupTopic::Time)) != beacon)
+        .await;
+    assert_eq!(manifest("plant-1"), Some(junk));
+
+    // Once somebody has taken it away, that group goes on by itself.
+    world.broker.forget(&topics("plant-1").topic(GroupTopic::Manifest));
+    serving.look.send(()).await.unwrap();
+    until("the group again", || manifest("plant-1").is_some()).await;
+    serving.end().await;
+}
+
+#[tokio::test]
+async fn a_broker_that_was_away_and_lost_everything_is_given_everything_again() {
+    let world = World::new().await;
+    let serving = Serving::of(&world);
+    until("a first version", || version(&world) == 1).await;
+    world.broker.cut();
+    for topic in world.broker.retained_topics() {
+        world.broker.forget(&topic);
+    }
+    world.add_user("bo");
+    world.broker.mend();
+    until("the new version", || version(&world) == 2).await;
+    assert_eq!(world.arrives().unwrap().view().principals().count(), 2);
+    serving.end().await;
+}
+
+#[tokio::test]
+async fn wherever_the_connection_breaks_a_server_brings_the_new_version_in_the_end() {
+    let world = World::new().await;
+    world.publish().await.unwrap();
+    // As many packets as a look takes, and more; a new server each time, since a link that breaks often
+    // rests ever longer.
+    for packets in 1.. {
+        let people = world.arrives().unwrap().view().principals().count();
+        world.add_user(&format!("user{packets}"));
+        let end = world.broker.packets() + packets;
+        world.broker.kill_after(packets);
+        let serving = Serving::of(&world);
+        until("the break, or all of it", || {
+            let snapshot = world.arrives().unwrap();
+            let count = snapshot.view().principals().count();
+            assert!(count == people || count == people + 1, "a mix after {packets}");
+            !serving.told().is_empty() || world.broker.packets() >= end
+        })
+        .await;
+        let unbroken = world.broker.packets() < end;
+        world.broker.mend();
+        until("the new version", || {
+            world.arrives().unwrap().view().principals().count() == people + 1
+        })
+        .await;
+        until("an end of removing", || world.roots().len() == 1).await;
+        serving.end().await;
+        if unbroken {
+            assert!(packets > 15, "{packets} packets");
+            return;
+        }
+    }
+}
+
+#[tokio::test]
+async fn one_serves_a_folder() {
+    let world = World::new().await;
+    let serving = Serving::of(&world);
+    let options = ServeOptions { dir: world.policy(), reach: world.options().reach, audit: None };
+    assert!(matches!(Server::open(options.clone()), Err(ServeFailed::Served)));
+    serving.end().await;
+    assert!(Server::open(options).is_ok());
+}
