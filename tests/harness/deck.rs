@@ -17,6 +17,7 @@ use crate::collector::{Collector, records};
 use crate::gateway::Gateway;
 use crate::mosquitto::Mosquitto;
 use crate::program::{Ran, append_to, built, run};
+use crate::server::Server;
 
 /// The id of division `plant-7`.
 pub const PLANT_7: &str = "0193a5d4-1111-7c61-8d5e-000000000007";
@@ -180,6 +181,43 @@ impl Deck {
         command.arg("--out").arg(&folder);
 
         Collector::start(command, &folder, &self.logs().join("collector.log"))
+    }
+
+    /// Starts the control plane as a daemon, which collects too; one for a broker without TLS gets no
+    /// certificate.
+    #[must_use]
+    pub fn serve_to(&self, url: &str, more: &[&str]) -> Server {
+        let mut command = Command::new(built("gateward-control"));
+        command.arg("serve").arg(self.dir()).args(["--broker", url]).args(more);
+        if url.starts_with("mqtts://") {
+            command.args(publish::tls_options(&self.root.path().join("publisher")));
+        }
+        if !more.contains(&"--no-collect") {
+            command.arg("--out").arg(self.collected());
+        }
+
+        Server::start(command, &self.logs().join("serve.log"))
+    }
+
+    /// The same with the broker of the deck.
+    #[must_use]
+    pub fn serve(&self) -> Server {
+        self.serve_to(&self.broker.url(), &[])
+    }
+
+    /// Returns the events that the collector has written down.
+    ///
+    /// # Panics
+    ///
+    /// If one is not JSON.
+    #[must_use]
+    pub fn collected_events(&self) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.collected().join("events.jsonl")).unwrap_or_default();
+
+        // What is being written has no end yet.
+        let (whole, _) = text.rsplit_once('\n').unwrap_or_default();
+
+        whole.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
     }
 
     /// Returns the folder of the collector.

@@ -18,6 +18,7 @@ pub mod model;
 mod mosquitto;
 mod nginx;
 mod program;
+mod server;
 pub mod wait;
 pub mod world;
 
@@ -30,5 +31,6 @@ pub use crate::http::Answer;
 pub use crate::mosquitto::Mosquitto;
 pub use crate::nginx::{Nginx, Upstream};
 pub use crate::program::{Program, Ran, agent, built, run};
+pub use crate::server::Server;
 pub use crate::wait::{Stopwatch, until, within};
 pub use rustix::process::Signal;

@@ -9,15 +9,15 @@ use gateward_tests::{Collector, Deck, Gateway, Stopwatch, until};
 use serde_json::{Value, json};
 
 /// Returns how often to repeat what is repeated `full` times in a soak.
-fn times(full: usize) -> usize {
+pub(crate) fn times(full: usize) -> usize {
     if std::env::var_os("GATEWARD_SOAK").is_some() { full } else { full / 10 }
 }
 
 /// Draws numbers that a seed repeats (xorshift; no secret is made of them).
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let named = std::env::var("GATEWARD_SEED").ok().and_then(|seed| seed.parse().ok());
         let drawn = || u64::from(std::process::id()).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let seed = named.unwrap_or_else(drawn).max(1);
@@ -26,7 +26,7 @@ impl Dice {
         Self(seed)
     }
 
-    fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;

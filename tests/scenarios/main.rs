@@ -29,6 +29,7 @@ mod packets;
 mod processors;
 mod proxy;
 mod revocation;
+mod serve;
 mod shutdown;
 mod stage;
 mod zones;
