@@ -58,10 +58,18 @@ impl Lock {
     ///
     /// Somebody else has it all the while, or the file cannot be used.
     pub fn wait(path: &Path, limit: Duration) -> Result<Self, NotLocked> {
+        Self::wait_by(path, limit, thread::sleep)
+    }
+
+    fn wait_by(
+        path: &Path,
+        limit: Duration,
+        mut pause: impl FnMut(Duration),
+    ) -> Result<Self, NotLocked> {
         let mut left = limit;
         loop {
             match Self::take(path) {
-                Err(NotLocked::Busy) if !left.is_zero() => thread::sleep(STEP.min(left)),
+                Err(NotLocked::Busy) if !left.is_zero() => pause(STEP.min(left)),
                 ended => return ended,
             }
             left = left.saturating_sub(STEP);
@@ -91,10 +99,13 @@ mod tests {
         let held = Lock::take(&path).unwrap();
         assert!(matches!(Lock::wait(&path, 2 * STEP), Err(NotLocked::Busy)));
 
-        thread::scope(|scope| {
-            let waiting = scope.spawn(|| Lock::wait(&path, PATIENCE));
-            drop(held);
-            assert!(waiting.join().unwrap().is_ok());
+        let mut held = Some(held);
+        let mut paused = 0;
+        let had = Lock::wait_by(&path, PATIENCE, |_| {
+            paused += 1;
+            drop(held.take_if(|_| paused == 3));
         });
+        assert!(had.is_ok());
+        assert_eq!(paused, 3);
     }
 }
