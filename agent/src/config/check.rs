@@ -112,7 +112,7 @@ fn broker(settings: &mut Settings, places: &Places) -> Option<Broker> {
         "broker.keep_alive_s",
         30,
         &(1..=3600),
-        "a dead connection is noticed after twice this time",
+        "a dead connection is noticed after one and a half times this",
     ));
     let max_payload_bytes = settings.whole(
         "broker.max_payload_bytes",

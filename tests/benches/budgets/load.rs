@@ -1,6 +1,7 @@
 //! Callers that ask again as soon as they have their answer, each on a connection of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gateward_tests::Stopwatch;
@@ -8,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
+use tokio::time::interval;
 
 use crate::agent::Agent;
 
@@ -52,10 +54,7 @@ pub(crate) fn run(
     let requests_answered = runtime.block_on(async {
         let mut callers = JoinSet::new();
         for at in 0..connections {
-            let stream = agent.connect().expect("the agent should take a connection");
-            stream.set_nonblocking(true).expect("a socket has that setting");
-            let stream = UnixStream::from_std(stream).expect("the runtime does I/O");
-            callers.spawn(call(stream, Arc::clone(requests), expected, at * 31, watch));
+            callers.spawn(call(open(agent), Arc::clone(requests), expected, at * 31, watch));
         }
         callers.join_all().await.into_iter().sum()
     });
@@ -65,6 +64,76 @@ pub(crate) fn run(
         seconds: watch.elapsed().as_secs_f64(),
         cpu_seconds: agent.cpu() - cpu,
     }
+}
+
+/// Asks `rate` times a second over that many connections until told to stop; what is late is caught up
+/// with, as far as answers come.
+pub(crate) fn paced(
+    agent: &Agent,
+    requests: &Arc<[Vec<u8>]>,
+    connections: u32,
+    rate: f64,
+    stop: &Arc<AtomicBool>,
+) -> Run {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (watch, cpu) = (Stopwatch::start(), agent.cpu());
+    let step = Duration::from_secs(1).mul_f64(f64::from(connections) / rate);
+    let answered = runtime.block_on(async {
+        let mut callers = JoinSet::new();
+        for at in 0..connections {
+            let (requests, stop) = (Arc::clone(requests), Arc::clone(stop));
+            callers.spawn(keep_pace(open(agent), requests, at as usize * 31, step, stop));
+        }
+        callers.join_all().await.into_iter().sum()
+    });
+
+    Run {
+        requests: answered,
+        seconds: watch.elapsed().as_secs_f64(),
+        cpu_seconds: agent.cpu() - cpu,
+    }
+}
+
+async fn keep_pace(
+    mut stream: UnixStream,
+    requests: Arc<[Vec<u8>]>,
+    from: usize,
+    step: Duration,
+    stop: Arc<AtomicBool>,
+) -> u64 {
+    let mut buffer = [0; 4096];
+    let mut ticks = interval(step);
+    let mut answered = 0;
+    for request in requests.iter().cycle().skip(from) {
+        ticks.tick().await;
+        if stop.load(Ordering::Relaxed) {
+            break;
+        }
+        exchange(&mut stream, request, FOUND, &mut buffer).await;
+        answered += 1;
+    }
+
+    answered
+}
+
+/// A connection for a runtime that does I/O.
+fn open(agent: &Agent) -> UnixStream {
+    let stream = agent.connect().expect("the agent should take a connection");
+    stream.set_nonblocking(true).expect("a socket has that setting");
+
+    UnixStream::from_std(stream).expect("the runtime does I/O")
+}
+
+async fn exchange(stream: &mut UnixStream, request: &[u8], expected: &str, buffer: &mut [u8]) {
+    stream.write_all(request).await.expect("the agent should read");
+    let mut len = 0;
+    while !whole(buffer.get(..len).unwrap_or_default()) {
+        let rest = buffer.get_mut(len..).unwrap_or_default();
+        let read = stream.read(rest).await.expect("the agent should answer");
+        assert!(read > 0, "the agent should not hang up");
+        len += read;
+    }
+    assert!(buffer.starts_with(expected.as_bytes()), "{}", String::from_utf8_lossy(buffer));
 }
 
 async fn call(
@@ -80,15 +149,7 @@ async fn call(
         if watch.elapsed() >= SLICE {
             break;
         }
-        stream.write_all(request).await.expect("the agent should read");
-        let mut len = 0;
-        while !whole(buffer.get(..len).unwrap_or_default()) {
-            let rest = buffer.get_mut(len..).unwrap_or_default();
-            let read = stream.read(rest).await.expect("the agent should answer");
-            assert!(read > 0, "the agent should not hang up");
-            len += read;
-        }
-        assert!(buffer.starts_with(expected.as_bytes()), "{}", String::from_utf8_lossy(&buffer));
+        exchange(&mut stream, request, expected, &mut buffer).await;
         answered += 1;
     }
 

@@ -12,6 +12,7 @@
 
 mod agent;
 mod load;
+mod refusal;
 mod sync;
 mod table;
 mod world;
@@ -41,6 +42,13 @@ const MIB: f64 = 1_048_576.0;
 
 fn main() {
     let table = Table::begin();
+    // `cargo bench ... -- refusal` measures only that.
+    if std::env::args().any(|word| word == "refusal") {
+        let deck = Deck::new();
+        let gateway = deck.gateway("edge-7a");
+        refusal::refusal(&table, &deck, &gateway);
+        return;
+    }
     size(&table);
     let deck = Deck::new();
     let signer = Signer::of(&deck);
@@ -57,7 +65,7 @@ fn main() {
     durable(&table, &gateway, &questions);
     records(&table, &gateway, &questions);
     sync::connected(&table);
-    refusal(&table, &deck, &mut gateway);
+    refusal::refusal(&table, &deck, &gateway);
     opening(&table, &signer, "1M", 100.0, &World::new(deck.account(), 1_000_000));
 }
 
@@ -181,27 +189,4 @@ fn records(table: &Table, gateway: &Gateway, questions: &Arc<[Vec<u8>]>) {
     let after = agent.journal(before.records + run.requests);
     let bytes = (after.bytes - before.bytes) as f64 / (after.records - before.records) as f64;
     table.at_most("audit record, 24-byte name and resource", bytes, "B", 144.0);
-}
-
-/// From the start of `publish` to the refusal of a token that it disables.
-fn refusal(table: &Table, deck: &Deck, gateway: &mut Gateway) {
-    fs::remove_dir_all(gateway.state()).expect("the state can be forgotten");
-    fs::create_dir(gateway.state()).expect("a folder can be made");
-    let tokens: Vec<_> = (0..ROUNDS)
-        .map(|n| deck.user(&format!("user.{n}"), &["--role", "iot_account_admin"]))
-        .collect();
-    deck.publish();
-    let agent = Agent::spawn(gateway, &[]);
-    let times = tokens.iter().map(|token| {
-        let question = world::question(token, None);
-        agent.decides(&question);
-        deck.disable(token);
-        let watch = Stopwatch::start();
-        std::thread::scope(|scope| {
-            scope.spawn(|| deck.publish());
-            agent.refuses(&question);
-            millis(watch)
-        })
-    });
-    table.show("`publish` begun to refusal, connected gateway", middle(times), "ms");
 }

@@ -14,7 +14,7 @@ use crate::table::Table;
 use crate::world::{CHUNK_LOG2, GROUP, Signer, World};
 
 /// The longest rest before the first attempt after a broken connection.
-const FIRST_REST_MS: f64 = 200.0;
+const FIRST_REST_MS: f64 = 1_000.0;
 
 /// An account of its own: its broker has what no folder published.
 pub(crate) fn connected(table: &Table) {
