@@ -29,7 +29,6 @@ use crate::journal::{Piece, Reader, Records, Stamp};
 pub use receipt::{NotReceipted, Released};
 
 use batch::OVERHEAD;
-use cursor::Cursor;
 use hole::Hole;
 use resend::Resend;
 
@@ -115,8 +114,7 @@ pub struct Upload<O, S> {
     holes: Vec<Hole>,
     /// Segments that cannot be read, each of which the journal has been told of.
     damaged: Vec<PathBuf>,
-    /// The last reason for refusing a receipt; the same one again is no news.
-    refused: Option<NotReceipted>,
+    refused: receipt::Refusals,
 }
 
 impl<O, S> std::fmt::Debug for Upload<O, S> {
@@ -134,7 +132,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         outlet: O,
         mut seal: S,
     ) -> Self {
-        let done = resume(&records, incarnation);
+        let done = receipt::resume(records.folder(), incarnation, records.status().seq);
         // Where the queue is full, the next receipt says it again.
         let _said = records.release(done, seal.now());
         let reader = records.reader(done + 1);
@@ -152,7 +150,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
             next: done + 1,
             holes: Vec::new(),
             damaged: Vec::new(),
-            refused: None,
+            refused: receipt::Refusals::default(),
         }
     }
 
@@ -217,7 +215,6 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         match heard {
             Heard::Up { max_payload } => {
                 self.max_payload = max_payload;
-                self.refused = None;
                 self.rewind();
             }
             Heard::Down => {
@@ -323,21 +320,6 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the upload of the audit panicked")]
 pub struct Panicked;
-
-/// The record that the collector is known to hold; 0 where what was written down is not this
-/// journal's any more, so that everything is sent again and the collector can see why.
-fn resume(records: &Records, incarnation: Incarnation) -> u64 {
-    let Some(cursor) = Cursor::load(records.folder()) else { return 0 };
-    let status = records.status();
-    if cursor.incarnation != incarnation || cursor.through > status.seq {
-        return 0;
-    }
-    match Reader::head_after(records.folder(), cursor.through) {
-        Ok(Some(head)) if head != cursor.head => 0,
-        // Released records may be gone already.
-        Ok(_) | Err(_) => cursor.through,
-    }
-}
 
 /// Waits for the end of a timer, forever where there is none, and takes it away.
 async fn ended(timer: &mut Option<Pin<Box<Sleep>>>) {

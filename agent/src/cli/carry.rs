@@ -4,9 +4,9 @@
 //! is taken by the agent where one runs, so that it may forget at once.
 
 use core::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gateward_core::trust::GatewayId;
 use serde::Serialize;
@@ -47,15 +47,17 @@ pub(super) fn export(out: &Path, global: &Global) -> Exit {
 
 fn carry(out: &Path, config: &Config) -> Result<Written, Failed> {
     let mut own = Own::load(config)?;
-    // Held until the file is written: an agent that started meanwhile could not be asked.
-    let (_held, durable) = match hold(&place(config, None)?) {
-        Ok(held) => (Some(held), u64::MAX),
-        Err(OpenFailed::Locked { .. }) => (None, durable(config)?),
-        Err(failed) => return Err(failed.into()),
-    };
     let folder = config.state_dir.join("audit");
+    // Held until the file is written: an agent that started meanwhile could not be asked.
+    let (_held, durable) = match take_folder(config)? {
+        Some(held) => {
+            settle(&folder)?;
+            (Some(held), u64::MAX)
+        }
+        None => (None, durable(config)?),
+    };
     let Own { gateway, incarnation, .. } = own;
-    let from = receipts::receipted(&folder, incarnation) + 1;
+    let from = receipts::resume(&folder, incarnation, durable) + 1;
     let range = Range { gateway, incarnation, from, durable };
 
     Ok(output::write(out, &MAGIC, |file| {
@@ -64,6 +66,35 @@ fn carry(out: &Path, config: &Config) -> Result<Written, Failed> {
         file.flush()?;
         Ok(written)
     })?)
+}
+
+/// Takes the state folder where no agent has it; none where one does, or where it is another user's,
+/// in which nothing is to be made that the agent could not read.
+fn take_folder(config: &Config) -> Result<Option<File>, Failed> {
+    if !config.state_dir.is_dir() {
+        return Err(Failed::NoState { dir: config.state_dir.clone() });
+    }
+    if !is_own(&config.state_dir) {
+        return Ok(None);
+    }
+    match hold(&place(config, None)?) {
+        Err(OpenFailed::Locked { .. }) => Ok(None),
+        held => Ok(Some(held?)),
+    }
+}
+
+/// Has the disk keep what an agent may have been killed before it synced: what a collector holds must
+/// not be written anew under the same numbers after a power cut.
+fn settle(folder: &Path) -> Result<(), Failed> {
+    let failed = |source| Failed::Journal { folder: folder.into(), source };
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        if path.is_file() {
+            File::open(&path).and_then(|file| file.sync_all()).map_err(failed)?;
+        }
+    }
+
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)
 }
 
 /// Asks the agent that runs how far its records are on disk for good.
@@ -96,13 +127,7 @@ pub(super) fn receipt(path: &Path, global: &Global) -> Exit {
 
 fn take(path: &Path, config: &Config) -> Result<Released, Failed> {
     let message = read(path).map_err(Unread::at(path))?;
-    if !is_own(&config.state_dir) {
-        return post(message, config);
-    }
-    let _held = match hold(&place(config, None)?) {
-        Err(OpenFailed::Locked { .. }) => return post(message, config),
-        held => held?,
-    };
+    let Some(_held) = take_folder(config)? else { return post(message, config) };
     let mut own = Own::load(config)?;
     let said = own.seal.receipt(&message).map_err(NotReceipted::Seal)?;
     let folder = config.state_dir.join("audit");
@@ -166,12 +191,18 @@ struct Said<'a>(&'a Written);
 
 impl fmt::Display for Said<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((first, last)) = self.0.span else {
-            return f.write_str("no records that are not receipted");
-        };
-        write!(f, "records {first} to {last}, {} of them", self.0.records)?;
+        match self.0.span {
+            None => f.write_str("no records that are not receipted")?,
+            Some((first, last)) => {
+                write!(f, "records {first} to {last}, {} of them", self.0.records)?;
+            }
+        }
         for (first, last) in &self.0.holes {
-            write!(f, "\nmissing: {first} to {last}; a collector takes nothing behind them")?;
+            match last {
+                Some(last) => write!(f, "\nmissing: {first} to {last}")?,
+                None => write!(f, "\nmissing: {first} and what is behind it")?,
+            }
+            f.write_str("; a collector takes nothing behind that")?;
         }
 
         Ok(())
@@ -186,7 +217,7 @@ struct Report<'a> {
     first: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last: Option<u64>,
-    missing: &'a [(u64, u64)],
+    missing: &'a [(u64, Option<u64>)],
 }
 
 impl<'a> From<&'a Written> for Report<'a> {
@@ -209,6 +240,14 @@ enum Failed {
     Client(#[from] ClientError),
     #[error(transparent)]
     Identity(#[from] BadIdentity),
+    #[error("`{}`: the journal cannot be read", folder.display())]
+    Journal {
+        folder: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("`{}` is not there; the agent makes it at its first start", dir.display())]
+    NoState { dir: PathBuf },
     #[error("the receipt is refused: {0}")]
     NotReceipted(#[from] NotReceipted),
     #[error(transparent)]
@@ -230,9 +269,12 @@ impl Failed {
             Self::NotReceipted(_) => Exit::BadData,
             Self::Read(unread) if unread.is_too_large() => Exit::BadData,
             Self::Answer(_) => Exit::Unavailable,
-            Self::Identity(_) | Self::Open(_) | Self::Read(_) | Self::Write(_) => {
-                Exit::Io.unless_refused(self)
-            }
+            Self::Identity(_)
+            | Self::Journal { .. }
+            | Self::NoState { .. }
+            | Self::Open(_)
+            | Self::Read(_)
+            | Self::Write(_) => Exit::Io.unless_refused(self),
         }
     }
 }

@@ -39,7 +39,11 @@ pub(super) fn write<R>(
     let written = made.and_then(|mut file| {
         let filled = fill(&mut file)?;
         file.sync_all()?;
-        fs::rename(&beside, out).map(|()| filled)
+        fs::rename(&beside, out)?;
+        // Else a stick that is pulled now may not have the name.
+        let parent = out.parent().filter(|parent| !parent.as_os_str().is_empty());
+        File::open(parent.unwrap_or(Path::new(".")))?.sync_all()?;
+        Ok(filled)
     });
     if written.is_err() {
         let _ = fs::remove_file(&beside);

@@ -1,14 +1,23 @@
 //! Receipts, from the broker or carried by hand: what a collector holds may be forgotten here.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::path::Path;
 
 use gateward_core::audit::Event;
+use gateward_core::time::Millis;
 use gateward_core::trust::{GatewayId, Incarnation};
 use serde::ser::{Serialize, SerializeStruct as _, Serializer};
 
 use super::cursor::Cursor;
 use super::{Acknowledged, Outlet, Seal, Upload};
 use crate::journal::{Draft, Reader};
+
+/// How often one reason for refusing receipts is written down.
+const REFUSED_EVERY_MS: u64 = 10 * 60 * 1000;
+
+/// How many reasons are written down in that time; there are fewer.
+const MOST_REASONS: usize = 32;
 
 /// How far the records are receipted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -37,7 +46,7 @@ impl Serialize for Released {
 }
 
 /// Why a receipt changes nothing.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd, thiserror::Error)]
 pub enum NotReceipted {
     /// It is not signed by a collector that is believed now.
     #[error("{0}")]
@@ -54,6 +63,12 @@ pub enum NotReceipted {
     /// The journal cannot be read, or that it was receipted cannot be written down; the records stay.
     #[error("the journal cannot be used: {0}")]
     Storage(String),
+}
+
+impl NotReceipted {
+    fn storage(error: io::Error) -> Self {
+        Self::Storage(error.to_string())
+    }
 }
 
 /// Returns what to write down for a receipt; none where it says nothing new. `last` is the number of
@@ -74,7 +89,7 @@ fn weigh(
         return Err(NotReceipted::Beyond);
     }
     let head = Reader::head_after(folder, receipt.through);
-    if head.map_err(|error| NotReceipted::Storage(error.to_string()))? != Some(receipt.head) {
+    if head.map_err(NotReceipted::storage)? != Some(receipt.head) {
         return Err(NotReceipted::Chain);
     }
     let Acknowledged { through, head, incarnation, .. } = *receipt;
@@ -82,11 +97,19 @@ fn weigh(
     Ok(Some(Cursor { incarnation, through, head }))
 }
 
-/// Returns the number of the last record in `folder` that is known to be receipted.
-pub(crate) fn receipted(folder: &Path, incarnation: Incarnation) -> u64 {
-    let cursor = Cursor::load(folder).filter(|cursor| cursor.incarnation == incarnation);
-
-    cursor.map_or(0, |cursor| cursor.through)
+/// Returns the number of the last record in `folder` that a collector is known to hold; 0 where what
+/// was written down is not this journal's any more, so that everything is sent again and the
+/// collector can see why. `last` is the number of the last record.
+pub(crate) fn resume(folder: &Path, incarnation: Incarnation, last: u64) -> u64 {
+    let Some(cursor) = Cursor::load(folder) else { return 0 };
+    if cursor.incarnation != incarnation || cursor.through > last {
+        return 0;
+    }
+    match Reader::head_after(folder, cursor.through) {
+        Ok(Some(head)) if head != cursor.head => 0,
+        // Released records may be gone already.
+        Ok(_) | Err(_) => cursor.through,
+    }
 }
 
 /// Takes a receipt for the journal in `folder`, which no agent has open: at its next start it
@@ -100,11 +123,11 @@ pub(crate) fn take(
     whose: (GatewayId, Incarnation),
     receipt: &Acknowledged,
 ) -> Result<Released, NotReceipted> {
-    let done = receipted(folder, whose.1);
+    let done = resume(folder, whose.1, u64::MAX);
     let Some(cursor) = weigh(folder, whose, (done, u64::MAX), receipt)? else {
         return Ok(Released { through: done, is_news: false });
     };
-    cursor.store(folder).map_err(|error| NotReceipted::Storage(error.to_string()))?;
+    cursor.store(folder).map_err(NotReceipted::storage)?;
 
     Ok(Released { through: cursor.through, is_news: true })
 }
@@ -118,11 +141,8 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         let Some(cursor) = cursor else {
             return Ok(Released { through: self.done, is_news: false });
         };
-        if let Err(error) = cursor.store(self.records.folder()) {
-            // Records stay until a receipt can be written down.
-            tracing::warn!(%error, "the receipt of the audit was not written down");
-            return Ok(Released { through: self.done, is_news: false });
-        }
+        // Records stay until a receipt can be written down.
+        cursor.store(self.records.folder()).map_err(NotReceipted::storage)?;
         let through = cursor.through;
         self.done = through;
         self.sent.retain(|last| *last > through);
@@ -137,14 +157,33 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         Ok(Released { through, is_news: true })
     }
 
-    /// Writes down why a receipt was refused, once for each reason and connection, so that a
-    /// hostile broker cannot fill the disk.
+    /// Writes down why a receipt was refused: each reason once in a while, so that a hostile broker
+    /// cannot fill the disk whatever it sends in turn.
     pub(super) fn refuse(&mut self, reason: &NotReceipted) {
-        if self.refused.as_ref() != Some(reason) {
-            tracing::warn!(%reason, "a receipt for the audit was refused");
-            let now = self.seal.now();
-            self.records.note(Draft::event(Event::ReceiptRefused, now, &reason.to_string()));
-            self.refused = Some(reason.clone());
+        let now = self.seal.now();
+        if let NotReceipted::Storage(error) = reason {
+            tracing::warn!(error, "the receipt of the audit was not written down");
+            return;
         }
+        if self.refused.is_news(reason, now.mono) {
+            tracing::warn!(%reason, "a receipt for the audit was refused");
+            self.records.note(Draft::event(Event::ReceiptRefused, now, &reason.to_string()));
+        }
+    }
+}
+
+/// Which refusals were written down lately.
+#[derive(Debug, Default)]
+pub(super) struct Refusals(BTreeMap<NotReceipted, Millis>);
+
+impl Refusals {
+    fn is_news(&mut self, reason: &NotReceipted, now: Millis) -> bool {
+        self.0.retain(|_, told| now.since(*told) < REFUSED_EVERY_MS);
+        if self.0.contains_key(reason) || self.0.len() >= MOST_REASONS {
+            return false;
+        }
+        self.0.insert(reason.clone(), now);
+
+        true
     }
 }

@@ -28,8 +28,8 @@ pub struct Written {
     pub records: u64,
     /// The numbers of the first and the last.
     pub span: Option<(u64, u64)>,
-    /// Numbers between them that no record can be read for.
-    pub holes: Vec<(u64, u64)>,
+    /// Numbers that no record can be read for; the last may be without an end.
+    pub holes: Vec<(u64, Option<u64>)>,
 }
 
 /// Whose records are written, and which of them.
@@ -41,7 +41,7 @@ pub struct Range {
     pub incarnation: Incarnation,
     /// The first number that is wanted.
     pub from: u64,
-    /// The last number that is on disk for good.
+    /// The last number that is on disk for good; `u64::MAX` where all that is there is.
     pub durable: u64,
 }
 
@@ -60,16 +60,26 @@ pub(crate) fn write(
     let mut reader = Reader::new(folder, range.from);
     out.write_all(&MAGIC)?;
     loop {
+        let next = written.span.map_or(range.from, |(_, last)| last.saturating_add(1));
+        let end = Some(range.durable).filter(|durable| *durable != u64::MAX);
         let piece = match reader.next(range.durable, PIECE) {
             Ok(Some(piece)) => piece,
-            Ok(None) | Err(NotRead::Damaged { next: None, .. }) => return Ok(written),
+            Ok(None) => {
+                if end.is_some_and(|end| next <= end) {
+                    written.holes.push((next, end));
+                }
+                return Ok(written);
+            }
+            Err(NotRead::Damaged { next: None, .. }) => {
+                written.holes.push((next, end));
+                return Ok(written);
+            }
             // What is behind is carried too; the hole is told below.
             Err(NotRead::Damaged { next: Some(_), .. }) => continue,
             Err(NotRead::Io(error)) => return Err(error),
         };
-        let next = written.span.map_or(range.from, |(_, last)| last.saturating_add(1));
         if piece.first > next {
-            written.holes.push((next, piece.first - 1));
+            written.holes.push((next, Some(piece.first - 1)));
         }
         let checkpoint = seal.checkpoint(piece.last, &piece.after);
         let message = batch::encode(range.gateway, range.incarnation, &piece, &checkpoint)?;

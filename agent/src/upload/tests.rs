@@ -7,6 +7,7 @@ use gateward_core::audit::{Event, Outcome, Ratchet};
 use gateward_core::decide::Reason;
 
 use super::batch::Batch;
+use super::cursor::Cursor;
 use super::*;
 use crate::identity::Identity;
 use crate::journal::{Draft, Durability, Journal, Opened, Options, verify, walk};
@@ -390,4 +391,55 @@ async fn a_receipt_that_was_carried_by_hand_counts_once_and_a_forged_one_never()
     assert_eq!(bring(signed.clone()).await, Ok(Released { through: 5, is_news: true }));
     assert_eq!(bring(signed).await, Ok(Released { through: 5, is_news: false }), "replayed");
     scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broker_that_sends_bad_receipts_of_every_kind_in_turn_fills_no_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut scene = Scene::begin(folder.path(), 1);
+    scene.write(5).await;
+    scene.up().await;
+    let good = told(&scene.batch().await);
+    for _ in 0..50 {
+        scene.hear.send(Heard::Receipt(b"no receipt".to_vec())).await.unwrap();
+        scene.hear.send(receipt(&Acknowledged { through: 600, ..good })).await.unwrap();
+        // At the next connection nothing is told again either.
+        scene.hear.send(Heard::Down).await.unwrap();
+        scene.up().await;
+    }
+    scene.hear.send(receipt(&good)).await.unwrap();
+    scene.released(5).await;
+    scene.end().await;
+
+    let mut events = 0;
+    let counted = walk(folder.path(), |_, record, _| {
+        events += u32::from(record.outcome == Outcome::Event(Event::ReceiptRefused));
+    });
+    counted.unwrap();
+    assert_eq!(events, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn damage_at_the_end_of_the_journal_is_told_on_the_stick_and_a_lost_receipt_hides_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let scene = Scene::begin(folder.path(), 1);
+    scene.write(5).await;
+    scene.end().await;
+    let segment = folder.path().join(format!("{:020}.seg", 1));
+    let mut bytes = std::fs::read(&segment).unwrap();
+    let at = bytes.iter().rposition(|byte| *byte != 0).unwrap() - 20;
+    bytes[at] ^= 1;
+    std::fs::write(&segment, bytes).unwrap();
+
+    let whole =
+        |durable| stick::Range { gateway: GATEWAY, incarnation: INCARNATION, from: 1, durable };
+    let carried = |durable| {
+        stick::write(folder.path(), &whole(durable), &mut Words, &mut Vec::new()).unwrap()
+    };
+    assert_eq!(carried(u64::MAX).holes, [(5, None)]);
+    assert_eq!(carried(5).holes, [(5, Some(5))]);
+
+    let cursor = Cursor { incarnation: INCARNATION, through: 3, head: Head([9; 32]) };
+    cursor.store(folder.path()).unwrap();
+    assert_eq!(receipt::resume(folder.path(), INCARNATION, u64::MAX), 0, "another chain's");
 }
