@@ -12,6 +12,10 @@ use crate::topic::GroupTopic;
 /// How many chunks and pieces are subscribed at a time, so that no broker's queue overflows.
 pub const WINDOW: usize = 16;
 
+/// How long an answer is waited for whatever else comes: on the slowest link that is provided for, a
+/// whole window takes less. Who sends junk without end holds nothing up for longer.
+const LONGEST_MS: u64 = 60 * 60 * 1000;
+
 /// The pieces, chunks and deltas that are subscribed or about to be.
 #[derive(Debug)]
 pub(super) struct Window {
@@ -137,7 +141,7 @@ impl Window {
     pub(super) fn timeout(&self) -> Option<Millis> {
         let waiting = self.slots.iter().filter(|slot| slot.state == State::Waiting);
 
-        waiting.map(|slot| slot.since.plus(self.pace.wait())).min()
+        waiting.map(|slot| slot.late_at(self.pace.wait())).min()
     }
 
     /// What to unsubscribe: a packet full, or the rest where nothing more is expected.
@@ -172,6 +176,10 @@ impl Window {
 
 impl Slot {
     fn is_late(&self, wait: u64, now: Millis) -> bool {
-        self.state == State::Waiting && now >= self.since.plus(wait)
+        self.state == State::Waiting && now >= self.late_at(wait)
+    }
+
+    fn late_at(&self, wait: u64) -> Millis {
+        self.since.plus(wait).min(self.asked.plus(LONGEST_MS))
     }
 }

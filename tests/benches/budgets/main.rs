@@ -52,7 +52,7 @@ fn main() {
     size(&table);
     let deck = Deck::new();
     let signer = Signer::of(&deck);
-    let mut gateway = deck.gateway("edge-7a");
+    let gateway = deck.gateway("edge-7a");
     let world = World::new(deck.account(), 100_000);
     snapshots(&table, &signer, &world);
     let file = world.file(VerifierLen::Full);

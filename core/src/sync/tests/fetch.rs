@@ -159,3 +159,25 @@ fn h11_a_full_disk_is_tried_again_later_and_only_then() {
     let again = Millis(STORE_PAUSE_MS);
     assert_eq!(machine.poll(again), Some(Output::Begin));
 }
+
+#[test]
+fn junk_without_end_holds_up_what_was_lost_for_an_hour_and_no_longer() {
+    let snapshot = Snapshot::new(1, 2 * CHUNK);
+    let root = snapshot.root();
+    let mut machine = fetching(&snapshot);
+    let wanted = GroupTopic::Chunk { root, index: 1 };
+    let mut now = Millis(0);
+    let asked = loop {
+        now = now.plus(1_900);
+        let junk = machine.chunk([9; 8], 1, b"junk", now);
+        assert_eq!(junk, Err(Dropped::NotAskedFor));
+        if let Some(Output::Subscribe(topics)) = machine.poll(now)
+            && topics.contains(&wanted)
+        {
+            break now;
+        }
+        assert!(now.0 < 2 * 60 * 60 * 1000, "never asked for again");
+    };
+
+    assert!(asked.0 <= 60 * 60 * 1000 + 3 * 1_900, "{asked:?}");
+}
