@@ -53,6 +53,11 @@ impl Round {
         Some(self.pace.rest())
     }
 
+    /// Whether the next attempt is the first of a round.
+    pub(super) const fn begins(&self) -> bool {
+        self.failed == 0
+    }
+
     /// Goes on after a connection; returns the rest before the next attempt.
     pub(super) fn over(&mut self, held: bool) -> Duration {
         if held {
