@@ -155,6 +155,7 @@ impl Link {
             let broker = self.round.url().to_string();
             let (ended, rest) = match self.attempt(stop.as_mut()).await {
                 Ok(session) => {
+                    self.round.worked();
                     let (ended, held) = self.stay(session, stop.as_mut()).await;
                     (ended, Some(self.round.over(held)))
                 }

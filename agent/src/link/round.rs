@@ -37,6 +37,13 @@ impl Round {
         self.known.get(self.at).map_or(Version::V5, Known::next)
     }
 
+    /// An attempt succeeded.
+    pub(super) fn worked(&mut self) {
+        if let Some(known) = self.known.get_mut(self.at) {
+            known.worked();
+        }
+    }
+
     /// Goes on after an attempt that failed; returns the rest before the next one, which is none
     /// where the same broker is worth another version.
     pub(super) fn failed(&mut self, ended: &Ended) -> Option<Duration> {

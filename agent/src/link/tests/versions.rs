@@ -54,6 +54,22 @@ async fn a_broker_that_hangs_up_on_a_connect_of_5_is_tried_with_3_1_1() {
 }
 
 #[tokio::test]
+async fn a_broker_that_restarts_or_refuses_in_the_form_of_3_1_1_is_asked_for_5_all_the_same() {
+    let peer = Peer::bind().await;
+    let mut link = Running::start(plain(peer.port()));
+    drop(peer.welcome().await);
+    assert!(matches!(link.next().await, Event::Up { .. }));
+    assert_eq!(link.next().await, Event::Down);
+    for answer in [&[][..], &[0x20, 2, 0, 5]] {
+        let (mut caller, connect) = peer.accept_bytes().await;
+        assert_eq!(connect[LEVEL], FIVE, "{answer:x?}");
+        caller.send(answer).await;
+    }
+    let (_caller, connect) = peer.accept_bytes().await;
+    assert_eq!(connect[LEVEL], FIVE);
+}
+
+#[tokio::test]
 async fn a_broker_that_has_learned_5_since_is_spoken_to_in_5() {
     let peer = Peer::bind().await;
     let _link = Running::start(plain(peer.port()));
