@@ -65,15 +65,18 @@ impl Round {
         self.failed == 0
     }
 
-    /// Goes on after a connection; returns the rest before the next attempt.
+    /// Goes on after a connection; returns the rest before the next attempt. That is at the same
+    /// broker where the connection held: another may not retain what is retained there, and a
+    /// connection that breaks says nothing against the broker.
     pub(super) fn over(&mut self, held: bool) -> Duration {
-        if held {
-            self.pace.reset();
-        }
         if let Some(known) = self.known.get_mut(self.at) {
             known.over();
         }
-        self.advance();
+        if held {
+            self.pace.reset();
+        } else {
+            self.advance();
+        }
         self.failed = 0;
 
         self.pace.rest()
@@ -119,18 +122,30 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_broke_is_followed_by_a_rest_and_the_next_of_the_list() {
+    fn a_connection_that_held_is_made_again_at_the_same_broker_while_that_can_be_reached() {
         let mut rests = Vec::new();
         for _ in 0..50 {
             let mut round = round(2);
             fail(&mut round);
-            rests.push(round.over(true));
-            assert_eq!(round.url().port(), 1);
+            for _ in 0..3 {
+                rests.push(round.over(true));
+                assert_eq!(round.url().port(), 2, "a blip, and off to another");
+            }
             assert_eq!(fail(&mut round), SHORTEST, "the list begins anew");
+            assert_eq!(round.url().port(), 1);
         }
         let longest = rests.into_iter().max().unwrap();
         assert!(longest > Duration::from_millis(500), "no jitter: {longest:?}");
         assert!(longest <= Duration::from_secs(1), "{longest:?}");
+    }
+
+    #[test]
+    fn a_broker_that_lets_in_and_drops_is_left_for_the_next() {
+        let mut round = round(2);
+        for port in [1, 2, 1] {
+            assert_eq!(round.url().port(), port);
+            round.over(false);
+        }
     }
 
     #[test]
@@ -139,9 +154,9 @@ mod tests {
         let refused = Ended::Refused(super::super::Reason::UNSUPPORTED_VERSION);
         assert_eq!(round.failed(&refused), None);
         assert_eq!((round.url().port(), round.version()), (1, Version::V311));
-        round.over(true);
+        round.over(false);
         assert_eq!((round.url().port(), round.version()), (2, Version::V5));
-        round.over(true);
+        round.over(false);
         assert_eq!((round.url().port(), round.version()), (1, Version::V311));
     }
 }
