@@ -1,12 +1,13 @@
 //! Which broker of the list to try next, in which version of MQTT, and after which rest.
 //!
-//! A rest comes before each round through the list and after each connection that broke, so that a
-//! fleet whose broker went away does not fall on the next one in the same instant.
+//! A rest comes before each round through the list, after each connection that broke, and before the
+//! second broker after a start, so that a fleet whose broker went away, or whose power came back, does
+//! not fall on the next one in the same instant.
 
 use core::time::Duration;
 
 use super::ended::Ended;
-use super::pace::{Pace, SHORTEST};
+use super::pace::{self, Pace, SHORTEST};
 use super::version::Known;
 use super::{BrokerUrl, Brokers, Protocol, Version};
 
@@ -18,13 +19,15 @@ pub(super) struct Round {
     at: usize,
     failed: usize,
     pace: Pace,
+    /// Whether a rest has told this gateway from those that started with it.
+    spread: bool,
 }
 
 impl Round {
     pub(super) fn new(brokers: Brokers, protocol: Protocol) -> Self {
         let known = brokers.iter().map(|_| Known::new(protocol)).collect();
 
-        Self { brokers, known, at: 0, failed: 0, pace: Pace::default() }
+        Self { brokers, known, at: 0, failed: 0, pace: Pace::default(), spread: false }
     }
 
     /// The broker to try, or in use.
@@ -52,8 +55,9 @@ impl Round {
         }
         self.advance();
         self.failed += 1;
+        let is_spread = core::mem::replace(&mut self.spread, true);
         if self.failed < self.known.len() {
-            return Some(SHORTEST);
+            return Some(if is_spread { SHORTEST } else { pace::spread() });
         }
         self.failed = 0;
 
@@ -77,7 +81,7 @@ impl Round {
         } else {
             self.advance();
         }
-        self.failed = 0;
+        (self.failed, self.spread) = (0, true);
 
         self.pace.rest()
     }
@@ -104,11 +108,13 @@ mod tests {
     fn the_next_of_the_list_is_tried_at_once_and_the_rest_grows_only_with_whole_rounds() {
         let mut round = round(3);
         let mut longest = Duration::ZERO;
-        for _ in 0..100 {
+        for n in 0..100 {
             for port in 1..=3 {
                 assert_eq!(round.url().port(), port);
                 let rest = fail(&mut round);
-                assert!(port == 3 || rest == SHORTEST, "a rest within the list: {rest:?}");
+                let is_first = (n, port) == (0, 1);
+                let is_shortest = rest == SHORTEST;
+                assert!(is_first || port == 3 || is_shortest, "a rest within the list: {rest:?}");
                 longest = longest.max(rest);
             }
         }
@@ -119,6 +125,14 @@ mod tests {
             fail(&mut beginning);
         }
         assert!(fail(&mut beginning) <= Duration::from_secs(1), "one round is one failure");
+    }
+
+    #[test]
+    fn a_fleet_that_starts_in_one_instant_comes_to_the_second_broker_spread_over_a_second() {
+        let rests: Vec<_> = (0..50).map(|_| fail(&mut round(2))).collect();
+        assert!(rests.iter().any(|&rest| rest < Duration::from_millis(500)), "{rests:?}");
+        assert!(rests.iter().any(|&rest| rest > Duration::from_millis(500)), "{rests:?}");
+        assert!(rests.iter().all(|&rest| rest <= Duration::from_secs(1)), "{rests:?}");
     }
 
     #[test]
