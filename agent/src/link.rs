@@ -13,10 +13,11 @@ use core::error::Error;
 use core::future::Future;
 use core::pin::{Pin, pin};
 use core::sync::atomic::AtomicU64;
+use core::time::Duration;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::sleep;
 use tracing::{debug, info, warn};
 
@@ -52,6 +53,7 @@ use credentials::Credentials;
 use ended::Ended;
 use flight::Reply;
 use handle::{Command, Limits};
+use pace::SHORTEST;
 use reach::Target;
 use round::Round;
 use session::Session;
@@ -153,11 +155,12 @@ impl Link {
             let broker = self.round.url().to_string();
             let (ended, rest) = match self.attempt(stop.as_mut()).await {
                 Ok(session) => {
+                    self.round.worked();
                     let (ended, held) = self.stay(session, stop.as_mut()).await;
                     (ended, Some(self.round.over(held)))
                 }
                 Err(ended) => {
-                    let rest = self.round.failed(&ended);
+                    let rest = self.go_on(&ended);
                     (ended, rest)
                 }
             };
@@ -206,16 +209,35 @@ impl Link {
         reached
     }
 
+    /// Goes on after an attempt that failed; returns the rest before the next one, which is none
+    /// where the same broker is worth another version.
+    fn go_on(&mut self, ended: &Ended) -> Option<Duration> {
+        if self.credentials.as_ref().is_some_and(Credentials::has_another) {
+            return Some(SHORTEST);
+        }
+        let rest = self.round.failed(ended);
+        if rest.is_some()
+            && self.round.begins()
+            && let Some(credentials) = &mut self.credentials
+        {
+            credentials.round_over();
+        }
+
+        rest
+    }
+
     /// Waits for `until`; commands that come meanwhile are reported lost.
     async fn offline(
         &mut self,
         stop: Pin<&mut impl Future<Output = ()>>,
         until: impl Future<Output = ()>,
     ) -> Result<(), Ended> {
+        let Self { config, commands, events, credentials, .. } = self;
         tokio::select! {
             () = stop => Err(Ended::Stopped),
-            () = self.events.closed() => Err(Ended::Unheard),
-            () = refuse(&mut self.commands, &self.events) => Err(Ended::Unheard),
+            () = events.closed() => Err(Ended::Unheard),
+            () = refuse(commands, events) => Err(Ended::Unheard),
+            () = obey(&config.reload, credentials) => Err(Ended::Unheard),
             () = until => Ok(()),
         }
     }
@@ -265,6 +287,16 @@ const fn end(ended: &Ended) -> Option<Result<(), LinkFailed>> {
     }
 
     None
+}
+
+/// Tries whatever is on disk again, each time that somebody asks.
+async fn obey(reload: &Notify, credentials: &mut Option<Credentials>) {
+    loop {
+        reload.notified().await;
+        if let Some(credentials) = credentials {
+            credentials.asked();
+        }
+    }
 }
 
 /// Takes commands while there is no connection; ends when there is nobody to tell.

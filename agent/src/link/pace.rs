@@ -29,11 +29,21 @@ impl Pace {
     pub(super) fn rest(&mut self) -> Duration {
         let ceiling = FIRST.saturating_mul(2_u32.saturating_pow(self.failures)).min(LONGEST);
         self.failures = self.failures.saturating_add(1);
-        // Without randomness the longest rest is the polite one.
-        let share = getrandom::u32().unwrap_or(u32::MAX);
 
-        ceiling.mul_f64(f64::from(share) / f64::from(u32::MAX)).max(SHORTEST)
+        draw(ceiling)
     }
+}
+
+/// A rest that counts as no failure: for those that started in the same instant.
+pub(super) fn spread() -> Duration {
+    draw(FIRST)
+}
+
+fn draw(ceiling: Duration) -> Duration {
+    // Without randomness the longest rest is the polite one.
+    let share = getrandom::u32().unwrap_or(u32::MAX);
+
+    ceiling.mul_f64(f64::from(share) / f64::from(u32::MAX)).max(SHORTEST)
 }
 
 #[cfg(test)]

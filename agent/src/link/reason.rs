@@ -18,6 +18,8 @@ impl Reason {
     pub const NO_SUBSCRIBER: Self = Self(0x10);
     /// The broker has no such version of MQTT.
     pub(super) const UNSUPPORTED_VERSION: Self = Self(0x84);
+    /// The broker does not know who we are.
+    pub(super) const BAD_CREDENTIALS: Self = Self(0x86);
     /// The access list does not allow it.
     pub const NOT_AUTHORIZED: Self = Self(0x87);
     /// The packet is larger than the broker takes.

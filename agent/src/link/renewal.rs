@@ -14,7 +14,8 @@ use super::session::Session;
 pub(super) const LOOK: Duration = Duration::from_secs(30);
 
 /// Waits for files that differ from those in use and work, and returns a connection made with them.
-/// What does not work is told once and tried again when it has changed.
+/// What the broker turns down is told once and tried again when it has changed; what failed in
+/// another way, at the next look.
 pub(super) async fn renewed(target: Target<'_>, credentials: &mut Option<Credentials>) -> Session {
     let Some(credentials) = credentials.as_mut().filter(|_| target.url.tls()) else {
         return pending().await;
@@ -31,7 +32,7 @@ pub(super) async fn renewed(target: Target<'_>, credentials: &mut Option<Credent
                 return session;
             }
             Err(ended) => {
-                credentials.failed(&loaded, &ended);
+                credentials.blame(&loaded, &ended);
                 credentials.complain(loaded.fingerprint, &super::chain(&ended));
             }
         }

@@ -1,12 +1,13 @@
 //! Which broker of the list to try next, in which version of MQTT, and after which rest.
 //!
-//! A rest comes before each round through the list and after each connection that broke, so that a
-//! fleet whose broker went away does not fall on the next one in the same instant.
+//! A rest comes before each round through the list, after each connection that broke, and before the
+//! second broker after a start, so that a fleet whose broker went away, or whose power came back, does
+//! not fall on the next one in the same instant.
 
 use core::time::Duration;
 
 use super::ended::Ended;
-use super::pace::{Pace, SHORTEST};
+use super::pace::{self, Pace, SHORTEST};
 use super::version::Known;
 use super::{BrokerUrl, Brokers, Protocol, Version};
 
@@ -18,13 +19,15 @@ pub(super) struct Round {
     at: usize,
     failed: usize,
     pace: Pace,
+    /// Whether a rest has told this gateway from those that started with it.
+    spread: bool,
 }
 
 impl Round {
     pub(super) fn new(brokers: Brokers, protocol: Protocol) -> Self {
         let known = brokers.iter().map(|_| Known::new(protocol)).collect();
 
-        Self { brokers, known, at: 0, failed: 0, pace: Pace::default() }
+        Self { brokers, known, at: 0, failed: 0, pace: Pace::default(), spread: false }
     }
 
     /// The broker to try, or in use.
@@ -37,6 +40,13 @@ impl Round {
         self.known.get(self.at).map_or(Version::V5, Known::next)
     }
 
+    /// An attempt succeeded.
+    pub(super) fn worked(&mut self) {
+        if let Some(known) = self.known.get_mut(self.at) {
+            known.worked();
+        }
+    }
+
     /// Goes on after an attempt that failed; returns the rest before the next one, which is none
     /// where the same broker is worth another version.
     pub(super) fn failed(&mut self, ended: &Ended) -> Option<Duration> {
@@ -45,24 +55,33 @@ impl Round {
         }
         self.advance();
         self.failed += 1;
+        let is_spread = core::mem::replace(&mut self.spread, true);
         if self.failed < self.known.len() {
-            return Some(SHORTEST);
+            return Some(if is_spread { SHORTEST } else { pace::spread() });
         }
         self.failed = 0;
 
         Some(self.pace.rest())
     }
 
-    /// Goes on after a connection; returns the rest before the next attempt.
+    /// Whether the next attempt is the first of a round.
+    pub(super) const fn begins(&self) -> bool {
+        self.failed == 0
+    }
+
+    /// Goes on after a connection; returns the rest before the next attempt. That is at the same
+    /// broker where the connection held: another may not retain what is retained there, and a
+    /// connection that breaks says nothing against the broker.
     pub(super) fn over(&mut self, held: bool) -> Duration {
-        if held {
-            self.pace.reset();
-        }
         if let Some(known) = self.known.get_mut(self.at) {
             known.over();
         }
-        self.advance();
-        self.failed = 0;
+        if held {
+            self.pace.reset();
+        } else {
+            self.advance();
+        }
+        (self.failed, self.spread) = (0, true);
 
         self.pace.rest()
     }
@@ -89,11 +108,13 @@ mod tests {
     fn the_next_of_the_list_is_tried_at_once_and_the_rest_grows_only_with_whole_rounds() {
         let mut round = round(3);
         let mut longest = Duration::ZERO;
-        for _ in 0..100 {
+        for n in 0..100 {
             for port in 1..=3 {
                 assert_eq!(round.url().port(), port);
                 let rest = fail(&mut round);
-                assert!(port == 3 || rest == SHORTEST, "a rest within the list: {rest:?}");
+                let is_first = (n, port) == (0, 1);
+                let is_shortest = rest == SHORTEST;
+                assert!(is_first || port == 3 || is_shortest, "a rest within the list: {rest:?}");
                 longest = longest.max(rest);
             }
         }
@@ -107,18 +128,38 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_broke_is_followed_by_a_rest_and_the_next_of_the_list() {
+    fn a_fleet_that_starts_in_one_instant_comes_to_the_second_broker_spread_over_a_second() {
+        let rests: Vec<_> = (0..50).map(|_| fail(&mut round(2))).collect();
+        assert!(rests.iter().any(|&rest| rest < Duration::from_millis(500)), "{rests:?}");
+        assert!(rests.iter().any(|&rest| rest > Duration::from_millis(500)), "{rests:?}");
+        assert!(rests.iter().all(|&rest| rest <= Duration::from_secs(1)), "{rests:?}");
+    }
+
+    #[test]
+    fn a_connection_that_held_is_made_again_at_the_same_broker_while_that_can_be_reached() {
         let mut rests = Vec::new();
         for _ in 0..50 {
             let mut round = round(2);
             fail(&mut round);
-            rests.push(round.over(true));
-            assert_eq!(round.url().port(), 1);
+            for _ in 0..3 {
+                rests.push(round.over(true));
+                assert_eq!(round.url().port(), 2, "a blip, and off to another");
+            }
             assert_eq!(fail(&mut round), SHORTEST, "the list begins anew");
+            assert_eq!(round.url().port(), 1);
         }
         let longest = rests.into_iter().max().unwrap();
         assert!(longest > Duration::from_millis(500), "no jitter: {longest:?}");
         assert!(longest <= Duration::from_secs(1), "{longest:?}");
+    }
+
+    #[test]
+    fn a_broker_that_lets_in_and_drops_is_left_for_the_next() {
+        let mut round = round(2);
+        for port in [1, 2, 1] {
+            assert_eq!(round.url().port(), port);
+            round.over(false);
+        }
     }
 
     #[test]
@@ -127,9 +168,9 @@ mod tests {
         let refused = Ended::Refused(super::super::Reason::UNSUPPORTED_VERSION);
         assert_eq!(round.failed(&refused), None);
         assert_eq!((round.url().port(), round.version()), (1, Version::V311));
-        round.over(true);
+        round.over(false);
         assert_eq!((round.url().port(), round.version()), (2, Version::V5));
-        round.over(true);
+        round.over(false);
         assert_eq!((round.url().port(), round.version()), (1, Version::V311));
     }
 }

@@ -15,7 +15,8 @@ use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    AlertDescription, CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore,
+    SignatureScheme,
 };
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
@@ -160,6 +161,42 @@ impl Loaded {
 
         Ok(Box::new(tls.map_err(Ended::Handshake)?))
     }
+}
+
+/// What TLS says of a failure.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Said {
+    /// The broker does not take our certificate.
+    NotYou,
+    /// Nobody that we know vouches for the broker.
+    Stranger,
+    /// The broker sent another alert.
+    Alert,
+    /// Another fault, found by us.
+    Else,
+}
+
+/// What TLS says of this failure, if it has a word in it.
+pub(super) fn said(error: &io::Error) -> Option<Said> {
+    use AlertDescription as Alert;
+    let error = error.get_ref()?.downcast_ref::<Error>()?;
+
+    Some(match error {
+        Error::AlertReceived(
+            Alert::AccessDenied
+            | Alert::BadCertificate
+            | Alert::CertificateExpired
+            | Alert::CertificateRequired
+            | Alert::CertificateRevoked
+            | Alert::CertificateUnknown
+            | Alert::DecryptError
+            | Alert::UnknownCA
+            | Alert::UnsupportedCertificate,
+        ) => Said::NotYou,
+        Error::AlertReceived(_) => Said::Alert,
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => Said::Stranger,
+        _ => Said::Else,
+    })
 }
 
 #[cfg(feature = "aws-lc-rs")]

@@ -11,6 +11,8 @@ use super::{Protocol, Version};
 pub(super) struct Known {
     wanted: Protocol,
     older: Option<Evidence>,
+    /// Whether 5 has worked there: what hangs up then is a broker that restarts.
+    has_newer: bool,
 }
 
 /// Why a broker seems to have no 5.
@@ -24,7 +26,7 @@ enum Evidence {
 
 impl Known {
     pub(super) const fn new(wanted: Protocol) -> Self {
-        Self { wanted, older: None }
+        Self { wanted, older: None, has_newer: false }
     }
 
     /// The version to try next.
@@ -35,15 +37,23 @@ impl Known {
         }
     }
 
+    /// Learns that the version tried is one that the broker has.
+    pub(super) fn worked(&mut self) {
+        self.has_newer |= self.next() == Version::V5;
+    }
+
     /// Learns from an attempt that failed; true where the other version is worth an attempt at
-    /// once.
+    /// once, which is where the broker said so.
     pub(super) fn failed(&mut self, ended: &Ended) -> bool {
         let (Protocol::Auto, Some(evidence)) = (self.wanted, evidence(ended)) else { return false };
+        if evidence == Evidence::Silence && self.has_newer {
+            return false;
+        }
         // The same from 3.1.1 says nothing about versions, and the next attempt is with 5 again.
         let was_newer = self.older.is_none();
         self.older = was_newer.then_some(evidence);
 
-        was_newer
+        was_newer && evidence == Evidence::Word
     }
 
     /// Learns that a connection is over. A broker that never said so is asked for 5 again.
@@ -90,16 +100,29 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_that_only_hangs_up_is_asked_for_5_again_and_never_twice_without_a_rest() {
+    fn a_broker_that_only_hangs_up_is_asked_in_turn_and_never_twice_without_a_rest() {
         let mut known = Known::new(Protocol::Auto);
-        assert!(known.failed(&hung_up()));
-        assert_eq!(known.next(), Version::V311);
-        assert!(!known.failed(&hung_up()), "a second attempt at once");
-        assert_eq!(known.next(), Version::V5);
+        for version in [Version::V5, Version::V311, Version::V5, Version::V311] {
+            assert_eq!(known.next(), version);
+            assert!(!known.failed(&hung_up()), "a second attempt at once");
+        }
 
-        assert!(known.failed(&hung_up()));
+        assert!(!known.failed(&hung_up()));
+        known.worked();
         known.over();
         assert_eq!(known.next(), Version::V5, "one accident, and 3.1.1 for ever");
+    }
+
+    #[test]
+    fn a_broker_that_restarts_is_not_taken_for_one_without_5() {
+        let mut known = Known::new(Protocol::Auto);
+        known.worked();
+        known.over();
+        for _ in 0..3 {
+            assert!(!known.failed(&hung_up()));
+            assert_eq!(known.next(), Version::V5);
+        }
+        assert!(known.failed(&Ended::Refused(Reason::UNSUPPORTED_VERSION)), "another program");
     }
 
     #[test]

@@ -133,8 +133,8 @@ async fn restart(fleet: &mut Fleet, ending: Ending, which: Range<usize>) -> Resu
     }
     fleet.ledger.all(which.clone(), "a lost link", |seen| !seen.up).await?;
     let before = fleet.before();
-    fleet.broker.start_again().await?;
     let back = fleet.ledger.now();
+    fleet.broker.start_again().await?;
     fleet.ledger.all(which.clone(), "a link", |seen| seen.up).await?;
     let used = (fleet.broker.since_start(), fleet.own_since(&before));
     let ups = fleet.ledger.each(which, |seen| seen.up_at);

@@ -31,11 +31,24 @@ fn a_malformed_packet_is_not_taken_for_an_unfinished_one() {
 }
 
 #[test]
-fn an_answer_in_the_form_of_3_1_1_to_a_connect_of_5_says_that_there_is_no_5() {
-    for code in 0..=255 {
+fn of_answers_in_the_form_of_3_1_1_only_the_one_about_versions_says_that_there_is_no_5() {
+    let answers = [
+        (0, 0x84),
+        (1, 0x84),
+        (2, 0x85),
+        (3, 0x88),
+        (4, 0x86),
+        (5, 0x87),
+        (0x84, 0x84),
+        (0x89, 0x89),
+    ];
+    for (code, reason) in answers {
         let packet = decode(Version::V5, &[0x20, 2, 0, code]).unwrap();
-        let FromBroker::Welcome(welcome) = packet else { panic!("{packet:?}") };
-        assert_eq!(welcome.reason, Reason::UNSUPPORTED_VERSION);
+        assert_eq!(packet, FromBroker::Welcome(Welcome::plain(Reason::new(reason))), "{code}");
+    }
+    for code in 6..0x80 {
+        let packet = decode(Version::V5, &[0x20, 2, 0, code]);
+        assert!(matches!(packet, Err(Ended::Malformed { .. })), "{code}");
     }
     let said = decode(Version::V5, &[0x20, 3, 0, 0x84, 0]).unwrap();
     assert_eq!(said, FromBroker::Welcome(Welcome::plain(Reason::UNSUPPORTED_VERSION)));

@@ -10,7 +10,7 @@ use rumqttc::v5::mqttbytes::{Error, QoS};
 use super::super::Will;
 use super::super::ended::Ended;
 use super::super::reason::Reason;
-use super::{FromBroker, Hello, NO_TOPIC, NotEncoded, QOS_2, ToBroker, Version, Welcome};
+use super::{FromBroker, Hello, NO_TOPIC, NotEncoded, QOS_2, ToBroker, Version, Welcome, v311};
 
 /// CONNACK and DISCONNECT as the first byte of a packet.
 const CONNACK: u8 = 0x20;
@@ -78,10 +78,8 @@ fn connect(hello: Hello) -> Packet {
 
 pub(super) fn decode(mut frame: BytesMut) -> Result<FromBroker, Ended> {
     match (frame.first().map(|byte| byte & 0xf0), frame.len()) {
-        // What answers a CONNECT of 5 in the form of 3.1.1, in whatever words, has no 5.
-        (Some(CONNACK), 4) => {
-            return Ok(FromBroker::Welcome(Welcome::plain(Reason::UNSUPPORTED_VERSION)));
-        }
+        // No reason fits into 5's own form; this is the form of 3.1.1, or of one cut short.
+        (Some(CONNACK), 4) => return older_welcome(frame),
         // Section 3.14.2.2.1: the properties may be left out, and the reason with them. The
         // decoder refuses that.
         (Some(DISCONNECT), ..4) => {
@@ -118,6 +116,18 @@ pub(super) fn decode(mut frame: BytesMut) -> Result<FromBroker, Ended> {
         | Packet::Subscribe(_)
         | Packet::Unsubscribe(_) => FromBroker::Unasked,
     })
+}
+
+/// A CONNACK in the form of 3.1.1. Only one without the version says that: who lets us in so has
+/// not understood what was asked, who refuses has.
+fn older_welcome(frame: BytesMut) -> Result<FromBroker, Ended> {
+    let reason = match frame.get(3) {
+        Some(&code @ 0x80..) => Reason::new(code),
+        Some(0) => Reason::UNSUPPORTED_VERSION,
+        _ => return v311::decode(frame),
+    };
+
+    Ok(FromBroker::Welcome(Welcome::plain(reason)))
 }
 
 fn message(publish: Publish) -> Result<FromBroker, Ended> {

@@ -17,7 +17,7 @@ fn only(protocol: Protocol, port: u16) -> LinkConfig {
 
 #[tokio::test]
 async fn a_broker_without_5_is_spoken_to_in_3_1_1_and_asked_for_nothing_else_while_that_works() {
-    let refusals: [&[u8]; 3] = [&NO_SUCH_VERSION, &[0x20, 3, 0, 0x84, 0], &[0x20, 2, 0, 5]];
+    let refusals: [&[u8]; 3] = [&NO_SUCH_VERSION, &[0x20, 3, 0, 0x84, 0], &[0x20, 2, 0, 0]];
     for refusal in refusals {
         let peer = Peer::bind().await;
         let mut link = Running::start(plain(peer.port()));
@@ -51,6 +51,22 @@ async fn a_broker_that_hangs_up_on_a_connect_of_5_is_tried_with_3_1_1() {
         drop(caller);
         assert_eq!(link.next().await, Event::Down);
     }
+}
+
+#[tokio::test]
+async fn a_broker_that_restarts_or_refuses_in_the_form_of_3_1_1_is_asked_for_5_all_the_same() {
+    let peer = Peer::bind().await;
+    let mut link = Running::start(plain(peer.port()));
+    drop(peer.welcome().await);
+    assert!(matches!(link.next().await, Event::Up { .. }));
+    assert_eq!(link.next().await, Event::Down);
+    for answer in [&[][..], &[0x20, 2, 0, 5]] {
+        let (mut caller, connect) = peer.accept_bytes().await;
+        assert_eq!(connect[LEVEL], FIVE, "{answer:x?}");
+        caller.send(answer).await;
+    }
+    let (_caller, connect) = peer.accept_bytes().await;
+    assert_eq!(connect[LEVEL], FIVE);
 }
 
 #[tokio::test]
