@@ -97,7 +97,7 @@ pub enum CollectFailed {
     #[error(transparent)]
     Secret(#[from] secret::Unusable),
     /// The file of records is none.
-    #[error("`{}`", path.display())]
+    #[error("`{}`: {source}", path.display())]
     Stick {
         /// The file.
         path: PathBuf,
