@@ -279,7 +279,7 @@ impl Work {
         let is_news = taken.held.through > held.through;
         if is_news {
             // Before the records: what is kept is not looked at again.
-            for late in self.late.uses(&taken.uses)? {
+            for late in self.late.uses(&taken.uses) {
                 self.note(name, &late)?;
             }
             self.store.append(name, &taken.lines, taken.held.clone())?;
