@@ -90,10 +90,18 @@ fn i9_a_stick_or_a_receipt_that_is_cut_altered_or_anothers_ends_with_65() {
     let mut altered = bytes.clone();
     let middle = altered.len() / 2;
     altered[middle] ^= 1;
-    for (what, content) in [("altered", &altered[..]), ("cut", &bytes[..bytes.len() - 1])] {
+    let of_file = |why: &str| format!("`{bad}`: {why}");
+    let cut = of_file("the file was cut short or altered; export it again");
+    let letter = of_file("the file is none that `gateward audit export` wrote; name another");
+    for (what, content, said) in [
+        ("altered", &altered[..], "the checkpoint of a batch"),
+        ("cut", &bytes[..bytes.len() - 1], &cut),
+        ("a letter", b"a letter", &letter),
+    ] {
         fs::write(&bad, content).expect("a file can be written");
         let refused = collect(&deck, &bad, "none");
         assert_eq!(refused.code, 65, "{what}: {}", refused.err);
+        assert!(refused.err.contains(said), "{what}: {}", refused.err);
     }
     let kept = deck.records("edge-7a");
 

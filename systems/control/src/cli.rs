@@ -77,6 +77,10 @@ impl Cli {
     /// Runs the command; why it failed goes to stderr.
     #[must_use]
     pub fn run(self) -> Exit {
+        // `serve` tells more than the others.
+        if !matches!(self.command, Command::Serve(_)) {
+            reach::log();
+        }
         let ended = match self.command {
             Command::Certificate(args) => args.run(),
             Command::Check(args) => args.run(),

@@ -97,7 +97,7 @@ pub enum CollectFailed {
     #[error(transparent)]
     Secret(#[from] secret::Unusable),
     /// The file of records is none.
-    #[error("`{}`", path.display())]
+    #[error("`{}`: {source}", path.display())]
     Stick {
         /// The file.
         path: PathBuf,
@@ -279,7 +279,7 @@ impl Work {
         let is_news = taken.held.through > held.through;
         if is_news {
             // Before the records: what is kept is not looked at again.
-            for late in self.late.uses(&taken.uses)? {
+            for late in self.late.uses(&taken.uses) {
                 self.note(name, &late)?;
             }
             self.store.append(name, &taken.lines, taken.held.clone())?;

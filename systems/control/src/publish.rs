@@ -240,7 +240,7 @@ fn nothing(policy: &Policy) -> Result<Side, NotPublished> {
 fn settled(dir: &Path, patience: Duration) -> Result<(Policy, KnownIds), NotPublished> {
     let _quiet = Lock::wait(&dir.join("state/lock"), patience)?;
     let policy = Policy::load(dir)?;
-    Revocations::note(dir, &policy, clock::now_ms())?;
+    Revocations::note(dir, &policy, clock::now_ms());
 
     Ok((policy, KnownIds::load(dir)?))
 }

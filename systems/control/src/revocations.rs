@@ -2,14 +2,18 @@
 //!
 //! A gateway that is away goes on allowing what it knows. Its records say when, and this file says
 //! whether that was too late (DOMAIN B10). It is written when a command changes the policy, and when
-//! a publish reads it; whoever writes it holds `state/lock`.
+//! a publish reads it; whoever writes it holds `state/lock`. It stops neither: where it is damaged it
+//! is set aside, and begins anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use gateward_core::name::Uuid;
 use gateward_core::token::Lookup;
+use tracing::warn;
 
 use crate::policy::{Policy, PrincipalStatus, TokenStatus};
 use crate::whole;
@@ -77,13 +81,30 @@ impl Revocations {
         let text = whole::read_text(&path)?.unwrap_or_default();
 
         Self::parse(&text)
-            .ok_or(std::io::ErrorKind::InvalidData.into())
+            .ok_or(io::ErrorKind::InvalidData.into())
             .map_err(whole::Failed::new("understood", &path))
     }
 
-    /// Notes what `policy` revokes and did not before, and what it gives back.
-    pub(crate) fn note(dir: &Path, policy: &Policy, now_ms: u64) -> Result<(), whole::Failed> {
-        let mut all = Self::load(dir)?;
+    /// Notes what `policy` revokes and did not before, and what it gives back. What goes wrong is
+    /// warned of, and is no reason not to revoke.
+    pub(crate) fn note(dir: &Path, policy: &Policy, now_ms: u64) {
+        if let Err(failed) = Self::write_down(dir, policy, now_ms) {
+            warn!(
+                "{failed}: {}; what is revoked now is missing in it, so a late use of that may not be \
+                 listed",
+                failed.source
+            );
+        }
+    }
+
+    fn write_down(dir: &Path, policy: &Policy, now_ms: u64) -> Result<(), whole::Failed> {
+        let mut all = match Self::load(dir) {
+            Err(failed) if failed.source.kind() == io::ErrorKind::InvalidData => {
+                set_aside(&failed)?;
+                Self::default()
+            }
+            read => read?,
+        };
         if all.follow(&revoked(policy), now_ms) {
             whole::write(&Self::path(dir), all.text().as_bytes(), 0o644)?;
         }
@@ -152,6 +173,20 @@ impl Revocations {
     }
 }
 
+/// Moves a damaged file out of the way, where somebody can look at it.
+fn set_aside(damaged: &whole::Failed) -> Result<(), whole::Failed> {
+    let path = &damaged.path;
+    let aside = path.with_extension("damaged");
+    fs::rename(path, &aside).map_err(whole::Failed::new("set aside", path))?;
+    warn!(
+        "{damaged}; it is now `{}`, and what is revoked counts as revoked from now on: restore it from \
+         a backup to list earlier uses",
+        aside.display()
+    );
+
+    Ok(())
+}
+
 /// What may not be used by this policy, but for what has come to its end date.
 fn revoked(policy: &Policy) -> BTreeSet<Id> {
     let account = policy.account();
@@ -209,5 +244,37 @@ mod tests {
         let gone = Policy::load(dir.path()).unwrap();
         let gone = gone.principals().iter().find(|one| one.name == "gone").unwrap().id;
         assert!(all.since(Id::Principal(gone), u64::MAX).is_some(), "was gone before");
+    }
+
+    #[test]
+    fn what_is_damaged_is_set_aside_and_stops_no_command() {
+        for damage in [&b"rubbish\n"[..], b"\xff"] {
+            let dir = folder();
+            let path = Revocations::path(dir.path());
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(&path, damage).unwrap();
+            let mut accounts = Accounts::open(dir.path(), NOW).unwrap();
+            let id = Id::Principal(accounts.policy().principals()[0].id);
+
+            accounts.set_status(Kind::User, "ana.ruiz", PrincipalStatus::Disabled).unwrap();
+
+            assert!(Revocations::load(dir.path()).unwrap().since(id, u64::MAX).is_some());
+            assert_eq!(fs::read(path.with_extension("damaged")).unwrap(), damage);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_left_where_it_is_and_stops_no_command() {
+        let dir = folder();
+        let path = Revocations::path(dir.path());
+        fs::create_dir_all(&path).unwrap();
+        let mut accounts = Accounts::open(dir.path(), NOW).unwrap();
+        accounts.set_status(Kind::User, "ana.ruiz", PrincipalStatus::Disabled).unwrap();
+
+        assert!(path.is_dir());
+        assert_eq!(
+            Policy::load(dir.path()).unwrap().principals()[0].status,
+            PrincipalStatus::Disabled
+        );
     }
 }

@@ -73,7 +73,9 @@ impl Locked {
         self.finish()?;
 
         // A crash before this is made good by the next command or publish, at its own time.
-        Revocations::note(&self.dir, policy, clock::now_ms())
+        Revocations::note(&self.dir, policy, clock::now_ms());
+
+        Ok(())
     }
 }
 

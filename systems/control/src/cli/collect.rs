@@ -80,7 +80,7 @@ impl From<CollectFailed> for Failed {
             CollectFailed::Policy(failed) => failed.into(),
             CollectFailed::Secret(failed) => failed.into(),
             CollectFailed::Stick { source: BadStick::Io(ref error), .. } => {
-                Self::new(Exit::of_io(error), failed)
+                Self::new(Exit::of_io(error), format_args!("{failed}: {error}"))
             }
             CollectFailed::CutShort { .. }
             | CollectFailed::StateLost { .. }

@@ -46,8 +46,8 @@ impl ReachArgs {
     }
 }
 
-/// Runs `work` to its end; what goes wrong on the way to the broker is told on stderr.
-pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
+/// From here on what goes wrong on the way is told on stderr.
+pub(super) fn log() {
     let colour = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     // A second one in the same process is none of our business.
     let _ = tracing_subscriber::fmt()
@@ -57,12 +57,10 @@ pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
         .with_target(false)
         .without_time()
         .try_init();
-
-    block_on_quietly(work)
 }
 
-/// Runs `work` to its end; the log is whoever's that calls.
-pub(super) fn block_on_quietly<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
+/// Runs `work` to its end.
+pub(super) fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Failed> {
     // The link has a thread of its own: signing a large snapshot takes longer than a broker waits.
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;

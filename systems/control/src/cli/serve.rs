@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tracing::debug;
 
 use super::publish::{said, said_as_json};
-use super::reach::{ReachArgs, block_on_quietly};
+use super::reach::{ReachArgs, block_on};
 use super::{Failed, Format, say};
 use crate::exit::Exit;
 use crate::serve::{ServeFailed, ServeOptions, Server};
@@ -51,7 +51,7 @@ impl Args {
             audit: (!self.no_collect).then_some(out),
         };
         let format = self.format;
-        block_on_quietly(async {
+        block_on(async {
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
             let mut hang_up = signal(SignalKind::hangup())?;

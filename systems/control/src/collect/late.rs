@@ -11,10 +11,10 @@ use std::time::SystemTime;
 use gateward_core::audit::{Credential, Outcome, Record};
 use gateward_core::name::Uuid;
 use gateward_core::token::Lookup;
+use tracing::warn;
 
 use super::held::Trouble;
 use crate::revocations::{Id, Revocations};
-use crate::whole;
 
 /// A record that allowed something to somebody.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -127,9 +127,9 @@ impl Late {
     }
 
     /// Returns which of `uses` were late, those of one kind together.
-    pub(super) fn uses(&mut self, uses: &[Use]) -> Result<Vec<Trouble>, whole::Failed> {
+    pub(super) fn uses(&mut self, uses: &[Use]) -> Vec<Trouble> {
         if !uses.is_empty() {
-            self.follow()?;
+            self.follow();
         }
         let mut late: BTreeMap<(Id, u64, u64), LateUse> = BTreeMap::new();
         for one in uses {
@@ -149,7 +149,7 @@ impl Late {
             kind.count += 1;
         }
 
-        Ok(late.into_values().map(Trouble::UsedAfterRevocation).collect())
+        late.into_values().map(Trouble::UsedAfterRevocation).collect()
     }
 
     fn revoked(&self, one: &Use) -> Option<(Id, u64)> {
@@ -160,14 +160,27 @@ impl Late {
         ids.into_iter().flatten().find_map(|id| Some((id, self.revocations.since(id, one.at)?)))
     }
 
-    fn follow(&mut self) -> Result<(), whole::Failed> {
+    /// Where it cannot be read, what was read before counts: records must be kept all the same. It is
+    /// not moved here, for another process may be writing it.
+    fn follow(&mut self) {
         let facts = std::fs::metadata(Revocations::path(&self.dir)).ok();
         let stamp = facts.and_then(|facts| Some((facts.modified().ok()?, facts.len())));
-        if stamp != self.read {
-            self.revocations = Revocations::load(&self.dir)?;
-            self.read = stamp;
+        if stamp == self.read {
+            return;
         }
-
-        Ok(())
+        match Revocations::load(&self.dir) {
+            Ok(revocations) => (self.revocations, self.read) = (revocations, stamp),
+            Err(failed) => {
+                warn!(
+                    "{failed}: {}; uses after a revocation may not be listed until the next \
+                     `publish`, which sets a damaged file aside",
+                    failed.source
+                );
+                // What is damaged is said once; whatever else it is may have passed next time.
+                if failed.source.kind() == std::io::ErrorKind::InvalidData {
+                    self.read = stamp;
+                }
+            }
+        }
     }
 }

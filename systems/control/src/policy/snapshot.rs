@@ -45,7 +45,9 @@ impl Sizes {
 const LEAST_S: u32 = 300;
 const MOST_S: u32 = 90 * 86_400;
 const LEAST_PAYLOAD: u32 = 1 << *CHUNK_LOG2.start();
-const MOST_PAYLOAD: u32 = 1 << *CHUNK_LOG2.end();
+/// What a gateway takes in one message unless its `agent.toml` says otherwise; nobody here knows
+/// whether it does.
+const MOST_PAYLOAD: u32 = 128 * 1024;
 
 pub(super) fn snapshot(root: &Root, mistakes: &mut Mistakes) -> (Staleness, Sizes) {
     let mut staleness = Staleness { stale_after_s: 86_400, expires_after_s: 604_800 };
@@ -63,7 +65,8 @@ pub(super) fn snapshot(root: &Root, mistakes: &mut Mistakes) -> (Staleness, Size
         let what = "is more than `expires_after_s`; nothing can be stale once it has expired";
         fields.wrong(place, "stale_after_s", what);
     }
-    let what = "to 1048576 bytes, what the broker and every gateway take";
+    let what = "to 131072 bytes, the most that gateways take by default; set what the broker takes, \
+                or leave it out";
     let payload = number(&mut fields, "max_payload_bytes", LEAST_PAYLOAD..=MOST_PAYLOAD, what);
     fields.finish();
 
@@ -98,8 +101,8 @@ mod tests {
             chunk_log2
         };
         assert_eq!(
-            [4_096, 8_191, 8_192, 32_768, 65_000, 1 << 20].map(sizes),
-            [12, 12, 13, 15, 15, 20]
+            [4_096, 8_191, 8_192, 32_768, 65_000, MOST_PAYLOAD].map(sizes),
+            [12, 12, 13, 15, 15, 17]
         );
     }
 }

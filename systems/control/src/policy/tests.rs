@@ -184,6 +184,19 @@ fn stale_after_is_between_five_minutes_and_expires_after() {
     }
 }
 
+#[test]
+fn a_payload_is_between_a_small_chunk_and_what_every_gateway_takes() {
+    let set = |bytes: u32| format!("[snapshot]\nmax_payload_bytes = {bytes}\n");
+    for fit in [4_096, 131_072] {
+        assert!(with(&set(fit)).is_ok(), "{fit}");
+    }
+    for wrong in [4_095, 131_073] {
+        let text = mistakes(&set(wrong));
+        let limits = format!("snapshot.max_payload_bytes: `{wrong}`: 4096 to 131072 bytes");
+        assert!(text.contains(&limits) && text.contains("or leave it out"), "{text}");
+    }
+}
+
 fn token(extra: &str) -> String {
     format!(
         "[[tokens]]\nkind = \"api_token\"\nowner_id = \"0193a5d4-2222-7c61-8d5e-000000000001\"\nname \

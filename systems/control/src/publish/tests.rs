@@ -267,17 +267,50 @@ async fn a_folder_that_lost_its_state_goes_on_above_what_gateways_have() {
 async fn adopting_never_goes_below_what_was_published_from_here() {
     let world = World::new().await;
     world.publish().await.unwrap();
-    let first = world.retained(GroupTopic::Manifest).unwrap();
+    let state = world.policy().join("state/published/plant-1");
+    let first = ["manifest", "file"].map(|name| (name, fs::read(state.join(name)).unwrap()));
     world.add_user("dee");
     world.publish().await.unwrap();
+    let second = world.retained(GroupTopic::Manifest).unwrap();
+    world.add_user("eve");
+    world.publish().await.unwrap();
+    // The broker has what came between what it acknowledged here and what was intended here.
+    fs::rename(state.join("manifest"), state.join("intent")).unwrap();
+    first.iter().for_each(|(name, bytes)| fs::write(state.join(name), bytes).unwrap());
     let topics = GroupTopics::new(world.account, "plant-1").unwrap();
-    world.broker.plant(&topics.topic(GroupTopic::Manifest), first);
+    world.broker.plant(&topics.topic(GroupTopic::Manifest), second);
     let error = world.publish().await.unwrap_err().to_string();
-    assert!(error.contains("has version 1.1, and 1.2 was published"), "{error}");
+    assert!(error.contains("has version 1.2, and 1.1 was published"), "{error}");
 
     let adopting = PublishOptions { adopt: true, ..world.options() };
-    assert_eq!(publish(&adopting).await.unwrap()[0].version.number, 3);
+    assert_eq!(publish(&adopting).await.unwrap()[0].version.number, 4);
     assert!(world.arrives().is_some());
+}
+
+#[tokio::test]
+async fn a_broker_that_came_back_with_old_data_of_ours_is_given_the_newest_again() {
+    let world = World::new().await;
+    world.publish().await.unwrap();
+    let saved: Vec<_> = world.broker.retained_topics();
+    let saved: Vec<_> = saved
+        .into_iter()
+        .filter_map(|topic| Some((world.broker.retained(&topic)?, topic)))
+        .collect();
+    world.add_user("dee");
+    world.publish().await.unwrap();
+    world.add_user("eve");
+    world.publish().await.unwrap();
+    for topic in world.broker.retained_topics() {
+        world.broker.forget(&topic);
+    }
+    saved.into_iter().for_each(|(message, topic)| world.broker.plant(&topic, message));
+    assert_eq!(world.arrives().unwrap().manifest().version().number, 1);
+
+    let done = world.publish().await.unwrap();
+    assert_eq!((done.outcome, done.version.number), (Outcome::Published, 3));
+    assert_eq!(world.arrives().unwrap().view().principals().count(), 3);
+    assert_eq!(world.roots().len(), 1, "what the old manifest named is removed");
+    assert_eq!(world.publish().await.unwrap().outcome, Outcome::Unchanged);
 }
 
 #[tokio::test]

@@ -30,14 +30,30 @@ fn b10_only_what_was_used_between_its_revocation_and_its_return_is_listed() {
         used(5, 299, None, 2),
         used(6, 301, Some(token), 2),
     ];
-    assert!(late.uses(&uses).unwrap().is_empty(), "nothing was ever revoked");
+    assert!(late.uses(&uses).is_empty(), "nothing was ever revoked");
 
     // It is read again when it has changed.
     fs::write(Revocations::path(dir.path()), lines).unwrap();
-    let listed: Vec<_> = late.uses(&uses).unwrap().iter().map(ToString::to_string).collect();
+    let listed: Vec<_> = late.uses(&uses).iter().map(ToString::to_string).collect();
     assert_eq!(listed.len(), 2, "{listed:?}");
     assert!(listed.iter().any(|one| one.contains("2 times") && one.contains("records 2 to 3")));
     assert!(listed.iter().any(|one| one.contains("1 times") && one.contains("records 6 to 6")));
+}
+
+#[test]
+fn a_damaged_list_of_revocations_stops_no_collecting_and_what_was_known_still_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = Revocations::path(dir.path());
+    fs::create_dir(dir.path().join("state")).unwrap();
+    fs::write(&path, format!("{} revoked 1\n", Id::Account(ACCOUNT))).unwrap();
+    let mut late = Late::new(dir.path(), ACCOUNT);
+    assert_eq!(late.uses(&[used(1, 5_000, None, 1)]).len(), 1);
+
+    fs::write(&path, "rubbish").unwrap();
+    assert_eq!(late.uses(&[used(2, 5_000, None, 1)]).len(), 1);
+    assert!(path.exists(), "whoever holds the lock sets it aside");
+    fs::write(&path, "").unwrap();
+    assert_eq!(late.uses(&[used(3, 5_000, None, 1)]).len(), 0, "read again once it is whole");
 }
 
 #[test]
@@ -49,7 +65,7 @@ fn each_late_use_is_an_event_however_often_there_was_one() {
     let mut late = Late::new(&policy, ACCOUNT);
     let mut store = Store::open(&dir.path().join("audit")).unwrap();
     for seq in 1..=3 {
-        for trouble in late.uses(&[used(seq, 5_000, None, 1)]).unwrap() {
+        for trouble in late.uses(&[used(seq, 5_000, None, 1)]) {
             assert!(store.note("edge-1", &trouble, NOW).unwrap());
         }
     }

@@ -81,6 +81,8 @@ enum Met {
     Published,
     /// What it had not acknowledged when the last command ended.
     Intent,
+    /// What our keys signed before what was published from here: it came back with old data.
+    Older(Box<Signed>),
     /// What our keys signed, and this folder does not know.
     Other(Box<Signed>),
     /// What a stolen key signed: no gateway takes it any more.
@@ -120,7 +122,8 @@ impl Job<'_> {
             return Ok(Ok(None));
         };
         match self.meet(message, chain) {
-            Ok(Met::Void(void)) => self.state.discard(&void)?,
+            // As good as nothing: what was published from here is published again.
+            Ok(Met::Void(old) | Met::Older(old)) => self.state.discard(&old)?,
             Ok(Met::Published) => self.kept = true,
             Ok(Met::Intent) => {
                 self.kept = true;
@@ -158,6 +161,11 @@ impl Job<'_> {
         }
         if chain.compromises(&theirs.manifest) {
             return Ok(Met::Void(Box::new(theirs)));
+        }
+        // Whoever else publishes goes on from what there is, and so never below it.
+        let below = |ours: &Signed| theirs.manifest.version() < ours.manifest.version();
+        if published.as_ref().or(intent.as_ref()).is_some_and(below) {
+            return Ok(Met::Older(Box::new(theirs)));
         }
 
         Ok(Met::Other(Box::new(theirs)))

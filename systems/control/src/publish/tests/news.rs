@@ -174,3 +174,15 @@ async fn wherever_the_broker_dies_a_revoked_token_stays_revoked_and_no_number_is
     }
     panic!("a publish takes more packets than that");
 }
+
+#[tokio::test]
+async fn a_damaged_note_of_what_was_revoked_does_not_stop_the_next_revocation() {
+    let (world, id) = World::with_token().await;
+    world.set_token(TokenStatus::Disabled);
+    fs::write(world.policy().join("state/revocations"), "rubbish").unwrap();
+
+    world.publish().await.unwrap();
+
+    assert_eq!(world.list().unwrap().tokens, [id]);
+    assert!(world.policy().join("state/revocations.damaged").exists());
+}
