@@ -52,7 +52,8 @@ impl Play {
 const PATIENCE: core::time::Duration = core::time::Duration::from_secs(60);
 
 #[test]
-fn a_node_killed_during_a_publish_costs_neither_the_publish_nor_the_gateway() {
+fn a_publish_cut_short_by_a_dead_node_is_finished_once_it_is_back_and_the_gateway_goes_on_meanwhile()
+ {
     // The gateway is at the second server; the publisher at the first, which dies.
     let mut play = Play::new([1, 2, 0]);
     let ana = play.deck.user("ana.ruiz", &["--role", "iot_account_admin"]);

@@ -3,8 +3,10 @@
 
 mod flood;
 
+use core::time::Duration;
+
 use gateward_core::topic::GroupTopic;
-use gateward_tests::{Deck, Gateway, until};
+use gateward_tests::{Deck, Gateway, until, within};
 
 use crate::hostile::{events, rejections};
 use crate::loopback::Loopback;
@@ -81,10 +83,11 @@ impl Siege {
 
     /// The audit says that something was refused for this reason, on a topic that ends so.
     fn told(&self, code: &str, topic: &str) {
-        until(&format!("{code} of{topic} in the audit"), || {
+        let told = within(Duration::from_secs(20), || {
             let all = rejections(&self.gateway);
             all.iter().any(|one| one.contains(code) && one.contains(topic)).then_some(())
         });
+        assert!(told.is_some(), "{code} of{topic} is not among {:?}", rejections(&self.gateway));
     }
 
     fn topic(&self, what: GroupTopic) -> String {
@@ -260,8 +263,8 @@ fn cross_account() {
         siege.hostile.plant(&topic.replace(&their_account, &account), payload);
     }
 
-    siege.told("", " manifest");
-    siege.told("", " keys");
+    siege.told("other_account", " manifest");
+    siege.told("other_account", " keys");
     siege.stands(2);
     assert_eq!(siege.gateway.allows(&intruder, "manage_device"), Some(false), "F21");
 }
@@ -285,7 +288,7 @@ fn retained_junk() {
     siege.hostile.mend();
 
     for place in [" manifest", " keys", " revoked", " time"] {
-        siege.told("", place);
+        siege.told("malformed", place);
     }
     siege.stands(2);
     give(&siege.hostile, &whole);
