@@ -22,13 +22,15 @@ pub struct Sizes {
     pub chunk_log2: u8,
     /// The longest delta with a topic of its own.
     pub max_delta: usize,
+    /// The longest message.
+    pub max_payload: usize,
 }
 
 impl Default for Sizes {
     /// With a header, each is below what the strictest hosted broker takes: 64 KiB retained, and
     /// 128 KiB in one message.
     fn default() -> Self {
-        Self { chunk_log2: 15, max_delta: 96 * 1024 }
+        Self { chunk_log2: 15, max_delta: 96 * 1024, max_payload: MOST_PAYLOAD as usize }
     }
 }
 
@@ -36,9 +38,10 @@ impl Sizes {
     /// Nothing is longer than `max_payload` bytes, which are enough for the smallest chunk.
     fn within(max_payload: u32) -> Self {
         let chunk_log2 = u8::try_from(max_payload.max(1).ilog2()).unwrap_or(*CHUNK_LOG2.end());
-        let max_delta = Self::default().max_delta.min(max_payload as usize);
+        let max_payload = max_payload as usize;
+        let max_delta = Self::default().max_delta.min(max_payload);
 
-        Self { chunk_log2: chunk_log2.min(*CHUNK_LOG2.end()), max_delta }
+        Self { chunk_log2: chunk_log2.min(*CHUNK_LOG2.end()), max_delta, max_payload }
     }
 }
 
@@ -96,7 +99,7 @@ mod tests {
     #[test]
     fn nothing_is_longer_than_the_smallest_payload_that_anybody_takes() {
         let sizes = |max_payload| {
-            let Sizes { chunk_log2, max_delta } = Sizes::within(max_payload);
+            let Sizes { chunk_log2, max_delta, .. } = Sizes::within(max_payload);
             assert!(1 << chunk_log2 <= max_payload && max_delta <= max_payload as usize);
             chunk_log2
         };

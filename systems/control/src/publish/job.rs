@@ -193,10 +193,9 @@ impl Job<'_> {
             Plan::Publish(number) | Plan::Refresh(number) => number,
             Plan::Rest => last,
         };
-        let Maker { keys, signers, now, .. } = maker;
         let old = self.state.files();
 
-        self.news.revoke((&old, published), (&self.bytes, next), keys, signers, *now)
+        self.news.revoke((&old, published), (&self.bytes, next), maker)
     }
 
     async fn send_list(&self, broker: &Broker) -> Result<usize, NotPublished> {

@@ -15,7 +15,9 @@ use gateward_core::time::UnixSeconds;
 use gateward_core::trust::revoked::MAX_ENTRIES;
 use gateward_core::trust::sign::{BeaconDraft, RevokedDraft};
 use gateward_core::trust::{Audience, Beacon, KeySet, Manifest, Refused, Revoked, Version};
+use tracing::warn;
 
+use super::plan::Maker;
 use super::{NotPublished, state};
 use crate::keys::{Chain, Signers};
 use crate::whole;
@@ -23,6 +25,8 @@ use denied::Usable;
 
 /// With more entries a list leaves out what the last snapshot denies.
 const LONG: usize = 1_024;
+/// The most that an entry takes in a list.
+const ENTRY: usize = 10;
 /// Nobody gets here by publishing.
 const PLAUSIBLE: u64 = u64::MAX / 2;
 
@@ -177,20 +181,17 @@ impl News {
         &mut self,
         (old, published): (&[Vec<u8>], Option<&Manifest>),
         (new, next): (&[u8], u64),
-        keys: &KeySet,
-        signers: &Signers,
-        now: UnixSeconds,
+        maker: &Maker<'_>,
     ) -> Result<bool, NotPublished> {
         let after = Usable::of(new)?;
         let mut before = Usable::default();
         for old in old {
             before.also(Usable::of(old)?);
         }
-        let Some(draft) = self.draft(&before, &after, (published, next), keys, now)? else {
-            return Ok(false);
-        };
-        let envelope = draft.sign(&signers.reaching(Some(self.audience))?)?;
-        Revoked::verify(&envelope, keys, self.audience).map_err(|refused| unusable(&refused))?;
+        let draft = |most| self.draft((&before, &after, most), (published, next), maker);
+        let Some((draft, envelope)) = self.within(draft, maker)? else { return Ok(false) };
+        Revoked::verify(&envelope, maker.keys, self.audience)
+            .map_err(|refused| unusable(&refused))?;
         fs::create_dir_all(&self.folder).map_err(whole::Failed::new("made", &self.folder))?;
         whole::write(&self.folder.join("revoked"), &envelope, 0o644)?;
         let version = |number| Version { epoch: draft.keyset, number };
@@ -205,14 +206,44 @@ impl News {
         Ok(true)
     }
 
+    /// Signs what `draft` returns for so many entries as fit into one message; none where there is
+    /// nothing to say, or no room for anything: then the snapshot alone says it.
+    fn within(
+        &self,
+        draft: impl Fn(usize) -> Result<Option<RevokedDraft>, NotPublished>,
+        maker: &Maker<'_>,
+    ) -> Result<Option<(RevokedDraft, Vec<u8>)>, NotPublished> {
+        let signers = maker.signers.reaching(Some(self.audience))?;
+        let room = maker.sizes.max_payload;
+        let mut most = MAX_ENTRIES;
+        // How long a signature is, is seen when there is one.
+        for _ in 0..2 {
+            let Some(draft) = draft(most)? else { return Ok(None) };
+            let envelope = draft.sign(&signers)?;
+            if envelope.len() <= room {
+                return Ok(Some((draft, envelope)));
+            }
+            let principals = draft.principals.iter().map(|&one| encoded_len(one.into()));
+            let tokens = draft.tokens.iter().map(|&one| encoded_len(one));
+            let entries = principals.chain(tokens).sum::<usize>();
+            most = (room + entries).saturating_sub(envelope.len()) / ENTRY;
+        }
+        warn!(
+            "a revocation list does not fit into {room} bytes: gateways deny what it says with the \
+             snapshot; raise `[snapshot] max_payload_bytes` to be quicker"
+        );
+
+        Ok(None)
+    }
+
+    /// With at most `most` entries.
     fn draft(
         &self,
-        before: &Usable,
-        after: &Usable,
+        (before, after, most): (&Usable, &Usable, usize),
         (published, next): (Option<&Manifest>, u64),
-        keys: &KeySet,
-        now: UnixSeconds,
+        maker: &Maker<'_>,
     ) -> Result<Option<RevokedDraft>, NotPublished> {
+        let Maker { keys, now, .. } = *maker;
         let epoch = keys.epoch();
         let of_epoch = |version: Version| if version.epoch == epoch { version.number } else { 0 };
         let last = published.map_or(0, |manifest| of_epoch(manifest.version()));
@@ -222,7 +253,8 @@ impl News {
             let still = after.denied(&list.tokens, &list.principals);
             let whole =
                 still.0.len() == list.tokens.len() && still.1.len() == list.principals.len();
-            let short = still.0.len() + still.1.len() + tokens.len() + principals.len() <= LONG;
+            let short =
+                still.0.len() + still.1.len() + tokens.len() + principals.len() <= LONG.min(most);
             if short {
                 tokens.extend(still.0);
                 principals.extend(still.1);
@@ -232,13 +264,13 @@ impl News {
             }
         }
         let lost = self.is_lost(epoch);
-        if lost || tokens.len() + principals.len() > MAX_ENTRIES {
+        if lost || tokens.len() + principals.len() > most {
             // What is left out, only the snapshot that comes next denies for certain.
             base = next;
         }
         // What does not fit is said by the snapshot alone (TRUST section 2).
-        principals = principals.into_iter().take(MAX_ENTRIES).collect();
-        tokens = tokens.into_iter().take(MAX_ENTRIES - principals.len()).collect();
+        principals = principals.into_iter().take(most).collect();
+        tokens = tokens.into_iter().take(most - principals.len()).collect();
         let unchanged = match &self.list {
             _ if lost => false,
             None => tokens.is_empty() && principals.is_empty(),
@@ -313,6 +345,11 @@ const NO_NUMBER: &str = "the greatest number of a revocation list is used up; if
                          snapshot key is stolen: run `keys rotate DIR --role snapshot --compromised`";
 const NO_BEACON: &str = "the greatest number of a beacon is used up; if it was not you, the beacon key \
                          is stolen: run `keys rotate DIR --role beacon --compromised`";
+
+/// In postcard, seven bits a byte.
+fn encoded_len(number: u64) -> usize {
+    (number | 1).ilog2() as usize / 7 + 1
+}
 
 fn unusable(why: &impl std::fmt::Display) -> NotPublished {
     NotPublished::NewsUnusable(why.to_string())

@@ -72,6 +72,41 @@ async fn a_list_that_leaves_entries_out_builds_on_the_version_that_denies_them()
 }
 
 #[tokio::test]
+async fn a_list_is_never_longer_than_the_longest_message_and_stops_no_group() {
+    let world = World::new().await;
+    let owner = Policy::load(&world.policy()).unwrap().principals()[0].id;
+    let policy = world.policy().join("policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    fs::write(&policy, text.replace("#max_payload_bytes", "max_payload_bytes")).unwrap();
+    world.add_tokens(owner, 1_202);
+    world.publish().await.unwrap();
+    let path = world.policy().join("tokens.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<_> = text.lines().collect();
+    let disable = |count: usize| {
+        let line = |(index, line): (usize, &&str)| {
+            let status = if index < count { "\",\"status\":\"disabled\"}" } else { "\"}" };
+            line.replace("\"}", status) + "\n"
+        };
+        fs::write(&path, lines.iter().enumerate().map(line).collect::<String>()).unwrap();
+    };
+
+    disable(1_000);
+    let done = world.publish().await.unwrap();
+    let list = world.list().unwrap();
+    assert!(list.bytes <= 4_096 && list.bytes > 3_500, "{} bytes", list.bytes);
+    assert_eq!(list.base, done.version, "what it leaves out, that version denies");
+    assert_eq!(world.publish().await.unwrap().outcome, Outcome::Unchanged);
+    assert_eq!(world.list().unwrap(), list);
+
+    // What comes next is on it, and what the last snapshot denies makes room for it.
+    disable(1_200);
+    world.publish().await.unwrap();
+    let next = world.list().unwrap();
+    assert_eq!((next.tokens.len(), next.base), (200, done.version));
+}
+
+#[tokio::test]
 async fn the_greatest_list_number_of_a_stolen_key_ends_with_its_key_set() {
     for number in [u64::MAX - 1, u64::MAX] {
         let (world, id) = World::with_token().await;
