@@ -180,14 +180,15 @@ pub(super) enum Fault {
 /// A broker that refuses a certificate under TLS 1.3 says so where its CONNACK is due. What is wrong
 /// with the broker's own certificate is never ours to mend, unless it is who vouches for it.
 fn fault(ended: &Ended) -> Fault {
-    match ended {
-        Ended::Refused(Reason::NOT_AUTHORIZED | Reason::BAD_CREDENTIALS) => Fault::Theirs,
-        Ended::Handshake(error) | Ended::Unwelcome(error) => match tls::said(error) {
-            Some(tls::Said::NotYou) => Fault::Theirs,
-            Some(tls::Said::Else) => Fault::No,
-            Some(tls::Said::Alert | tls::Said::Stranger) | None => Fault::Perhaps,
-        },
-        _ => Fault::No,
+    if let Ended::Refused(Reason::NOT_AUTHORIZED | Reason::BAD_CREDENTIALS) = ended {
+        return Fault::Theirs;
+    }
+    let (Ended::Handshake(error) | Ended::Unwelcome(error)) = ended else { return Fault::No };
+
+    match tls::said(error) {
+        Some(tls::Said::NotYou) => Fault::Theirs,
+        Some(tls::Said::Else) => Fault::No,
+        Some(tls::Said::Alert | tls::Said::Stranger) | None => Fault::Perhaps,
     }
 }
 

@@ -178,25 +178,29 @@ pub(super) enum Said {
 
 /// What TLS says of this failure, if it has a word in it.
 pub(super) fn said(error: &io::Error) -> Option<Said> {
-    use AlertDescription as Alert;
     let error = error.get_ref()?.downcast_ref::<Error>()?;
+    if let Error::AlertReceived(alert) = error {
+        return Some(if is_about_us(*alert) { Said::NotYou } else { Said::Alert });
+    }
+    let is_stranger = matches!(error, Error::InvalidCertificate(CertificateError::UnknownIssuer));
 
-    Some(match error {
-        Error::AlertReceived(
-            Alert::AccessDenied
-            | Alert::BadCertificate
-            | Alert::CertificateExpired
-            | Alert::CertificateRequired
-            | Alert::CertificateRevoked
-            | Alert::CertificateUnknown
-            | Alert::DecryptError
-            | Alert::UnknownCA
-            | Alert::UnsupportedCertificate,
-        ) => Said::NotYou,
-        Error::AlertReceived(_) => Said::Alert,
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => Said::Stranger,
-        _ => Said::Else,
-    })
+    Some(if is_stranger { Said::Stranger } else { Said::Else })
+}
+
+/// RFC 8446, section 6.2: what a server says to a certificate, or to the proof of its key.
+const fn is_about_us(alert: AlertDescription) -> bool {
+    matches!(
+        alert,
+        AlertDescription::AccessDenied
+            | AlertDescription::BadCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRequired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::DecryptError
+            | AlertDescription::UnknownCA
+            | AlertDescription::UnsupportedCertificate
+    )
 }
 
 #[cfg(feature = "aws-lc-rs")]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use super::*;
+use crate::link::ended::Ended;
 use crate::link::renewal::LOOK;
 
 const ACCESS: &str = "user edge-7a\ntopic readwrite mine/#\n";
@@ -151,4 +152,25 @@ fn torn(dir: &Path) {
 
 fn removed(dir: &Path) {
     fs::remove_file(dir.join("edge-7a.pem")).unwrap();
+}
+
+#[tokio::test]
+async fn what_was_turned_down_is_tried_again_when_somebody_asks_without_a_connection() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = Authority::new().issue(dir.path(), "edge-7a");
+    let config = secure(1, files.clone());
+    let reload = Arc::clone(&config.reload);
+    let (mut link, _events, _handle) = connect(config);
+    let credentials = link.credentials.as_mut().unwrap();
+    credentials.worked(loaded(&files));
+    let renewed = loaded(&Authority::new().issue(dir.path(), "edge-7a"));
+    credentials.failed(&renewed, &Ended::Refused(Reason::NOT_AUTHORIZED));
+    credentials.failed(&loaded(&files), &Ended::Closed);
+    assert_ne!(credentials.choose().unwrap().fingerprint, renewed.fingerprint);
+
+    reload.notify_one();
+    let rest = tokio::time::sleep(Duration::from_millis(10));
+    link.offline(pin!(pending()), rest).await.unwrap();
+    let chosen = link.credentials.as_mut().unwrap().choose().unwrap();
+    assert_eq!(chosen.fingerprint, renewed.fingerprint);
 }
