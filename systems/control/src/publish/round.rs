@@ -8,6 +8,7 @@ use gateward_core::time::UnixSeconds;
 use gateward_core::trust::{Audience, Role};
 
 use super::job::{Job, compare, jobs};
+use super::kept::stand_in;
 use super::plan::Maker;
 use super::{NotPublished, Outcome, Published, accept, settled};
 use crate::broker::{Broker, BrokerFailed};
@@ -45,6 +46,12 @@ impl Ground {
     /// they were and the keys as they are. With it, what was published is refreshed and nothing else.
     pub(crate) fn kept(&self, dir: &Path) -> Result<Self, NotPublished> {
         Self::of(dir, self.policy.clone(), None)
+    }
+
+    /// The same from `state/published` alone, where the policy was never read; none where nothing was
+    /// published.
+    pub(crate) fn published(dir: &Path) -> Option<Result<Self, NotPublished>> {
+        stand_in(dir).map(|policy| Self::of(dir, policy, None))
     }
 
     fn of(dir: &Path, policy: Policy, known: Option<KnownIds>) -> Result<Self, NotPublished> {

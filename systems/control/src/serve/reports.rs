@@ -16,9 +16,16 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    /// The policy cannot be published.
-    pub(super) fn policy(&mut self, why: &NotPublished) {
+    /// The policy cannot be published. What waits behind a widening may be a revocation, so that is
+    /// said again with each change.
+    pub(super) fn policy(&mut self, why: &NotPublished, reaching: Reaching) {
+        let waits = matches!(why, NotPublished::Widens(_)) && reaching == Reaching::Changes;
         let why = words(why);
+        if waits && self.policy.as_ref() == Some(&why) {
+            error!(
+                "the policy changed, and nothing of that is published, revocations neither:\n{why}"
+            );
+        }
         if self.policy.as_ref() != Some(&why) {
             error!("the policy is not published, gateways keep the last good one:\n{why}");
             self.policy = Some(why);

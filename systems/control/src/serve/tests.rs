@@ -257,3 +257,39 @@ async fn one_serves_a_folder() {
     serving.end().await;
     assert!(Server::open(options).is_ok());
 }
+
+#[tokio::test]
+async fn a_server_starts_with_a_policy_that_may_not_be_published_and_keeps_what_was_published_fresh()
+ {
+    let mistake = ("policy.toml", "[account]", "[account");
+    let widening = ("users.jsonl", r#","divisions":["plant-1"]"#, "");
+    for (file, old, new) in [mistake, widening] {
+        let world = World::new().await;
+        world.publish().await.unwrap();
+        let published = world.manifest().unwrap();
+        let path = world.policy().join(file);
+        let good = fs::read_to_string(&path).unwrap();
+        assert!(good.contains(old), "{good}");
+        fs::write(&path, good.replace(old, new)).unwrap();
+        let (dir, reach) = (world.policy(), world.options().reach);
+        let audit = Some(world.policy().join("state/audit"));
+        drop(Server::open(ServeOptions { dir, reach, audit }).unwrap());
+
+        let serving = Serving::of(&world);
+        until("a refresh", || serving.told() == [(Outcome::Refreshed, 1)]).await;
+        let refreshed = world.manifest().unwrap();
+        assert_eq!(
+            (refreshed.version(), refreshed.root()),
+            (published.version(), published.root())
+        );
+        let lasts = |manifest: &gateward_core::trust::Manifest| {
+            (manifest.stale_at().since(manifest.issued_at()), manifest.chunk_log2())
+        };
+        assert_eq!(lasts(&refreshed), lasts(&published));
+
+        fs::write(&path, good).unwrap();
+        world.add_user("bo");
+        until("a good one", || version(&world) == 2).await;
+        serving.end().await;
+    }
+}
