@@ -88,3 +88,37 @@ fn words(error: &NotPublished) -> String {
 
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tracing::subscriber::with_default;
+
+    use super::*;
+    use crate::publish::{publish, tests::World};
+
+    #[tokio::test]
+    async fn what_waits_behind_a_widening_is_said_again_at_each_change_with_the_remedy() {
+        let world = World::new().await;
+        world.publish().await.unwrap();
+        let path = world.policy().join("users.jsonl");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace(r#","divisions":["plant-1"]"#, "")).unwrap();
+        let widens = publish(&world.options()).await.unwrap_err();
+        let log = world.policy().join("log");
+        let file = Arc::new(std::fs::File::create(&log).unwrap());
+        let subscriber = tracing_subscriber::fmt().with_writer(file).finish();
+
+        with_default(subscriber, || {
+            let mut reports = Reports::default();
+            for reaching in [Reaching::Changes, Reaching::Everything, Reaching::Changes] {
+                reports.policy(&widens, reaching);
+            }
+        });
+
+        let log = std::fs::read_to_string(log).unwrap();
+        assert_eq!(log.matches("--accept-widening `ana.ruiz`").count(), 2, "{log}");
+        assert!(log.contains("nothing of that is published, revocations neither"), "{log}");
+    }
+}

@@ -293,3 +293,35 @@ async fn a_server_starts_with_a_policy_that_may_not_be_published_and_keeps_what_
         serving.end().await;
     }
 }
+
+#[tokio::test]
+async fn a_group_without_a_snapshot_by_this_policy_is_kept_fresh_and_stops_no_other() {
+    let world = World::new().await;
+    let owner = world.add_user("bo");
+    world.publish().await.unwrap();
+    let published = world.manifest().unwrap();
+    let lines: String = (1..=2_000)
+        .map(|id| {
+            let lookup = gateward_core::token::Lookup { kind: 1, id };
+            let verifier = "07".repeat(32);
+            format!(
+                "{{\"kind\":\"api_token\",\"owner_id\":\"{owner}\",\"owner\":\"bo\",\"name\":\"t{id}\",\
+                 \"lookup\":\"{lookup}\",\"verifier\":\"{verifier}\"}}\n"
+            )
+        })
+        .collect();
+    fs::write(world.policy().join("tokens.jsonl"), lines).unwrap();
+    let ground = Ground::read(&world.policy(), &[], Duration::ZERO).unwrap();
+    let broker = Broker::connect(&world.options().reach, "test").await.unwrap();
+    let now = published.issued_at().plus(40_000);
+    let mut done = Done::default();
+    round((&world.policy(), &ground), &broker, (Reaching::Everything, now), &mut done)
+        .await
+        .unwrap();
+
+    assert!(done.stopped[0].why.contains("token ids crowd together"), "{:?}", done.stopped);
+    let refreshed = world.manifest().unwrap();
+    assert_eq!((refreshed.version(), refreshed.root()), (published.version(), published.root()));
+    assert_eq!(refreshed.issued_at(), now);
+    broker.leave().await;
+}
