@@ -30,8 +30,8 @@ use crate::enroll::Enrolled;
 use crate::fleet::alarm::{fell_back, two_roots};
 use crate::keys::{self, Chain, NoChain};
 use crate::lock::NotLocked;
-use crate::policy::{Policy, Unusable};
-use crate::{secret, whole};
+use crate::policy::Unusable;
+use crate::{publish, secret, whole};
 use held::{Held, Trouble};
 use late::Late;
 pub use stick::{Carried, StickOptions};
@@ -190,7 +190,8 @@ struct Work {
 
 impl Work {
     fn open(dir: &Path, out: &Path) -> Result<Self, CollectFailed> {
-        let account = Policy::load(dir)?.account().id;
+        // A mistake in the policy must not cost records.
+        let account = publish::account(dir)?;
         let chain = Chain::load(dir, account)?;
         let signers = keys::signers(dir, &chain, Role::Collector)?;
         let mut gateways = BTreeMap::new();

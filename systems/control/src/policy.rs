@@ -1,6 +1,7 @@
 //! The policy of one account: what a folder says, once all of it has been found to be right.
 //!
-//! [`Policy::load`] is the only way to one, so whatever holds a [`Policy`] checks nothing again.
+//! [`Policy::load`] is the only way to one that is published, so whatever holds a [`Policy`] checks
+//! nothing again.
 //! One folder is one account: a service user of another account stands in another folder.
 
 mod catalogue;
@@ -91,6 +92,28 @@ impl Policy {
         }
 
         mistakes.none_or(policy)
+    }
+
+    /// Returns a policy with nobody in it, which must never be published: it stands for one that
+    /// cannot be read while what was published before is kept fresh.
+    pub(crate) fn stand_in(
+        account: Uuid,
+        groups: Vec<Group>,
+        staleness: Staleness,
+        sizes: Sizes,
+    ) -> Self {
+        Self {
+            account: Account { id: account, ..Account::default() },
+            catalogue: Catalogue::default(),
+            divisions: Vec::new(),
+            groups,
+            principals: Vec::new(),
+            resources: Vec::new(),
+            routes: Vec::new(),
+            sizes,
+            staleness,
+            tokens: Vec::new(),
+        }
     }
 
     fn read(root: &folder::Root, mistakes: &mut Mistakes) -> Self {

@@ -6,6 +6,7 @@
 
 mod deltas;
 mod job;
+mod kept;
 mod news;
 mod offline;
 mod plan;
@@ -23,6 +24,7 @@ use gateward_core::time::UnixSeconds;
 use gateward_core::trust::Version;
 use gateward_core::trust::sign::TooMany;
 
+pub(crate) use kept::account;
 pub use offline::bundle;
 pub(crate) use round::{Done, Ground, Reaching, Stopped, round};
 pub(crate) use state::published;
@@ -163,6 +165,13 @@ pub enum NotPublished {
     /// Principals become unlimited, and nobody said that they may.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Widens(Vec<Widening>),
+}
+
+impl NotPublished {
+    /// Whether it is the policy that somebody has to change, or to accept.
+    pub(crate) const fn lies_in_policy(&self) -> bool {
+        matches!(self, Self::Policy(Unusable::Mistakes(_)) | Self::Widens(_))
+    }
 }
 
 /// Publishes what changed, for each group.

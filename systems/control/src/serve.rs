@@ -14,7 +14,7 @@ mod tests;
 mod watch;
 
 use std::future::Future;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -62,6 +62,18 @@ pub enum ServeFailed {
     Served,
 }
 
+/// Reads the folder. Where its policy may not be published, what was published is to go on from.
+fn begin(dir: &Path, reports: &mut Reports) -> Result<Ground, NotPublished> {
+    match Ground::read(dir, &[], PATIENCE) {
+        Err(error) if error.lies_in_policy() => {
+            let Some(kept) = Ground::published(dir) else { return Err(error) };
+            reports.policy(&error, Reaching::Everything);
+            kept
+        }
+        read => read,
+    }
+}
+
 /// Serves one policy folder.
 #[derive(Debug)]
 pub struct Server {
@@ -79,12 +91,13 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// The policy has mistakes, a file cannot be used, or another one serves the folder.
+    /// The policy has mistakes and nothing was published before, a file cannot be used, or another one serves the folder.
     pub fn open(options: ServeOptions) -> Result<Self, ServeFailed> {
         let ServeOptions { dir, reach, audit } = &options;
+        let mut reports = Reports::default();
         let ground = {
             let _lock = lock(dir)?;
-            Ground::read(dir, &[], PATIENCE)?
+            begin(dir, &mut reports)?
         };
         let lock = Lock::take(&dir.join("state/serve.lock")).map_err(|error| match error {
             NotLocked::Busy => ServeFailed::Served,
@@ -93,7 +106,7 @@ impl Server {
         let audit = audit.as_ref().map(|out| Audit::open(dir, reach, out)).transpose()?;
         let broker = Broker::begin(reach, "serve").map_err(NotPublished::from)?;
 
-        Ok(Self { options, ground, broker, reports: Reports::default(), audit, _lock: lock })
+        Ok(Self { options, ground, broker, reports, audit, _lock: lock })
     }
 
     /// Serves until `stop` completes; each message on `look` has everything looked at. `tell` hears of
@@ -180,7 +193,7 @@ impl Server {
             }
             Err(NotPublished::NotLocked(NotLocked::Busy)) => return Went::Busy,
             Err(error) => {
-                self.reports.policy(&error);
+                self.reports.policy(&error, reaching);
                 if reaching == Reaching::Changes {
                     return Went::Well;
                 }

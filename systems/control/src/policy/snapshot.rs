@@ -35,6 +35,14 @@ impl Default for Sizes {
 }
 
 impl Sizes {
+    /// What a policy may have said with which chunks of this length were made.
+    pub(crate) fn of_chunks(chunk_log2: u8) -> Self {
+        let usual = Self::default();
+        let length = || 1_u32.checked_shl(chunk_log2.into()).unwrap_or(MOST_PAYLOAD);
+
+        if chunk_log2 == usual.chunk_log2 { usual } else { Self::within(length()) }
+    }
+
     /// Nothing is longer than `max_payload` bytes, which are enough for the smallest chunk.
     fn within(max_payload: u32) -> Self {
         let chunk_log2 = u8::try_from(max_payload.max(1).ilog2()).unwrap_or(*CHUNK_LOG2.end());

@@ -14,12 +14,13 @@ use gateward_core::trust::{Audience, Root, Version};
 use super::deltas::{Made, divide};
 use super::news::News;
 use super::plan::{Maker, Plan};
+use super::round::Stopped;
 use super::state::{Signed, State};
 use super::{NotPublished, Outcome, Published};
 use crate::broker::Broker;
 use crate::compile::compile;
 use crate::keys::Chain;
-use crate::policy::Policy;
+use crate::policy::{Group, Policy};
 
 pub(super) use compare::compare;
 
@@ -47,7 +48,6 @@ pub(super) fn jobs<'a>(
     chain: &Chain,
     only: &[String],
 ) -> Result<Vec<Job<'a>>, NotPublished> {
-    let account: Uuid = policy.account().id;
     for group in only {
         if policy.group(group).is_none() {
             // Says which groups there are.
@@ -57,23 +57,56 @@ pub(super) fn jobs<'a>(
     let wanted = |id: &String| only.is_empty() || only.contains(id);
     let mut jobs = Vec::new();
     for group in policy.groups().iter().filter(|group| wanted(&group.id)) {
-        let Some(topics) = GroupTopics::new(account, &group.id) else { continue };
-        let audience = Audience::of(account, &group.id);
-        jobs.push(Job {
-            topics,
-            group: &group.id,
-            gateways: group.gateways.len(),
-            bytes: compile(policy, &group.id)?,
-            state: State::load(dir, &group.id, chain, audience)?,
-            news: News::load(dir, &group.id, chain, audience)?,
-            deltas: Vec::new(),
-            kept: false,
-            keys_kept: false,
-            adopted: false,
-        });
+        jobs.extend(job(dir, group, chain, compile(policy, &group.id)?)?);
     }
 
     Ok(jobs)
+}
+
+/// The jobs of all groups, and which groups have no snapshot by this policy: those go on with what was
+/// published, where something was.
+pub(super) fn jobs_that_go_on<'a>(
+    dir: &Path,
+    policy: &'a Policy,
+    chain: &Chain,
+) -> Result<(Vec<Job<'a>>, Vec<Stopped>), NotPublished> {
+    let (mut jobs, mut stopped) = (Vec::new(), Vec::new());
+    for group in policy.groups() {
+        match compile(policy, &group.id) {
+            Ok(bytes) => jobs.extend(job(dir, group, chain, bytes)?),
+            Err(error) => {
+                stopped.push(Stopped { group: group.id.clone(), why: error.to_string() });
+                let job = job(dir, group, chain, Vec::new())?;
+                jobs.extend(job.and_then(Job::kept));
+            }
+        }
+    }
+
+    Ok((jobs, stopped))
+}
+
+fn job<'a>(
+    dir: &Path,
+    group: &'a Group,
+    chain: &Chain,
+    bytes: Vec<u8>,
+) -> Result<Option<Job<'a>>, NotPublished> {
+    let account: Uuid = chain.newest().account();
+    let Some(topics) = GroupTopics::new(account, &group.id) else { return Ok(None) };
+    let audience = Audience::of(account, &group.id);
+
+    Ok(Some(Job {
+        topics,
+        group: &group.id,
+        gateways: group.gateways.len(),
+        bytes,
+        state: State::load(dir, &group.id, chain, audience)?,
+        news: News::load(dir, &group.id, chain, audience)?,
+        deltas: Vec::new(),
+        kept: false,
+        keys_kept: false,
+        adopted: false,
+    }))
 }
 
 impl Job<'_> {
@@ -170,6 +203,26 @@ impl Job<'_> {
         self.bytes = bytes;
 
         true
+    }
+
+    /// The job that goes on with what was published; none where nothing was.
+    fn kept(mut self) -> Option<Self> {
+        self.keeps().then_some(self)
+    }
+
+    /// Whether gateways would take the snapshot.
+    pub(super) fn fits(&self, maker: &Maker<'_>) -> Result<(), NotPublished> {
+        let root = maker.root(&self.bytes);
+        let known = |signed: &Signed| signed.manifest.root() == root;
+        if self.state.published.iter().chain(&self.state.intent).any(known) {
+            return Ok(());
+        }
+        let epoch = maker.keys.epoch();
+        let number = self.state.next_number(epoch);
+        let number = number.ok_or_else(|| NotPublished::NoVersionLeft(self.group.to_owned()))?;
+        let counter = self.news.counter(epoch);
+
+        maker.sign(&self.state, self.group, &self.bytes, number, counter, Vec::new()).map(drop)
     }
 
     /// Whether gateways have what they are to have, if the broker has what it had.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::{Audience, Role};
 
-use super::job::{Job, compare, jobs};
+use super::job::{Job, compare, jobs, jobs_that_go_on};
+use super::kept::stand_in;
 use super::plan::Maker;
 use super::{NotPublished, Outcome, Published, accept, settled};
 use crate::broker::{Broker, BrokerFailed};
@@ -45,6 +46,12 @@ impl Ground {
     /// they were and the keys as they are. With it, what was published is refreshed and nothing else.
     pub(crate) fn kept(&self, dir: &Path) -> Result<Self, NotPublished> {
         Self::of(dir, self.policy.clone(), None)
+    }
+
+    /// The same from `state/published` alone, where the policy was never read; none where nothing was
+    /// published.
+    pub(crate) fn published(dir: &Path) -> Option<Result<Self, NotPublished>> {
+        stand_in(dir).map(|policy| Self::of(dir, policy, None))
     }
 
     fn of(dir: &Path, policy: Policy, known: Option<KnownIds>) -> Result<Self, NotPublished> {
@@ -103,6 +110,40 @@ impl<'a> Round<'a> {
         groups: &[String],
         now: UnixSeconds,
     ) -> Result<Self, NotPublished> {
+        let jobs = jobs(dir, &ground.policy, &ground.chain, groups)?;
+
+        Ok(Self::of(dir, ground, jobs, now))
+    }
+
+    /// With all groups; those for which gateways would take no snapshot of this policy go on with what
+    /// was published.
+    fn that_goes_on(
+        dir: &'a Path,
+        ground: &'a Ground,
+        now: UnixSeconds,
+        done: &mut Done,
+    ) -> Result<Self, NotPublished> {
+        let (jobs, without) = jobs_that_go_on(dir, &ground.policy, &ground.chain)?;
+        done.stopped.extend(without);
+        let mut round = Self::of(dir, ground, jobs, now);
+        if ground.known.is_none() {
+            round.jobs.retain_mut(Job::keeps);
+        }
+        for (group, error) in round.unsigned() {
+            round.jobs.retain(|job| job.group != group);
+            done.stopped.push(Stopped { group, why: error.to_string() });
+        }
+        let Self { jobs, maker, .. } = &mut round;
+        jobs.retain_mut(|job| {
+            let Err(error) = job.fits(maker) else { return true };
+            done.stopped.push(stopped(job, &error));
+            job.keeps()
+        });
+
+        Ok(round)
+    }
+
+    fn of(dir: &'a Path, ground: &'a Ground, jobs: Vec<Job<'a>>, now: UnixSeconds) -> Self {
         let Ground { policy, chain, signers, beacons, .. } = ground;
         let maker = Maker {
             keys: chain.newest(),
@@ -113,12 +154,7 @@ impl<'a> Round<'a> {
             now,
         };
 
-        let mut jobs = jobs(dir, policy, chain, groups)?;
-        if ground.known.is_none() {
-            jobs.retain_mut(Job::keeps);
-        }
-
-        Ok(Self { dir, ground, maker, jobs })
+        Self { dir, ground, maker, jobs }
     }
 
     /// Says for which groups no key of this folder signs.
@@ -214,11 +250,7 @@ pub(crate) async fn round(
     (reaching, now): (Reaching, UnixSeconds),
     done: &mut Done,
 ) -> Result<(), NotPublished> {
-    let mut round = Round::begin(dir, ground, &[], now)?;
-    for (group, error) in round.unsigned() {
-        round.jobs.retain(|job| job.group != group);
-        done.stopped.push(Stopped { group, why: error.to_string() });
-    }
+    let mut round = Round::that_goes_on(dir, ground, now, done)?;
     if reaching == Reaching::Changes {
         let maker = &round.maker;
         round.jobs.retain(|job| !job.rests(maker));

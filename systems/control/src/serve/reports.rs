@@ -16,9 +16,16 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    /// The policy cannot be published.
-    pub(super) fn policy(&mut self, why: &NotPublished) {
+    /// The policy cannot be published. What waits behind a widening may be a revocation, so that is
+    /// said again with each change.
+    pub(super) fn policy(&mut self, why: &NotPublished, reaching: Reaching) {
+        let waits = matches!(why, NotPublished::Widens(_)) && reaching == Reaching::Changes;
         let why = words(why);
+        if waits && self.policy.as_ref() == Some(&why) {
+            error!(
+                "the policy changed, and nothing of that is published, revocations neither:\n{why}"
+            );
+        }
         if self.policy.as_ref() != Some(&why) {
             error!("the policy is not published, gateways keep the last good one:\n{why}");
             self.policy = Some(why);
@@ -80,4 +87,38 @@ fn words(error: &NotPublished) -> String {
     }
 
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tracing::subscriber::with_default;
+
+    use super::*;
+    use crate::publish::{publish, tests::World};
+
+    #[tokio::test]
+    async fn what_waits_behind_a_widening_is_said_again_at_each_change_with_the_remedy() {
+        let world = World::new().await;
+        world.publish().await.unwrap();
+        let path = world.policy().join("users.jsonl");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace(r#","divisions":["plant-1"]"#, "")).unwrap();
+        let widens = publish(&world.options()).await.unwrap_err();
+        let log = world.policy().join("log");
+        let file = Arc::new(std::fs::File::create(&log).unwrap());
+        let subscriber = tracing_subscriber::fmt().with_writer(file).finish();
+
+        with_default(subscriber, || {
+            let mut reports = Reports::default();
+            for reaching in [Reaching::Changes, Reaching::Everything, Reaching::Changes] {
+                reports.policy(&widens, reaching);
+            }
+        });
+
+        let log = std::fs::read_to_string(log).unwrap();
+        assert_eq!(log.matches("--accept-widening `ana.ruiz`").count(), 2, "{log}");
+        assert!(log.contains("nothing of that is published, revocations neither"), "{log}");
+    }
 }

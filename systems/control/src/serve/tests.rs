@@ -257,3 +257,71 @@ async fn one_serves_a_folder() {
     serving.end().await;
     assert!(Server::open(options).is_ok());
 }
+
+#[tokio::test]
+async fn a_server_starts_with_a_policy_that_may_not_be_published_and_keeps_what_was_published_fresh()
+ {
+    let mistake = ("policy.toml", "[account]", "[account");
+    let widening = ("users.jsonl", r#","divisions":["plant-1"]"#, "");
+    for (file, old, new) in [mistake, widening] {
+        let world = World::new().await;
+        world.publish().await.unwrap();
+        let published = world.manifest().unwrap();
+        let path = world.policy().join(file);
+        let good = fs::read_to_string(&path).unwrap();
+        assert!(good.contains(old), "{good}");
+        fs::write(&path, good.replace(old, new)).unwrap();
+        let (dir, reach) = (world.policy(), world.options().reach);
+        let audit = Some(world.policy().join("state/audit"));
+        drop(Server::open(ServeOptions { dir, reach, audit }).unwrap());
+
+        let serving = Serving::of(&world);
+        until("a refresh", || serving.told() == [(Outcome::Refreshed, 1)]).await;
+        let refreshed = world.manifest().unwrap();
+        assert_eq!(
+            (refreshed.version(), refreshed.root()),
+            (published.version(), published.root())
+        );
+        let lasts = |manifest: &gateward_core::trust::Manifest| {
+            (manifest.stale_at().since(manifest.issued_at()), manifest.chunk_log2())
+        };
+        assert_eq!(lasts(&refreshed), lasts(&published));
+
+        fs::write(&path, good).unwrap();
+        world.add_user("bo");
+        until("a good one", || version(&world) == 2).await;
+        serving.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_group_without_a_snapshot_by_this_policy_is_kept_fresh_and_stops_no_other() {
+    let world = World::new().await;
+    let owner = world.add_user("bo");
+    world.publish().await.unwrap();
+    let published = world.manifest().unwrap();
+    let lines: String = (1..=2_000)
+        .map(|id| {
+            let lookup = gateward_core::token::Lookup { kind: 1, id };
+            let verifier = "07".repeat(32);
+            format!(
+                "{{\"kind\":\"api_token\",\"owner_id\":\"{owner}\",\"owner\":\"bo\",\"name\":\"t{id}\",\
+                 \"lookup\":\"{lookup}\",\"verifier\":\"{verifier}\"}}\n"
+            )
+        })
+        .collect();
+    fs::write(world.policy().join("tokens.jsonl"), lines).unwrap();
+    let ground = Ground::read(&world.policy(), &[], Duration::ZERO).unwrap();
+    let broker = Broker::connect(&world.options().reach, "test").await.unwrap();
+    let now = published.issued_at().plus(40_000);
+    let mut done = Done::default();
+    round((&world.policy(), &ground), &broker, (Reaching::Everything, now), &mut done)
+        .await
+        .unwrap();
+
+    assert!(done.stopped[0].why.contains("token ids crowd together"), "{:?}", done.stopped);
+    let refreshed = world.manifest().unwrap();
+    assert_eq!((refreshed.version(), refreshed.root()), (published.version(), published.root()));
+    assert_eq!(refreshed.issued_at(), now);
+    broker.leave().await;
+}
