@@ -311,6 +311,10 @@ async fn a_group_without_a_snapshot_by_this_policy_is_kept_fresh_and_stops_no_ot
         })
         .collect();
     fs::write(world.policy().join("tokens.jsonl"), lines).unwrap();
+    // Nor is it cut in other chunks, which would be another version.
+    let policy = world.policy().join("policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    fs::write(&policy, text.replace("#max_payload_bytes", "max_payload_bytes")).unwrap();
     let ground = Ground::read(&world.policy(), &[], Duration::ZERO).unwrap();
     let broker = Broker::connect(&world.options().reach, "test").await.unwrap();
     let now = published.issued_at().plus(40_000);
