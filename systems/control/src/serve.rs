@@ -80,6 +80,8 @@ pub struct Server {
     options: ServeOptions,
     /// The last policy without a mistake.
     ground: Ground,
+    /// The group with which the last round broke off.
+    after: Option<String>,
     broker: Broker,
     reports: Reports,
     audit: Option<Audit>,
@@ -106,7 +108,7 @@ impl Server {
         let audit = audit.as_ref().map(|out| Audit::open(dir, reach, out)).transpose()?;
         let broker = Broker::begin(reach, "serve").map_err(NotPublished::from)?;
 
-        Ok(Self { options, ground, broker, reports, audit, _lock: lock })
+        Ok(Self { options, ground, after: None, broker, reports, audit, _lock: lock })
     }
 
     /// Serves until `stop` completes; each message on `look` has everything looked at. `tell` hears of
@@ -207,10 +209,11 @@ impl Server {
             info!("there is no connection to the broker; what changed is published when there is");
             return Went::Well;
         }
-        let mut done = Done::default();
+        let mut done = Done { after: self.after.take(), ..Done::default() };
         let now = clock::now();
         let ended = round((dir, &self.ground), &self.broker, (reaching, now), &mut done).await;
         drop(lock);
+        self.after = done.after.take();
         let news = done.published.iter().filter(|one| one.outcome != Outcome::Unchanged);
         news.for_each(tell);
         self.reports.groups(&done.stopped, reaching);

@@ -329,3 +329,26 @@ async fn a_group_without_a_snapshot_by_this_policy_is_kept_fresh_and_stops_no_ot
     assert_eq!(refreshed.issued_at(), now);
     broker.leave().await;
 }
+
+#[tokio::test]
+async fn a_group_that_loses_the_connection_is_the_last_one_next_time() {
+    let world = World::new().await;
+    let policy = world.policy().join("policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    let more = |id| format!("\n[[groups]]\nid = \"plant-{id}\"\ngateways = [\"edge-{id}\"]\n");
+    fs::write(&policy, text + &more(2) + &more(3)).unwrap();
+    let ground = Ground::read(&world.policy(), &[], Duration::ZERO).unwrap();
+    let dir = world.policy();
+    let mut after = None;
+    for expected in [["plant-2", "plant-3", "plant-1"], ["plant-3", "plant-1", "plant-2"]] {
+        let broker = Broker::connect(&world.options().reach, "test").await.unwrap();
+        let mut done = Done { after: after.take(), ..Done::default() };
+        // In the middle of the first one, whichever that is: after what the broker has was asked for.
+        world.broker.kill_after(10);
+        let wanted = (Reaching::Everything, clock::now());
+        round((&dir, &ground), &broker, wanted, &mut done).await.unwrap_err();
+        world.broker.mend();
+        assert_eq!(done.after.as_deref(), Some(expected[2]), "{:?}", done.published);
+        after = done.after;
+    }
+}
