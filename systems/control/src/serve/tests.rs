@@ -352,3 +352,28 @@ async fn a_group_that_loses_the_connection_is_the_last_one_next_time() {
         after = done.after;
     }
 }
+
+#[tokio::test]
+async fn what_could_not_be_read_for_a_moment_is_read_again_soon_and_without_a_change() {
+    let world = World::new().await;
+    let serving = Serving::of(&world);
+    until("a first version", || version(&world) == 1).await;
+    world.add_user("bo");
+    until("a second", || version(&world) == 2).await;
+    // What no watch looks at, as if the disk had failed for that long.
+    let known = world.policy().join("state/known-ids");
+    let beside = world.policy().join("state/beside");
+    fs::rename(&known, &beside).unwrap();
+    fs::create_dir(&known).unwrap();
+    let users = world.policy().join("users.jsonl");
+    let text = fs::read_to_string(&users).unwrap();
+    fs::write(&users, text.replace(r#""username":"bo""#, r#""username":"cy""#)).unwrap();
+    let before = beacons(&world);
+    until("a look that failed and kept everything fresh", || beacons(&world) != before).await;
+    assert_eq!(version(&world), 2);
+
+    fs::remove_dir(&known).unwrap();
+    fs::rename(&beside, &known).unwrap();
+    until("the change", || version(&world) == 3).await;
+    serving.end().await;
+}
