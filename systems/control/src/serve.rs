@@ -32,10 +32,13 @@ use crate::publish::{
 use audit::Audit;
 use reports::Reports;
 use schedule::{Schedule, Went, every};
-use watch::Watch;
+use watch::{Watch, unmoved};
 
 /// How long a look that has begun may go on when it is time to end.
 const FAREWELL: Duration = Duration::from_secs(5);
+
+/// How often files that never come to rest are read again before what was read counts.
+const RESTLESS: u32 = 10;
 
 /// What to serve, and where.
 #[derive(Clone, Debug)]
@@ -80,6 +83,10 @@ pub struct Server {
     options: ServeOptions,
     /// The last policy without a mistake.
     ground: Ground,
+    /// The group with which the last round broke off.
+    after: Option<String>,
+    /// How often in a row files moved while they were read.
+    restless: u32,
     broker: Broker,
     reports: Reports,
     audit: Option<Audit>,
@@ -106,7 +113,7 @@ impl Server {
         let audit = audit.as_ref().map(|out| Audit::open(dir, reach, out)).transpose()?;
         let broker = Broker::begin(reach, "serve").map_err(NotPublished::from)?;
 
-        Ok(Self { options, ground, broker, reports, audit, _lock: lock })
+        Ok(Self { options, ground, after: None, restless: 0, broker, reports, audit, _lock: lock })
     }
 
     /// Serves until `stop` completes; each message on `look` has everything looked at. `tell` hears of
@@ -186,16 +193,27 @@ impl Server {
             Err(NotPublished::NotLocked(NotLocked::Busy)) => return Went::Busy,
             Err(error) => return self.reports.failed(&error),
         };
-        match Ground::read(dir, &[], Duration::ZERO) {
+        let (read, at_rest) = unmoved(dir, || Ground::read(dir, &[], Duration::ZERO));
+        self.restless = if at_rest { 0 } else { self.restless + 1 };
+        if (1..=RESTLESS).contains(&self.restless) {
+            return Went::Busy;
+        }
+        let mut went = Went::Well;
+        match read {
             Ok(ground) => {
                 self.ground = ground;
                 self.reports.policy_is_good();
             }
             Err(NotPublished::NotLocked(NotLocked::Busy)) => return Went::Busy,
             Err(error) => {
-                self.reports.policy(&error, reaching);
+                // Whatever else it is may have passed in a moment.
+                if error.lies_in_policy() {
+                    self.reports.policy(&error, reaching);
+                } else {
+                    went = self.reports.failed(&error);
+                }
                 if reaching == Reaching::Changes {
-                    return Went::Well;
+                    return went;
                 }
                 match self.ground.kept(dir) {
                     Ok(ground) => self.ground = ground,
@@ -207,15 +225,17 @@ impl Server {
             info!("there is no connection to the broker; what changed is published when there is");
             return Went::Well;
         }
-        let mut done = Done::default();
+        let mut done = Done { after: self.after.take(), ..Done::default() };
         let now = clock::now();
         let ended = round((dir, &self.ground), &self.broker, (reaching, now), &mut done).await;
         drop(lock);
+        self.after = done.after.take();
         let news = done.published.iter().filter(|one| one.outcome != Outcome::Unchanged);
         news.for_each(tell);
         self.reports.groups(&done.stopped, reaching);
 
         match ended {
+            Ok(()) if went == Went::Failed => went,
             Ok(()) => self.reports.well(),
             Err(error) => self.reports.failed(&error),
         }

@@ -20,7 +20,7 @@ use super::{NotPublished, Outcome, Published};
 use crate::broker::Broker;
 use crate::compile::compile;
 use crate::keys::Chain;
-use crate::policy::{Group, Policy};
+use crate::policy::{Group, Policy, Sizes};
 
 pub(super) use compare::compare;
 
@@ -32,6 +32,8 @@ pub(super) struct Job<'a> {
     pub(super) bytes: Vec<u8>,
     pub(super) state: State,
     pub(super) news: News,
+    /// Those of what was published, where it goes on with that.
+    sizes: Option<Sizes>,
     /// To what is about to be published.
     deltas: Vec<Made>,
     /// Whether the broker has what was published.
@@ -102,6 +104,7 @@ fn job<'a>(
         bytes,
         state: State::load(dir, &group.id, chain, audience)?,
         news: News::load(dir, &group.id, chain, audience)?,
+        sizes: None,
         deltas: Vec::new(),
         kept: false,
         keys_kept: false,
@@ -120,6 +123,7 @@ impl Job<'_> {
         chain: &Chain,
         maker: &Maker<'_>,
     ) -> Result<Published, NotPublished> {
+        let maker = &self.making(maker);
         let root = maker.root(&self.bytes);
         let epoch = chain.newest().epoch();
         let upcoming = self.plan(maker, root, epoch)?;
@@ -197,12 +201,22 @@ impl Job<'_> {
     /// Goes on with what was published, or had begun to be, whatever the policy says; returns whether
     /// there is such a snapshot.
     pub(super) fn keeps(&mut self) -> bool {
-        let begun = self.state.intent.as_ref();
-        let begun = begun.and_then(|signed| self.state.earlier().file(&signed.manifest));
-        let Some(bytes) = begun.or_else(|| self.state.file()) else { return false };
+        let State { intent, published, .. } = &self.state;
+        let with = |bytes, signed: &Signed| (bytes, signed.manifest.chunk_log2());
+        let begun = intent
+            .as_ref()
+            .and_then(|signed| Some(with(self.state.earlier().file(&signed.manifest)?, signed)));
+        let kept = || Some(with(self.state.file()?, published.as_ref()?));
+        let Some((bytes, chunk_log2)) = begun.or_else(kept) else { return false };
         self.bytes = bytes;
+        // In other chunks it would be another version.
+        self.sizes = Some(Sizes::of_chunks(chunk_log2));
 
         true
+    }
+
+    fn making<'m>(&self, maker: &Maker<'m>) -> Maker<'m> {
+        Maker { sizes: self.sizes.unwrap_or(maker.sizes), ..*maker }
     }
 
     /// The job that goes on with what was published; none where nothing was.
@@ -227,6 +241,7 @@ impl Job<'_> {
 
     /// Whether gateways have what they are to have, if the broker has what it had.
     pub(super) fn rests(&self, maker: &Maker<'_>) -> bool {
+        let maker = &self.making(maker);
         let root = maker.root(&self.bytes);
         let plan = self.plan_where(true, maker, root, maker.keys.epoch());
 

@@ -82,6 +82,8 @@ pub(crate) struct Stopped {
 /// What was done, as far as it went.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Done {
+    /// The group with which it broke off; the next round begins after it, so that it starves no other.
+    pub(crate) after: Option<String>,
     pub(crate) published: Vec<Published>,
     pub(crate) stopped: Vec<Stopped>,
 }
@@ -215,6 +217,7 @@ impl<'a> Round<'a> {
         self.ground.remember(self.dir)?;
         let Self { jobs, maker, ground, .. } = self;
         for job in jobs {
+            done.after = Some(job.group.to_owned());
             let mut brought = match job.run(broker, &ground.chain, maker).await {
                 Ok(brought) => brought,
                 Err(error) if stops_only_its_group(&error) => {
@@ -238,6 +241,7 @@ impl<'a> Round<'a> {
                 beacon => drop(beacon?),
             }
         }
+        done.after = None;
 
         Ok(())
     }
@@ -251,6 +255,10 @@ pub(crate) async fn round(
     done: &mut Done,
 ) -> Result<(), NotPublished> {
     let mut round = Round::that_goes_on(dir, ground, now, done)?;
+    let first = done.after.as_ref().and_then(|after| {
+        round.jobs.iter().position(|job| job.group == after).map(|index| index + 1)
+    });
+    round.jobs.rotate_left(first.unwrap_or(0));
     if reaching == Reaching::Changes {
         let maker = &round.maker;
         round.jobs.retain(|job| !job.rests(maker));

@@ -311,6 +311,10 @@ async fn a_group_without_a_snapshot_by_this_policy_is_kept_fresh_and_stops_no_ot
         })
         .collect();
     fs::write(world.policy().join("tokens.jsonl"), lines).unwrap();
+    // Nor is it cut in other chunks, which would be another version.
+    let policy = world.policy().join("policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    fs::write(&policy, text.replace("#max_payload_bytes", "max_payload_bytes")).unwrap();
     let ground = Ground::read(&world.policy(), &[], Duration::ZERO).unwrap();
     let broker = Broker::connect(&world.options().reach, "test").await.unwrap();
     let now = published.issued_at().plus(40_000);
@@ -324,4 +328,52 @@ async fn a_group_without_a_snapshot_by_this_policy_is_kept_fresh_and_stops_no_ot
     assert_eq!((refreshed.version(), refreshed.root()), (published.version(), published.root()));
     assert_eq!(refreshed.issued_at(), now);
     broker.leave().await;
+}
+
+#[tokio::test]
+async fn a_group_that_loses_the_connection_is_the_last_one_next_time() {
+    let world = World::new().await;
+    let policy = world.policy().join("policy.toml");
+    let text = fs::read_to_string(&policy).unwrap();
+    let more = |id| format!("\n[[groups]]\nid = \"plant-{id}\"\ngateways = [\"edge-{id}\"]\n");
+    fs::write(&policy, text + &more(2) + &more(3)).unwrap();
+    let ground = Ground::read(&world.policy(), &[], Duration::ZERO).unwrap();
+    let dir = world.policy();
+    let mut after = None;
+    for expected in [["plant-2", "plant-3", "plant-1"], ["plant-3", "plant-1", "plant-2"]] {
+        let broker = Broker::connect(&world.options().reach, "test").await.unwrap();
+        let mut done = Done { after: after.take(), ..Done::default() };
+        // In the middle of the first one, whichever that is: after what the broker has was asked for.
+        world.broker.kill_after(10);
+        let wanted = (Reaching::Everything, clock::now());
+        round((&dir, &ground), &broker, wanted, &mut done).await.unwrap_err();
+        world.broker.mend();
+        assert_eq!(done.after.as_deref(), Some(expected[2]), "{:?}", done.published);
+        after = done.after;
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_read_for_a_moment_is_read_again_soon_and_without_a_change() {
+    let world = World::new().await;
+    let serving = Serving::of(&world);
+    until("a first version", || version(&world) == 1).await;
+    world.add_user("bo");
+    until("a second", || version(&world) == 2).await;
+    // What no watch looks at, as if the disk had failed for that long.
+    let known = world.policy().join("state/known-ids");
+    let beside = world.policy().join("state/beside");
+    fs::rename(&known, &beside).unwrap();
+    fs::create_dir(&known).unwrap();
+    let users = world.policy().join("users.jsonl");
+    let text = fs::read_to_string(&users).unwrap();
+    fs::write(&users, text.replace(r#""username":"bo""#, r#""username":"cy""#)).unwrap();
+    let before = beacons(&world);
+    until("a look that failed and kept everything fresh", || beacons(&world) != before).await;
+    assert_eq!(version(&world), 2);
+
+    fs::remove_dir(&known).unwrap();
+    fs::rename(&beside, &known).unwrap();
+    until("the change", || version(&world) == 3).await;
+    serving.end().await;
 }

@@ -62,6 +62,15 @@ impl Watch {
     }
 }
 
+/// Returns what `read` does, and whether no file has moved meanwhile: whoever saves one in place may be
+/// half done.
+pub(super) fn unmoved<T>(dir: &Path, read: impl FnOnce() -> T) -> (T, bool) {
+    let before = stamps(dir);
+    let what = read();
+
+    (what, stamps(dir) == before)
+}
+
 fn stamps(dir: &Path) -> Vec<Stamp> {
     let files = [POLICY, USERS, SERVICE_USERS, TOKENS, KEYS].map(|name| dir.join(name));
     let stamp = |path: PathBuf| {
@@ -101,6 +110,15 @@ mod tests {
     use crate::accounts::{Accounts, Kind};
     use crate::policy::PrincipalStatus;
     use crate::testing::{NOW, folder};
+
+    #[test]
+    fn what_is_saved_while_it_is_read_counts_as_moved() {
+        let dir = folder();
+        let save = || fs::write(dir.path().join(USERS), "half").unwrap();
+
+        assert!(unmoved(dir.path(), || ()).1);
+        assert!(!unmoved(dir.path(), save).1);
+    }
 
     const SOON: Duration = Duration::from_secs(20);
 
