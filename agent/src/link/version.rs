@@ -13,6 +13,8 @@ pub(super) struct Known {
     older: Option<Evidence>,
     /// Whether 5 has worked there: what hangs up then is a broker that restarts.
     has_newer: bool,
+    /// Whether 3.1.1 has worked there.
+    has_older: bool,
 }
 
 /// Why a broker seems to have no 5.
@@ -26,7 +28,7 @@ enum Evidence {
 
 impl Known {
     pub(super) const fn new(wanted: Protocol) -> Self {
-        Self { wanted, older: None, has_newer: false }
+        Self { wanted, older: None, has_newer: false, has_older: false }
     }
 
     /// The version to try next.
@@ -39,11 +41,14 @@ impl Known {
 
     /// Learns that the version tried is one that the broker has.
     pub(super) fn worked(&mut self) {
-        self.has_newer |= self.next() == Version::V5;
+        match self.next() {
+            Version::V311 => self.has_older = true,
+            Version::V5 => self.has_newer = true,
+        }
     }
 
     /// Learns from an attempt that failed; true where the other version is worth an attempt at
-    /// once, which is where the broker said so.
+    /// once, which is where the broker said so, or where that one has worked.
     pub(super) fn failed(&mut self, ended: &Ended) -> bool {
         let (Protocol::Auto, Some(evidence)) = (self.wanted, evidence(ended)) else { return false };
         if evidence == Evidence::Silence && self.has_newer {
@@ -53,7 +58,7 @@ impl Known {
         let was_newer = self.older.is_none();
         self.older = was_newer.then_some(evidence);
 
-        was_newer && evidence == Evidence::Word
+        was_newer && (evidence == Evidence::Word || self.has_older)
     }
 
     /// Learns that a connection is over. A broker that never said so is asked for 5 again.
@@ -111,6 +116,9 @@ mod tests {
         known.worked();
         known.over();
         assert_eq!(known.next(), Version::V5, "one accident, and 3.1.1 for ever");
+
+        assert!(known.failed(&hung_up()), "a rest before what has worked here");
+        assert_eq!(known.next(), Version::V311);
     }
 
     #[test]

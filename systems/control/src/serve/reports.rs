@@ -22,12 +22,12 @@ impl Reports {
         let waits = matches!(why, NotPublished::Widens(_)) && reaching == Reaching::Changes;
         let why = words(why);
         if waits && self.policy.as_ref() == Some(&why) {
-            error!(
-                "the policy changed, and nothing of that is published, revocations neither:\n{why}"
-            );
+            error!("the policy changed, and nothing of that is published, revocations neither");
+            why.lines().for_each(|line| error!("{line}"));
         }
         if self.policy.as_ref() != Some(&why) {
-            error!("the policy is not published, gateways keep the last good one:\n{why}");
+            error!("the policy is not published, gateways keep the last good one");
+            why.lines().for_each(|line| error!("{line}"));
             self.policy = Some(why);
         }
     }
