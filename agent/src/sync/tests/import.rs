@@ -66,11 +66,7 @@ async fn a_bundle_in_the_middle_of_a_newer_download_leaves_that_to_go_on() {
     assert_eq!(import(&gateway, &bytes).await.unwrap().outcome, Outcome::InForce);
     let seen = gateway.wait_for(&accepted(1, &one)).await;
     // The download has set out again.
-    let again = gateway.broker.until(|state| {
-        let asked = state.asked.iter().filter(|topic| topic.ends_with(&held_back));
-        (asked.count() > 1).then_some(())
-    });
-    again.await;
+    gateway.broker.wait_for_another_ask(&held_back).await;
     gateway.broker.put(&held_back, chunk);
     gateway.clock.advance(90_000);
     let later = gateway.wait_for(&accepted(2, &two)).await;
