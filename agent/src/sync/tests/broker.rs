@@ -90,15 +90,6 @@ impl Broker {
         found.await.expect("the broker saw it in time")
     }
 
-    /// Waits until that topic was asked for more than once.
-    pub(super) async fn wait_for_another_ask(&self, what: &str) {
-        self.until(|state| {
-            let asked = state.asked.iter().filter(|topic| topic.ends_with(what));
-            (asked.count() > 1).then_some(())
-        })
-        .await;
-    }
-
     /// Waits until every chunk that is retained was asked for.
     pub(super) async fn wait_for_quiet(&self) {
         self.until(|state| {

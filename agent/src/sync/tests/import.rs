@@ -65,9 +65,8 @@ async fn a_bundle_in_the_middle_of_a_newer_download_leaves_that_to_go_on() {
     let bytes = bundle(&[&gateway.authority.key_set()], &one, b"");
     assert_eq!(import(&gateway, &bytes).await.unwrap().outcome, Outcome::InForce);
     let seen = gateway.wait_for(&accepted(1, &one)).await;
-    // The download has set out again.
-    gateway.broker.wait_for_another_ask(&held_back).await;
-    gateway.broker.put(&held_back, chunk);
+    // To who has subscribed, and to who does so later.
+    gateway.broker.publish(&held_back, chunk);
     gateway.clock.advance(90_000);
     let later = gateway.wait_for(&accepted(2, &two)).await;
 
