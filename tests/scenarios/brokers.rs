@@ -169,8 +169,8 @@ impl Play {
         let mut said = String::new();
         let right = within(SOON, || {
             let ran = self.deck.fleet_at(&self.broker.url());
+            let rows: Value = serde_json::from_str(&ran.out).unwrap_or_default();
             said = ran.out + &ran.err;
-            let rows: Value = serde_json::from_str(&said).unwrap_or_default();
             let row = rows[0].clone();
 
             // A will says what was so when its connection began.
