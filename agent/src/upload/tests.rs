@@ -92,6 +92,16 @@ impl Scene {
         Self { opened, hear, sent }
     }
 
+    /// Five records, sent and not receipted, and what a receipt for them says.
+    async fn with_five_sent(folder: &Path) -> (Self, Acknowledged) {
+        let mut scene = Self::begin(folder, 1);
+        scene.write(5).await;
+        scene.up().await;
+        let good = told(&scene.batch().await);
+
+        (scene, good)
+    }
+
     async fn up(&self) {
         self.hear.send(Heard::Up { max_payload: 4096 }).await.unwrap();
     }
@@ -191,10 +201,7 @@ async fn the_checkpoint_of_a_batch_is_that_of_its_last_record() {
 #[tokio::test(start_paused = true)]
 async fn a_receipt_that_is_forged_or_not_for_this_chain_releases_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let mut scene = Scene::begin(folder.path(), 1);
-    scene.write(5).await;
-    scene.up().await;
-    let good = told(&scene.batch().await);
+    let (scene, good) = Scene::with_five_sent(folder.path()).await;
 
     let Heard::Receipt(signed) = receipt(&good) else { unreachable!("it is a receipt") };
     let refused = || {
@@ -396,10 +403,7 @@ async fn a_receipt_that_was_carried_by_hand_counts_once_and_a_forged_one_never()
 #[tokio::test(start_paused = true)]
 async fn a_broker_that_sends_bad_receipts_of_every_kind_in_turn_fills_no_journal() {
     let folder = tempfile::tempdir().unwrap();
-    let mut scene = Scene::begin(folder.path(), 1);
-    scene.write(5).await;
-    scene.up().await;
-    let good = told(&scene.batch().await);
+    let (scene, good) = Scene::with_five_sent(folder.path()).await;
     for _ in 0..50 {
         scene.hear.send(Heard::Receipt(b"no receipt".to_vec())).await.unwrap();
         scene.hear.send(receipt(&Acknowledged { through: 600, ..good })).await.unwrap();
