@@ -9,8 +9,10 @@ use std::io;
 use std::num::NonZeroU64;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{FallocateFlags, FlockOperation, fallocate, flock};
 use rustix::thread::set_current_timer_slack;
 use tracing::{debug, warn};
 
@@ -69,6 +71,7 @@ impl Cache {
         let dir = self.dir.join("policy");
         fs::create_dir_all(&dir)?;
         let first = !dir.join("db").exists();
+        await_end_of_last(&dir.join("db"));
         let config = sled::Config::new().path(&dir).cache_capacity(1 << 20).flush_every_ms(None);
         let begin = || -> sled::Result<sled::Db> {
             let db = config.open()?;
@@ -212,6 +215,19 @@ fn patiently<R: Send>(open: impl FnOnce() -> R + Send) -> io::Result<R> {
     })
 }
 
+/// Waits, for two seconds at most, until the threads of a database that was closed have let go of
+/// `path`; sled would call it locked, and it would be taken for damaged.
+fn await_end_of_last(path: &Path) {
+    let Ok(file) = File::open(path) else { return };
+    for _ in 0..400 {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Err(error) if error == rustix::io::Errno::WOULDBLOCK => sleep(Duration::from_millis(5)),
+            // The lock goes with the handle; any other trouble is sled's to tell.
+            Ok(()) | Err(_) => return,
+        }
+    }
+}
+
 fn last_number(tree: &sled::Tree) -> sled::Result<u64> {
     let last =
         tree.last()?.and_then(|(key, _)| key.as_ref().try_into().ok().map(u64::from_be_bytes));
@@ -250,6 +266,26 @@ mod tests {
         cache.set_chunks(&[1; 32], &[7]);
         assert_eq!(cache.chunks(&[1; 32]), Some(vec![7]));
         assert!(dir.path().join("policy.damaged").exists());
+    }
+
+    #[test]
+    fn a_database_that_is_still_being_closed_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let (mut cache, _) = Cache::open(dir.path().into());
+        cache.set_chunks(&[1; 32], &[7]);
+        // Another handle of the same database, as one of sled's threads has it.
+        let late = cache.open.as_ref().unwrap().db.clone();
+        drop(cache);
+        let closing = std::thread::spawn(move || {
+            sleep(Duration::from_millis(50));
+            drop(late);
+        });
+
+        let (mut cache, problem) = Cache::open(dir.path().into());
+
+        assert_eq!(problem, None);
+        assert_eq!(cache.chunks(&[1; 32]), Some(vec![7]));
+        closing.join().unwrap();
     }
 
     #[test]
