@@ -6,6 +6,7 @@
 mod admin;
 mod answer;
 mod authorize;
+mod batch;
 mod body;
 mod credential;
 mod health;
@@ -44,6 +45,8 @@ use crate::supervisor::Stop;
 
 /// The most bytes of a body (INTERFACES section 5).
 const MAX_BODY: usize = 8 * 1024;
+/// The most bytes of a batch: 64 questions as long as they usually are do not fit into 8 KiB.
+const MAX_BATCH: usize = 64 * 1024;
 /// How many operators, and how many collectors of figures, may be connected at once.
 const OPERATORS: usize = 8;
 /// Decisions: whoever is in the socket's group may ask.
@@ -145,6 +148,10 @@ async fn serve_tcp(
 fn decisions(judge: Judge) -> Router {
     Router::new()
         .route("/v1/authorize", post(authorize::authorize))
+        .route(
+            "/v1/authorize/batch",
+            post(batch::authorize).layer(DefaultBodyLimit::max(MAX_BATCH)),
+        )
         .route("/v1/auth/nginx", any(nginx::auth_request))
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))

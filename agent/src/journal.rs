@@ -143,6 +143,21 @@ pub struct Journal {
     folder: Arc<Path>,
 }
 
+/// A record that the journal has, and has not answered for yet.
+#[derive(Debug)]
+pub struct HandedOver(oneshot::Receiver<Result<Written, NotWritten>>);
+
+impl HandedOver {
+    /// Waits until the record counts as written.
+    ///
+    /// # Errors
+    ///
+    /// Says why there is no record; nothing may be allowed then.
+    pub async fn written(self) -> Result<Written, NotWritten> {
+        self.0.await.map_err(|_| NotWritten::Closed)?
+    }
+}
+
 /// A journal that was opened.
 #[derive(Debug)]
 pub struct Opened {
@@ -225,11 +240,21 @@ impl Journal {
     ///
     /// Says why there is no record; nothing may be allowed then.
     pub async fn append(&self, draft: Draft) -> Result<Written, NotWritten> {
+        self.hand_over(draft).await?.written().await
+    }
+
+    /// Hands over a record that is waited for afterwards, so that several can share a sync; waits for
+    /// room in the queue only.
+    ///
+    /// # Errors
+    ///
+    /// The journal has been closed.
+    pub async fn hand_over(&self, draft: Draft) -> Result<HandedOver, NotWritten> {
         let (reply, answer) = oneshot::channel();
         let command = Command::Append(Box::new(draft), Some(reply));
         self.to.send(command).await.map_err(|_| NotWritten::Closed)?;
 
-        answer.await.map_err(|_| NotWritten::Closed)?
+        Ok(HandedOver(answer))
     }
 
     /// Hands over a record that nobody waits for; never waits itself.
@@ -328,7 +353,7 @@ impl Records {
         to.send(command).await.map_err(|_| NotWritten::Closed)?;
         drop(to);
 
-        answer.await.map_err(|_| NotWritten::Closed)?
+        HandedOver(answer).written().await
     }
 
     /// Where the journal's files are.

@@ -9,6 +9,7 @@
 
 mod attackers;
 mod audit;
+mod batch;
 mod brokers;
 mod bundle;
 mod carried;

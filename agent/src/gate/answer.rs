@@ -75,9 +75,14 @@ impl Answer {
     }
 }
 
+/// An answer in the native dialect.
 #[derive(Serialize)]
-struct Native {
+pub(super) struct Native {
     allow: bool,
+    /// The code of whatever keeps the gateway from deciding; only among several answers, alone it is
+    /// a problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unavailable: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     decision_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -99,20 +104,27 @@ impl IntoResponse for Answer {
         if self.is_unavailable() {
             return unavailable(self.reason);
         }
-        let principal = self.principal().map(|known| Principal {
+
+        Json(Native::from(self)).into_response()
+    }
+}
+
+impl From<Answer> for Native {
+    fn from(answer: Answer) -> Self {
+        let principal = answer.principal().map(|known| Principal {
             kind: known.kind,
             name: known.name.clone(),
             id: known.id.to_string(),
             token: known.token.to_string(),
         });
 
-        Json(Native {
-            allow: self.allowed,
-            decision_id: self.decision.map(|id| id.to_string()),
+        Self {
+            allow: answer.allowed,
+            unavailable: answer.is_unavailable().then(|| answer.reason.name()),
+            decision_id: answer.decision.map(|id| id.to_string()),
             principal,
-            snapshot: self.snapshot,
-        })
-        .into_response()
+            snapshot: answer.snapshot,
+        }
     }
 }
 

@@ -55,9 +55,15 @@ pub(super) enum BadRequest {
     Subject,
 }
 
-impl IntoResponse for BadRequest {
-    fn into_response(self) -> Response {
-        let (code, title) = match self {
+impl BadRequest {
+    /// Says where the JSON is wrong.
+    pub(super) fn json(error: &serde_json::Error) -> Self {
+        Self::Body { line: error.line(), column: error.column() }
+    }
+
+    /// Returns the code that does not change, and what to do.
+    pub(super) fn says(&self) -> (&'static str, String) {
+        match self {
             Self::Body { line, column } => (
                 "bad_body",
                 format!("the body is not the JSON expected here: line {line}, column {column}"),
@@ -70,7 +76,13 @@ impl IntoResponse for BadRequest {
                 "bad_request",
                 "give `permission`, or `method` and `path`, and not both".to_owned(),
             ),
-        };
+        }
+    }
+}
+
+impl IntoResponse for BadRequest {
+    fn into_response(self) -> Response {
+        let (code, title) = self.says();
 
         problem(StatusCode::BAD_REQUEST, code, &title)
     }
@@ -79,8 +91,7 @@ impl IntoResponse for BadRequest {
 impl Body {
     /// Reads the body of a request.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, BadRequest> {
-        serde_json::from_slice(bytes)
-            .map_err(|error| BadRequest::Body { line: error.line(), column: error.column() })
+        serde_json::from_slice(bytes).map_err(|error| BadRequest::json(&error))
     }
 
     /// Says what the body asks for.

@@ -28,7 +28,7 @@ impl<S: Send + Sync> FromRequest<S> for Whole {
         match timeout(patience, Bytes::from_request(request, state)).await {
             Ok(Ok(body)) => Ok(Self(body)),
             Ok(Err(refused)) if refused.status() == StatusCode::PAYLOAD_TOO_LARGE => {
-                let title = "the body is longer than 8 KiB";
+                let title = "the body is longer than 8 KiB, or 64 KiB for a batch";
                 Err(problem(StatusCode::PAYLOAD_TOO_LARGE, "too_large", title))
             }
             Ok(Err(_)) => {

@@ -24,7 +24,7 @@ use super::credential::Presented;
 use super::metrics::Counters;
 use super::rate::Rates;
 use crate::config::Peer;
-use crate::journal::{Draft, Journal, NotWritten, Stamp};
+use crate::journal::{Draft, HandedOver, Journal, NotWritten, Stamp};
 use crate::now::TrustedClock;
 use crate::store::{Current, InForce};
 
@@ -136,6 +136,11 @@ impl Judge {
 
     /// Decides about one request, and answers once its record is kept.
     pub(super) async fn answer(&self, question: &Question<'_>) -> Answer {
+        self.begin(question).await.end(self).await
+    }
+
+    /// Decides about one request, and hands its record over.
+    pub(super) async fn begin(&self, question: &Question<'_>) -> Begun {
         let judgement = self.weigh(question, false);
         let now = judgement.draft.stamp.mono;
         let within = match judgement.allowance(question) {
@@ -143,14 +148,11 @@ impl Judge {
             Allowance::Source(source) => take(&self.0.unknown, source, now),
         };
         // Who only observes denies nobody for being fast; the audit bounds itself.
-        let answer = if within || judgement.observed {
+        if within || judgement.observed {
             self.record(judgement).await
         } else {
-            self.beyond(judgement)
-        };
-        self.0.counters.count(answer.reason);
-
-        answer
+            Begun::Settled(self.beyond(judgement))
+        }
     }
 
     /// Answers whoever asks too fast: nobody waits for its record, which is counted with others.
@@ -167,22 +169,12 @@ impl Judge {
         answer
     }
 
-    /// Keeps the record; where that cannot be, only what no token decided goes out.
-    async fn record(&self, judgement: Judgement) -> Answer {
+    async fn record(&self, judgement: Judgement) -> Begun {
         let (free, denied) = (judgement.needs_no_record(), judgement.is_denied());
-        let (mut answer, draft) = judgement.finish();
-        match self.0.journal.append(draft).await {
-            Ok(written) => {
-                answer.decision = Some(written.decision_id);
-                answer
-            }
-            Err(NotWritten::Bounded) if free || denied => answer,
-            Err(NotWritten::Full) if free => answer,
-            Err(error) => {
-                debug!(%error, "a request was refused because its record was not kept");
-                Answer::unavailable(Reason::AuditUnavailable)
-            }
-        }
+        let (answer, draft) = judgement.finish();
+        let record = self.0.journal.hand_over(draft).await;
+
+        Begun::Recorded { answer, record, free, denied }
     }
 
     /// Says what every check comes to; nothing is written, since nothing is let through.
@@ -216,6 +208,52 @@ impl Judge {
 
     fn stamp(&self) -> Stamp {
         self.0.clock.stamp()
+    }
+}
+
+/// A decision whose answer may not leave yet.
+#[derive(Debug)]
+pub(super) enum Begun {
+    /// Nothing is waited for.
+    Settled(Answer),
+    /// The record has to be kept first.
+    Recorded {
+        answer: Answer,
+        record: Result<HandedOver, NotWritten>,
+        /// It goes out although no record has room.
+        free: bool,
+        /// The caller is told no.
+        denied: bool,
+    },
+}
+
+impl Begun {
+    /// Waits for the record; where that cannot be kept, only what no token decided goes out.
+    pub(super) async fn end(self, judge: &Judge) -> Answer {
+        let answer = match self {
+            Self::Settled(answer) => answer,
+            Self::Recorded { mut answer, record, free, denied } => {
+                let written = match record {
+                    Ok(record) => record.written().await,
+                    Err(error) => Err(error),
+                };
+                match written {
+                    Ok(written) => {
+                        answer.decision = Some(written.decision_id);
+                        answer
+                    }
+                    Err(NotWritten::Bounded) if free || denied => answer,
+                    Err(NotWritten::Full) if free => answer,
+                    Err(error) => {
+                        debug!(%error, "a request was refused because its record was not kept");
+                        Answer::unavailable(Reason::AuditUnavailable)
+                    }
+                }
+            }
+        };
+        judge.0.counters.count(answer.reason);
+
+        answer
     }
 }
 

@@ -17,6 +17,8 @@ use crate::agent::Agent;
 pub(crate) const FOUND: &str = "HTTP/1.1 200 ";
 /// How an answer begins where nothing was looked for.
 pub(crate) const NOT_FOUND: &str = "HTTP/1.1 404 ";
+/// No answer is longer, not that to a whole batch.
+const LONGEST: usize = 32 * 1024;
 /// How long one run lasts.
 const SLICE: Duration = Duration::from_millis(500);
 
@@ -101,7 +103,7 @@ async fn keep_pace(
     step: Duration,
     stop: Arc<AtomicBool>,
 ) -> u64 {
-    let mut buffer = [0; 4096];
+    let mut buffer = vec![0; LONGEST];
     let mut ticks = interval(step);
     let mut answered = 0;
     for request in requests.iter().cycle().skip(from) {
@@ -143,7 +145,7 @@ async fn call(
     from: usize,
     watch: Stopwatch,
 ) -> u64 {
-    let mut buffer = [0; 4096];
+    let mut buffer = vec![0; LONGEST];
     let mut answered = 0;
     for request in requests.iter().cycle().skip(from) {
         if watch.elapsed() >= SLICE {

@@ -1,6 +1,8 @@
 //! How soon a gateway without a snapshot has one, and how soon it is back after its broker was gone.
 
 use std::fs;
+use std::thread;
+use std::time::Duration;
 
 use gateward_core::snapshot::build::VerifierLen;
 use gateward_core::snapshot::chunk;
@@ -15,6 +17,10 @@ use crate::world::{CHUNK_LOG2, GROUP, Signer, World};
 
 /// The longest rest before the first attempt after a broken connection.
 const FIRST_REST_MS: f64 = 1_000.0;
+
+/// For longer than this a connection has to hold before a rest is short again: what breaks sooner is
+/// tried ever more seldom.
+const HELD: Duration = Duration::from_secs(6);
 
 /// An account of its own: its broker has what no folder published.
 pub(crate) fn connected(table: &Table) {
@@ -67,6 +73,7 @@ fn reconnect(table: &Table, deck: &mut Deck, gateway: &Gateway) {
     let agent = Agent::spawn(gateway, &[]);
     agent.is_connected();
     let times = (0..ROUNDS).map(|_| {
+        thread::sleep(HELD);
         deck.broker.stop();
         agent.is_alone();
         deck.broker.restart();

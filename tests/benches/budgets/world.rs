@@ -15,6 +15,7 @@ use gateward_core::token::{self, Context, Secret};
 use gateward_core::trust::sign::{ManifestDraft, PrivateKey};
 use gateward_core::trust::{Audience, KeySet, Now, Role};
 use gateward_tests::{Deck, Gateway};
+use serde_json::Value;
 
 /// The group of the gateway.
 pub(crate) const GROUP: &str = "plant-7";
@@ -77,16 +78,32 @@ impl World {
 
 /// Returns a request to `/v1/authorize`.
 pub(crate) fn question(token: &str, division: Option<&str>) -> Vec<u8> {
+    post("/v1/authorize", &body(token, division))
+}
+
+/// Returns a request to `/v1/authorize/batch` that asks with each of these tokens.
+pub(crate) fn batch(tokens: &[String]) -> Vec<u8> {
+    let requests: Vec<_> = tokens.iter().map(|token| body(token, None)).collect();
+
+    post("/v1/authorize/batch", &serde_json::json!({ "requests": requests }))
+}
+
+fn body(token: &str, division: Option<&str>) -> Value {
     let mut body = serde_json::json!({
         "token": token, "permission": "manage_device", "operation": "write", "resource": RESOURCE
     });
     if let (Some(division), Some(fields)) = (division, body.as_object_mut()) {
         fields.insert("division".to_owned(), division.into());
     }
+
+    body
+}
+
+fn post(target: &str, body: &Value) -> Vec<u8> {
     let body = body.to_string();
 
     format!(
-        "POST /v1/authorize HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+        "POST {target} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
          content-length: {}\r\n\r\n{body}",
         body.len()
     )
