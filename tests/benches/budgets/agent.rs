@@ -12,8 +12,11 @@ use std::time::Duration;
 use gateward_tests::{Gateway, Program, Stopwatch, built, until};
 use serde_json::Value;
 
+/// How long an agent is left alone before it is watched: what nobody receipts is sent again ever more
+/// seldom.
+const SETTLE: Duration = Duration::from_secs(15);
 /// How long an idle agent is watched.
-const REST: Duration = Duration::from_secs(5);
+const REST: Duration = Duration::from_secs(20);
 /// The kernel's unit of CPU time, the same on every Linux that this runs on.
 const TICKS_A_SECOND: f64 = 100.0;
 
@@ -119,7 +122,7 @@ impl Agent {
 
     /// Leaves the agent alone for a while and looks at it then.
     pub(crate) fn rest(&self) -> Idle {
-        thread::sleep(REST);
+        thread::sleep(SETTLE);
         let before = self.wake_ups();
         thread::sleep(REST);
         let after = self.wake_ups();
