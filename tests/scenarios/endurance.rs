@@ -191,6 +191,6 @@ fn revocation_takes_moments_again_and_again() {
 }
 
 #[expect(clippy::print_stdout, reason = "figures and the seed, for whoever runs the tests")]
-fn print_line(text: &str) {
+pub(crate) fn print_line(text: &str) {
     println!("{text}");
 }

@@ -1,6 +1,7 @@
 //! Nobody without a credential, or without rights, keeps those who have them from being answered,
 //! and no answer tells an attacker how close he is.
 
+mod siege;
 mod way;
 
 use std::borrow::Cow;

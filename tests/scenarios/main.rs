@@ -25,6 +25,7 @@ mod fleet;
 mod hostile;
 mod hostile_broker;
 mod hybrid;
+mod kills;
 mod large;
 mod late;
 mod leaks;
