@@ -148,7 +148,9 @@ fn at_4_kib_a_payload_with_30_percent_loss_and_reordering_little_is_received_or_
     assert!(received <= 1.1, "{received} times the file is received");
     let most = 1.1 / (1.0 - LOST as f64 / 100.0);
     assert!(sent <= most, "{sent} times the file is sent, more than {most}");
-    assert!(took <= 300_000, "{took} ms for 1,024 chunks");
+    // Most take three minutes. A lone message that is lost again and again doubles the wait each time,
+    // and among some hundred runs there is one that loses it seven times in a row.
+    assert!(took <= 1_200_000, "{took} ms for 1,024 chunks");
 }
 
 #[test]
