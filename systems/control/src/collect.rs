@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use gateward_agent::link::{self, Event, Fate, Handle, Link, LinkConfig};
 use gateward_agent::upload::batch::Batch;
-use gateward_agent::upload::stick::BadStick;
+use gateward_agent::upload::stick::{self as stick_file, BadStick};
 use gateward_core::name::Uuid;
 use gateward_core::topic::{GatewayTopic, GatewayTopics};
 use gateward_core::trust::sign::{PrivateKey, ReceiptDraft};
@@ -38,7 +38,7 @@ pub use stick::{Carried, StickOptions};
 use store::Store;
 
 /// The largest batch that a gateway may be configured to send.
-const MAX_BATCH: usize = 16 * 1024 * 1024;
+const MAX_BATCH: usize = stick_file::MAX_BATCH as usize;
 
 /// What to collect, and where to.
 #[derive(Clone, Debug)]
@@ -259,7 +259,7 @@ impl Work {
             Ok(batch) => batch,
             Err(bad) => return self.note(name, &Trouble::BadBatch(bad.to_string())),
         };
-        let Some(held) = self.keep(name, &batch)?.held else { return Ok(()) };
+        let Some(held) = self.keep(name, &batch, payload)?.held else { return Ok(()) };
         let Some(receipt) = self.receipt(name, &held) else { return Ok(()) };
         if let Err(error) = handle.try_publish(&topics.topic(GatewayTopic::Receipt), receipt, false)
         {
@@ -270,7 +270,7 @@ impl Work {
     }
 
     /// Writes down what of a batch goes on from what is held.
-    fn keep(&mut self, name: &str, batch: &Batch) -> Result<Kept, CollectFailed> {
+    fn keep(&mut self, name: &str, batch: &Batch, message: &[u8]) -> Result<Kept, CollectFailed> {
         let Some(enrolled) = self.enrolled(name, batch) else {
             self.note(name, &Trouble::Unknown)?;
             return Ok(Kept { held: None, trouble: Some(Trouble::Unknown) });
@@ -283,16 +283,16 @@ impl Work {
             for late in self.late.uses(&taken.uses) {
                 self.note(name, &late)?;
             }
-            self.store.append(name, &taken.lines, taken.held.clone())?;
+            self.store.append(name, &taken.lines, message, taken.held.clone())?;
             info!(gateway = name, through = taken.held.through, "records are safe");
         }
         if let Some(trouble) = &taken.trouble {
             self.note(name, trouble)?;
         }
         // What was known already is receipted again: the last receipt may have been lost.
-        let known = taken.trouble.is_none() && batch.last() <= held.through;
+        let held = self.store.held(&enrolled)?;
 
-        Ok(Kept { held: (known || is_news).then_some(taken.held), trouble: taken.trouble })
+        Ok(Kept { held: taken.trouble.is_none().then_some(held), trouble: taken.trouble })
     }
 
     /// Looks again where a gateway is unknown, or calls with another enrolment: it may be new.
@@ -409,4 +409,11 @@ impl Work {
 #[must_use]
 pub fn lines_path(out: &Path, gateway: &str) -> PathBuf {
     out.join(format!("{gateway}.jsonl"))
+}
+
+/// Returns where the batches of a gateway are in a collector's folder, as they came: of the format of
+/// [`gateward_agent::upload::stick`], those of several enrolments behind one another.
+#[must_use]
+pub fn batches_path(out: &Path, gateway: &str) -> PathBuf {
+    out.join(format!("{gateway}.batches"))
 }

@@ -1,8 +1,9 @@
 //! What the collector holds of one gateway, and whether a batch goes on from there.
 //!
 //! Only what follows without a gap, has the right head and carries the tag of a key that the
-//! gateway has since destroyed is taken (TRUST section 5). Nothing that a batch says beside its
-//! records is believed.
+//! gateway has since destroyed is taken (TRUST section 5), and only with the signed checkpoint of its
+//! last record: what is kept can be shown to others. A batch is taken whole or not at all. Nothing
+//! that it says beside its records is believed.
 
 use gateward_agent::journal::json::{self, Origin};
 use gateward_agent::upload::batch::{Batch, Entry};
@@ -28,8 +29,10 @@ pub(super) struct Held {
     pub(super) ratchet: Ratchet,
     /// The snapshot in force after it.
     pub(super) snapshot: Option<SnapshotName>,
-    /// Length of the gateway's file, over all its enrolments.
+    /// Length of the gateway's lines, over all its enrolments.
     pub(super) bytes: u64,
+    /// Length of its batches as they came, over all its enrolments.
+    pub(super) batches: u64,
 }
 
 /// What is wrong with a batch, or with what it came as.
@@ -39,7 +42,10 @@ pub(super) enum Trouble {
     Alarm(Alarm),
     #[error("a batch cannot be read: {0}")]
     BadBatch(String),
-    #[error("the checkpoint of a batch that ends with record {0} is not the gateway's")]
+    #[error(
+        "the checkpoint of a batch that ends with record {0} is missing or not the gateway's; nothing \
+         of it is taken"
+    )]
     BadCheckpoint(u64),
     #[error(
         "record {0} does not carry the tag of the gateway's key: forged, or altered on its way"
@@ -89,8 +95,8 @@ pub(super) struct Taken {
 }
 
 impl Held {
-    /// Nothing yet; `bytes` is the length of the file from earlier enrolments.
-    pub(super) fn nothing(enrolled: &Enrolled, bytes: u64) -> Self {
+    /// Nothing yet; `bytes` and `batches` are the lengths of the files from earlier enrolments.
+    pub(super) fn nothing(enrolled: &Enrolled, (bytes, batches): (u64, u64)) -> Self {
         Self {
             incarnation: enrolled.incarnation,
             through: 0,
@@ -98,31 +104,31 @@ impl Held {
             ratchet: enrolled.audit.clone(),
             snapshot: None,
             bytes,
+            batches,
         }
     }
 
-    /// Takes as much of `batch` as goes on from here.
+    /// Takes what of `batch` goes on from here, or nothing of it.
     pub(super) fn take(&self, batch: &Batch, enrolled: &Enrolled, account: Uuid) -> Taken {
-        let (lines, uses) = (String::new(), Vec::new());
-        let mut taken = Taken { lines, held: self.clone(), uses, trouble: None };
         let origin =
             Origin { account, gateway: enrolled.id(account), incarnation: enrolled.incarnation };
-        if let Err(trouble) = self.follows(batch, &origin) {
-            taken.trouble = Some(trouble);
-            return taken;
-        }
-        let walked = batch.walk(|entry| taken.add(self, &entry, &origin));
-        if taken.trouble.is_none() {
-            taken.trouble = match walked {
-                Err(bad) => Some(Trouble::BadBatch(bad.to_string())),
-                Ok(head) => {
-                    let whole = checkpoint_fits(batch, head, enrolled, account);
-                    (!whole).then(|| Trouble::BadCheckpoint(batch.last()))
-                }
-            };
-        }
+        let mut taken = self.nothing_new(None);
+        let walked = self.follows(batch, &origin).and_then(|()| {
+            batch
+                .walk(|entry| taken.add(self, &entry, &origin))
+                .map_err(|bad| Trouble::BadBatch(bad.to_string()))
+        });
+        let trouble = match (walked, taken.trouble.take()) {
+            (Err(trouble), _) | (_, Some(trouble)) => Some(trouble),
+            (Ok(head), None) => (!checkpoint_fits(batch, head, enrolled, account))
+                .then(|| Trouble::BadCheckpoint(batch.last())),
+        };
 
-        taken
+        if trouble.is_some() { self.nothing_new(trouble) } else { taken }
+    }
+
+    fn nothing_new(&self, trouble: Option<Trouble>) -> Taken {
+        Taken { lines: String::new(), held: self.clone(), uses: Vec::new(), trouble }
     }
 
     fn follows(&self, batch: &Batch, origin: &Origin) -> Result<(), Trouble> {
@@ -168,11 +174,8 @@ impl Taken {
     }
 }
 
-/// A batch may come without a checkpoint, but not with a wrong one.
+/// Without a checkpoint, records can be shown to nobody who does not have the gateway's first key.
 fn checkpoint_fits(batch: &Batch, head: Head, enrolled: &Enrolled, account: Uuid) -> bool {
-    if batch.checkpoint.is_empty() {
-        return true;
-    }
     let id = enrolled.id(account);
 
     Checkpoint::verify(&batch.checkpoint, &enrolled.key, account, id).is_ok_and(|checkpoint| {

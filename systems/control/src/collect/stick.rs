@@ -80,7 +80,7 @@ impl Work {
             return Err(BadStick::Cut.into());
         }
         let before = self.through(&name);
-        let kept = self.keep(&name, &batch).map_err(Stopped::Failed)?;
+        let kept = self.keep(&name, &batch, bytes).map_err(Stopped::Failed)?;
         if let Some(trouble) = kept.trouble {
             carried.trouble.get_or_insert_with(|| trouble.to_string());
         }

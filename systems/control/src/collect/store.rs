@@ -1,7 +1,12 @@
-//! The collector's folder: `GATEWAY.jsonl` for each gateway, `events.jsonl`, `status/`, and what is
-//! needed to go on in `state/`.
+//! The collector's folder: for each gateway `GATEWAY.jsonl` and `GATEWAY.batches`, `events.jsonl`,
+//! `status/`, and what is needed to go on in `state/`.
 //!
-//! Lines are synced before the state that counts them, and the state before a receipt is signed. A
+//! `GATEWAY.batches` is the evidence: each batch that brought records, as it came, with the tags and
+//! the signed checkpoint that the lines do not have. It is of the format of
+//! `gateward_agent::upload::stick`; batches stand in the order in which they were taken, and those of
+//! several enrolments behind one another. A batch may begin with records of the one before it.
+//!
+//! Both are synced before the state that counts them, and the state before a receipt is signed. A
 //! tail that no state counts is cut off at the next start: the gateway still has those records.
 
 use std::collections::BTreeMap;
@@ -11,20 +16,23 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use gateward_agent::upload::stick::MAGIC;
 use gateward_core::audit::{Head, Ratchet, SnapshotName};
 use gateward_core::name::Hex;
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::Incarnation;
 use zeroize::Zeroizing;
 
-use super::CollectFailed;
 use super::held::{Held, Trouble};
+use super::{CollectFailed, batches_path, lines_path};
 use crate::enroll::Enrolled;
 use crate::lock::Lock;
 use crate::secret::{self, Problem, Unusable};
 use crate::whole;
 
-const FORMAT: &str = "gateward-collected 1";
+const FORMAT: &str = "gateward-collected 2";
+/// Of a collector that kept no batches.
+const FORMAT_1: &str = "gateward-collected 1";
 /// Beyond this, trouble is counted in the log only: who can send garbage must not fill the disk.
 const MOST_EVENTS: u32 = 10_000;
 
@@ -65,7 +73,7 @@ impl Store {
         let held = if held.incarnation == enrolled.incarnation {
             held
         } else {
-            Held::nothing(enrolled, held.bytes)
+            Held::nothing(enrolled, (held.bytes, held.batches))
         };
         self.held.insert(name.clone(), held.clone());
 
@@ -81,14 +89,10 @@ impl Store {
                 || Unusable::one(&path, Problem::Unlike { expected: "a collector's state" });
             parse(&stored).ok_or_else(unlike)?
         } else {
-            Held::nothing(enrolled, 0)
+            Held::nothing(enrolled, (0, 0))
         };
-        let lines = self.lines_path(&enrolled.gateway);
-        let found = match fs::metadata(&lines) {
-            Ok(facts) => facts.len(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(whole::Failed::new("read", &lines)(error).into()),
-        };
+        let lines = lines_path(&self.folder, &enrolled.gateway);
+        let found = len(&lines)?;
         if !has_state && found > 0 {
             // Starting anew would cut off what gateways have forgotten on our word.
             return Err(CollectFailed::StateLost { path, lines });
@@ -97,36 +101,55 @@ impl Store {
             // Before the first line, so that a crash in between leaves no lines without it.
             secret::write(&path, &text(&held))?;
         }
-        if found < held.bytes {
-            return Err(CollectFailed::CutShort { path: lines, found, held: held.bytes });
+        let batches = batches_path(&self.folder, &enrolled.gateway);
+        for (path, found, held) in
+            [(lines, found, held.bytes), (batches.clone(), len(&batches)?, held.batches)]
+        {
+            if found < held {
+                return Err(CollectFailed::CutShort { path, found, held });
+            }
         }
 
         Ok(held)
     }
 
-    /// Writes lines, and then that they are held.
+    /// Writes the batch as it came and its lines, and then that they are held.
     pub(super) fn append(
         &mut self,
         gateway: &str,
         lines: &str,
+        message: &[u8],
         mut held: Held,
     ) -> Result<(), whole::Failed> {
-        let path = self.lines_path(gateway);
-        let is_new = !path.exists();
-        let write = || {
-            let mut file = append_to(&path)?;
-            // What a crash left behind is not counted and comes again.
-            file.set_len(held.bytes)?;
-            file.write_all(lines.as_bytes())?;
-            file.sync_data()?;
-            if is_new { File::open(&self.folder)?.sync_all() } else { Ok(()) }
-        };
-        write().map_err(whole::Failed::new("written", &path))?;
-        held.bytes += u64::try_from(lines.len()).unwrap_or_default();
+        let mut framed = if held.batches == 0 { MAGIC.to_vec() } else { Vec::new() };
+        // No message is longer than that: see `MAX_BATCH`.
+        let len = u32::try_from(message.len()).unwrap_or(u32::MAX);
+        framed.extend_from_slice(&len.to_le_bytes());
+        framed.extend_from_slice(message);
+        let batches = batches_path(&self.folder, gateway);
+        held.batches = self.write(&batches, held.batches, &framed)?;
+        let path = lines_path(&self.folder, gateway);
+        held.bytes = self.write(&path, held.bytes, lines.as_bytes())?;
         secret::write(&self.state_path(gateway), &text(&held))?;
         self.held.insert(gateway.to_owned(), held);
 
         Ok(())
+    }
+
+    /// Writes behind what is counted of a file; returns how much of it there is then.
+    fn write(&self, path: &Path, counted: u64, bytes: &[u8]) -> Result<u64, whole::Failed> {
+        let is_new = !path.exists();
+        let write = || {
+            let mut file = append_to(path)?;
+            // What a crash left behind is not counted and comes again.
+            file.set_len(counted)?;
+            file.write_all(bytes)?;
+            file.sync_data()?;
+            if is_new { File::open(&self.folder)?.sync_all() } else { Ok(()) }
+        };
+        write().map_err(whole::Failed::new("written", path))?;
+
+        Ok(counted + bytes.len() as u64)
     }
 
     /// Returns the signed status in which a gateway was the furthest.
@@ -183,10 +206,6 @@ impl Store {
         Ok(true)
     }
 
-    fn lines_path(&self, gateway: &str) -> PathBuf {
-        self.folder.join(format!("{gateway}.jsonl"))
-    }
-
     fn state_path(&self, gateway: &str) -> PathBuf {
         self.folder.join("state").join(format!("{gateway}.held"))
     }
@@ -196,14 +215,24 @@ impl Store {
     }
 }
 
+/// The length of a file; 0 where there is none.
+fn len(path: &Path) -> Result<u64, whole::Failed> {
+    match fs::metadata(path) {
+        Ok(facts) => Ok(facts.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(whole::Failed::new("read", path)(error)),
+    }
+}
+
 fn append_to(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).mode(0o600).open(path)
 }
 
 fn text(held: &Held) -> Zeroizing<String> {
-    let Held { incarnation, through, head, ratchet, snapshot, bytes } = held;
+    let Held { incarnation, through, head, ratchet, snapshot, bytes, batches } = held;
     let mut text = Zeroizing::new(format!(
-        "{FORMAT}\nincarnation {incarnation}\nthrough {through}\nhead {head}\naudit {}\nbytes {bytes}\n",
+        "{FORMAT}\nincarnation {incarnation}\nthrough {through}\nhead {head}\naudit {}\nbytes {bytes}\n\
+         batches {batches}\n",
         Hex(ratchet.expose())
     ));
     if let Some(SnapshotName { epoch, number, root }) = snapshot {
@@ -216,7 +245,8 @@ fn text(held: &Held) -> Zeroizing<String> {
 
 fn parse(text: &str) -> Option<Held> {
     let mut lines = text.lines();
-    if lines.next()? != FORMAT {
+    let format = lines.next()?;
+    if format != FORMAT && format != FORMAT_1 {
         return None;
     }
     let mut field = |label: &str| lines.next()?.strip_prefix(label)?.strip_prefix(' ');
@@ -226,6 +256,7 @@ fn parse(text: &str) -> Option<Held> {
         head: Head(*secret::hex(field("head")?)?),
         ratchet: Ratchet::new(*secret::hex(field("audit")?)?),
         bytes: field("bytes")?.parse().ok()?,
+        batches: if format == FORMAT { field("batches")?.parse().ok()? } else { 0 },
         snapshot: None,
     };
     let Some(line) = lines.next() else { return Some(held) };

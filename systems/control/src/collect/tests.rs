@@ -62,7 +62,7 @@ impl Gateway {
     }
 
     fn nothing(&self) -> Held {
-        Held::nothing(&self.enrolled, 0)
+        Held::nothing(&self.enrolled, (0, 0))
     }
 
     /// Writes that many records and returns the message with them.
@@ -71,6 +71,23 @@ impl Gateway {
     }
 
     fn write_as(&mut self, count: u64, change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+        let piece = self.piece(count, change);
+
+        self.seal(&piece, &self.checkpoint())
+    }
+
+    /// Writes records that go with the checkpoint that `sign` returns.
+    fn write_signed(&mut self, count: u64, sign: impl Fn(&Self) -> Vec<u8>) -> Vec<u8> {
+        let piece = self.piece(count, |_| {});
+
+        self.seal(&piece, &sign(self))
+    }
+
+    fn seal(&self, piece: &Piece, checkpoint: &[u8]) -> Vec<u8> {
+        batch::encode(self.id(), self.enrolled.incarnation, piece, checkpoint).unwrap()
+    }
+
+    fn piece(&mut self, count: u64, change: impl Fn(&mut Vec<u8>)) -> Piece {
         let before = self.head;
         let first = self.seq + 1;
         let mut records = Vec::new();
@@ -92,10 +109,8 @@ impl Gateway {
             self.ratchet.step();
         }
         change(&mut records);
-        let piece =
-            Piece { first, last: self.seq, before, after: self.head, snapshot: None, records };
 
-        batch::encode(self.id(), self.enrolled.incarnation, &piece, &self.checkpoint()).unwrap()
+        Piece { first, last: self.seq, before, after: self.head, snapshot: None, records }
     }
 
     fn checkpoint(&self) -> Vec<u8> {

@@ -43,14 +43,14 @@ fn i9_a_gap_is_named_and_nothing_behind_it_is_taken() {
 }
 
 #[test]
-fn i9_a_record_that_was_altered_has_no_tag_and_what_stood_before_it_is_kept() {
+fn i9_a_record_that_was_altered_has_no_tag_and_nothing_that_came_with_it_is_taken() {
     let mut gateway = Gateway::new();
     // The last byte is the tag of the last record.
     let message = gateway.write_as(3, |records| *records.last_mut().unwrap() ^= 1);
     let taken = gateway.take(&gateway.nothing(), &message);
 
     assert_eq!(taken.trouble, Some(Trouble::ForgedTag(3)));
-    assert_eq!((taken.held.through, taken.lines.lines().count()), (2, 2));
+    assert_eq!((taken.held.through, taken.held.head, taken.lines.as_str()), (0, Head::START, ""));
 }
 
 #[test]
@@ -98,10 +98,26 @@ fn a_batch_of_another_enrolment_or_gateway_is_refused() {
 }
 
 #[test]
-fn a_checkpoint_that_the_gateway_did_not_sign_is_noticed() {
+fn i9_records_without_a_checkpoint_that_the_gateway_signed_are_not_taken() {
     let gateway = Gateway::new();
     let mut forger = Gateway { key: SigningKey::from_bytes(&[1; 32]), ..gateway.clone() };
-    let taken = gateway.take(&gateway.nothing(), &forger.write(2));
+    let mut other = Gateway { account: Uuid([0x22; 16]), ..gateway.clone() };
+    let mut silent = gateway.clone();
+    let without = silent.write_signed(2, |_| Vec::new());
+    let mut early = gateway.clone();
+    let (first, old) = (early.write(2), early.checkpoint());
+    let reused = early.write_signed(2, |_| old.clone());
+    let held = gateway.take(&gateway.nothing(), &first).held;
 
-    assert_eq!((taken.trouble, taken.held.through), (Some(Trouble::BadCheckpoint(2)), 2));
+    for (held, message, last) in [
+        (&gateway.nothing(), forger.write(2), 2),
+        (&gateway.nothing(), without, 2),
+        (&held, reused, 4),
+    ] {
+        let taken = gateway.take(held, &message);
+        assert_eq!(taken.trouble, Some(Trouble::BadCheckpoint(last)));
+        assert_eq!((taken.held.through, taken.lines.as_str()), (held.through, ""));
+    }
+    let taken = gateway.take(&gateway.nothing(), &other.write(2));
+    assert_eq!(taken.trouble, Some(Trouble::OtherEnrolment));
 }

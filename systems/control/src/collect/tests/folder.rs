@@ -11,17 +11,20 @@ fn what_a_crash_left_uncounted_is_cut_off_and_comes_again() {
     let (one, two) = (gateway.write(2), gateway.write(2));
     let mut store = Store::open(dir.path()).unwrap();
     let taken = gateway.take(&store.held(&gateway.enrolled).unwrap(), &one);
-    store.append("edge-1", &taken.lines, taken.held).unwrap();
+    store.append("edge-1", &taken.lines, &one, taken.held).unwrap();
     drop(store);
     let lines = lines_path(dir.path(), "edge-1");
     let whole = fs::read_to_string(&lines).unwrap();
+    let batches = batches_path(dir.path(), "edge-1");
+    let kept = fs::read(&batches).unwrap();
+    fs::write(&batches, [&kept[..], &kept[..20]].concat()).unwrap();
     fs::write(&lines, format!("{whole}{{\"seq\":3,")).unwrap();
 
     let mut store = Store::open(dir.path()).unwrap();
     let held = store.held(&gateway.enrolled).unwrap();
     assert_eq!((held.through, held.snapshot.unwrap().number), (2, 7));
     let taken = gateway.take(&held, &two);
-    store.append("edge-1", &taken.lines, taken.held).unwrap();
+    store.append("edge-1", &taken.lines, &two, taken.held).unwrap();
     let text = fs::read_to_string(&lines).unwrap();
     let numbers: Vec<u64> = text
         .lines()
@@ -30,7 +33,21 @@ fn what_a_crash_left_uncounted_is_cut_off_and_comes_again() {
         })
         .collect();
     assert_eq!(numbers, [1, 2, 3, 4]);
+    let mut as_they_came = Vec::new();
+    stick_file::read(&fs::read(&batches).unwrap()[..], |batch| {
+        as_they_came.push(batch.to_vec());
+        Ok::<_, BadStick>(())
+    })
+    .unwrap();
+    assert_eq!(as_they_came, [one, two]);
     drop(store);
+
+    let evidence = fs::read(&batches).unwrap();
+    fs::write(&batches, &kept).unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    assert!(matches!(store.held(&gateway.enrolled), Err(CollectFailed::CutShort { .. })));
+    drop(store);
+    fs::write(&batches, evidence).unwrap();
 
     fs::write(&lines, &text[..text.len() / 2]).unwrap();
     let mut store = Store::open(dir.path()).unwrap();
