@@ -5,7 +5,9 @@
 //! last record: what is kept can be shown to others. A batch is taken whole or not at all. Nothing
 //! that it says beside its records is believed.
 
-use gateward_agent::journal::json::{self, Origin};
+use std::collections::BTreeMap;
+
+use gateward_agent::journal::json::Origin;
 use gateward_agent::upload::batch::{Batch, Entry};
 use gateward_core::audit::{Head, Ratchet, SnapshotName};
 use gateward_core::name::Uuid;
@@ -15,6 +17,7 @@ use crate::enroll::Enrolled;
 use crate::fleet::alarm::Alarm;
 
 use super::late::{LateUse, Use};
+use super::store::Rows;
 
 /// The contiguous prefix of one gateway's records that is on disk.
 #[derive(Clone, Debug)]
@@ -55,8 +58,19 @@ pub(super) enum Trouble {
     Fork(u64),
     #[error("records {first} to {last} are missing; nothing after them is taken")]
     Gap { first: u64, last: u64 },
+    #[error("the gateway is back")]
+    Back,
+    #[error("the gateway has left the broker, or its connection broke")]
+    Gone,
     #[error("a batch of another enrolment; was the gateway enrolled again elsewhere?")]
     OtherEnrolment,
+    #[error(
+        "record {0} is held with another content: the gateway's store was put back from a backup, or \
+         somebody has its keys"
+    )]
+    Restored(u64),
+    #[error("nothing was heard from the gateway for {0} s")]
+    Silent(u64),
     #[error("{0}")]
     UsedAfterRevocation(LateUse),
     #[error("the name is not one of a gateway enrolled in the policy folder")]
@@ -69,23 +83,64 @@ impl Trouble {
         match self {
             Self::Alarm(Alarm::FellBack { .. }) => "fell_back",
             Self::Alarm(Alarm::TwoRoots { .. }) => "two_roots",
+            Self::Back => "back",
             Self::BadBatch(_) => "bad_batch",
             Self::BadCheckpoint(_) => "bad_checkpoint",
             Self::ForgedTag(_) => "forged_tag",
             Self::Fork(_) => "fork",
             Self::Gap { .. } => "gap",
+            Self::Gone => "gone",
             Self::OtherEnrolment => "other_enrolment",
+            Self::Restored(_) => "restored_backup",
+            Self::Silent(_) => "silent",
             Self::Unknown => "unknown_gateway",
             Self::UsedAfterRevocation(_) => "used_after_revocation",
         }
     }
 }
 
+impl Trouble {
+    /// What a script needs beside the text.
+    pub(super) fn details(&self) -> serde_json::Map<String, serde_json::Value> {
+        if let Self::UsedAfterRevocation(late) = self { late.details() } else { <_>::default() }
+    }
+}
+
+/// Beyond this, trouble is told in the log only: who can send garbage must not fill a disk.
+pub(super) const MOST_EVENTS: u32 = 10_000;
+
+/// What was written down since the collector began.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// The last trouble of each gateway: repeated, it is no news.
+    troubles: BTreeMap<String, Trouble>,
+    count: u32,
+}
+
+impl Told {
+    /// Returns whether it is to be written down; whoever asks does so.
+    pub(super) fn is_news(&mut self, gateway: &str, trouble: &Trouble) -> bool {
+        if let Trouble::UsedAfterRevocation(_) = trouble {
+            // Only a gateway with its keys brings this here, and each time it is another record.
+            return true;
+        }
+        if self.troubles.get(gateway) == Some(trouble) || self.count >= MOST_EVENTS {
+            return false;
+        }
+        self.count += 1;
+        self.troubles.insert(gateway.to_owned(), trouble.clone());
+
+        true
+    }
+}
+
 /// What a batch comes to.
 #[derive(Debug)]
-pub(super) struct Taken {
-    /// A line of JSON for each new record.
-    pub(super) lines: String,
+pub(super) struct Taken<R> {
+    /// The new records.
+    pub(super) rows: R,
+    /// The chain's head after the batch's last record.
+    pub(super) head: Head,
     /// What is held with them.
     pub(super) held: Held,
     /// Those of them that allowed something to somebody.
@@ -109,7 +164,12 @@ impl Held {
     }
 
     /// Takes what of `batch` goes on from here, or nothing of it.
-    pub(super) fn take(&self, batch: &Batch, enrolled: &Enrolled, account: Uuid) -> Taken {
+    pub(super) fn take<R: Rows>(
+        &self,
+        batch: &Batch,
+        enrolled: &Enrolled,
+        account: Uuid,
+    ) -> Taken<R> {
         let origin =
             Origin { account, gateway: enrolled.id(account), incarnation: enrolled.incarnation };
         let mut taken = self.nothing_new(None);
@@ -127,8 +187,10 @@ impl Held {
         if trouble.is_some() { self.nothing_new(trouble) } else { taken }
     }
 
-    fn nothing_new(&self, trouble: Option<Trouble>) -> Taken {
-        Taken { lines: String::new(), held: self.clone(), uses: Vec::new(), trouble }
+    fn nothing_new<R: Rows>(&self, trouble: Option<Trouble>) -> Taken<R> {
+        let (rows, uses) = (R::default(), Vec::new());
+
+        Taken { rows, head: self.head, held: self.clone(), uses, trouble }
     }
 
     fn follows(&self, batch: &Batch, origin: &Origin) -> Result<(), Trouble> {
@@ -147,9 +209,10 @@ impl Held {
     }
 }
 
-impl Taken {
+impl<R: Rows> Taken<R> {
     fn add(&mut self, before: &Held, entry: &Entry<'_>, origin: &Origin) {
         let seq = entry.record.seq;
+        self.head = entry.head;
         if self.trouble.is_some() || seq < before.through {
             return;
         }
@@ -168,8 +231,7 @@ impl Taken {
         (held.through, held.head) = (seq, entry.head);
         // The one that the batch names is not in the chain.
         held.snapshot = entry.record.snapshot.or(held.snapshot);
-        self.lines += &json::line(&entry.record, origin, held.snapshot, &entry.head);
-        self.lines.push('\n');
+        self.rows.add(&entry.record, origin, held.snapshot, &entry.head);
         self.uses.extend(Use::of(&entry.record));
     }
 }
