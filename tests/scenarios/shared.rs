@@ -60,6 +60,14 @@ impl Stage {
         held
     }
 
+    /// The server does not see that the client of a session is gone while it sleeps.
+    fn release(&self, held: Program) {
+        let sleeper = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                       WHERE query LIKE 'SELECT pg_sleep%'";
+        assert_eq!(self.database.ask(sleeper), "1");
+        drop(held);
+    }
+
     /// Everything is receipted, and there once.
     fn is_whole(&self) {
         let last = self.last();
@@ -101,7 +109,7 @@ fn i7_two_collectors_share_a_subscription_and_one_is_killed_while_it_holds_part_
         collectors.remove(round % 2).kill();
         assert_eq!(stage.database.number(THROUGH), before, "nothing was committed");
         assert!(stage.backlog() > 0, "and nothing is receipted");
-        drop(held);
+        stage.release(held);
         stage.is_whole();
         collectors.push(stage.collector());
         until("both at the database", || (stage.database.number(both) >= 2).then_some(()));
@@ -179,7 +187,7 @@ fn each_field_of_a_record_has_a_column_and_each_month_a_partition() {
             _ => assert_eq!(value, column, "{field}"),
         }
     }
-    let month = "SELECT tableoid::regclass::text FROM gateward.record LIMIT 1";
-    assert!(stage.database.ask(month).starts_with("gateward.record_20"));
-    assert_eq!(stage.database.ask("SELECT count(*) FROM gateward.record_other"), "0");
+    let months = "SELECT DISTINCT tableoid::regclass::text FROM gateward.record";
+    let months = stage.database.ask(months);
+    assert!(months.lines().all(|table| table.starts_with("record_2")), "{months}");
 }
