@@ -16,7 +16,8 @@ use crate::admin::Admin;
 use crate::collector::{Collector, records};
 use crate::gateway::Gateway;
 use crate::mosquitto::Mosquitto;
-use crate::program::{Ran, append_to, built, run};
+use crate::postgres::Postgres;
+use crate::program::{Program, Ran, append_to, built, run};
 use crate::server::Server;
 
 /// The id of division `plant-7`.
@@ -208,6 +209,18 @@ impl Deck {
         command.arg("--out").arg(&folder);
 
         Collector::start(command, &folder, &self.logs().join("collector.log"))
+    }
+
+    /// Starts a collector that writes to a database, for the broker on any port of this machine.
+    #[must_use]
+    pub fn collector_into(&self, database: &Postgres, port: u16) -> Program {
+        let mut command = Command::new(built("gateward-control"));
+        command.arg("collect").arg(self.dir());
+        command.args(["--broker", &format!("mqtts://127.0.0.1:{port}")]);
+        command.args(publish::tls_options(&self.root.path().join("collector")));
+        command.args(["--postgres", &database.url()]);
+
+        Program::start(&mut command, &self.logs().join("collector.log"))
     }
 
     /// Starts the control plane as a daemon, which collects too; one for a broker without TLS gets no

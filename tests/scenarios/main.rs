@@ -41,6 +41,7 @@ mod renewal;
 mod restarts;
 mod revocation;
 mod serve;
+mod shared;
 mod shutdown;
 mod stage;
 mod zones;

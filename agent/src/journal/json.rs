@@ -87,13 +87,8 @@ pub fn line(
     snapshot: Option<SnapshotName>,
     head: &Head,
 ) -> String {
-    let event = match record.outcome {
-        Outcome::Event(event) => Some(event),
-        Outcome::Allow(_) | Outcome::Deny(_) | Outcome::Passthrough(_) => None,
-    };
-    let named =
-        record.snapshot.or(snapshot.filter(|named| named.number == record.snapshot_version));
-    let version = record.snapshot.map_or(record.snapshot_version, |named| named.number);
+    let is_event = matches!(record.outcome, Outcome::Event(_));
+    let (version, root) = decided_by(record, snapshot);
     let DecisionId(decision) =
         DecisionId::new(origin.gateway, origin.incarnation, record.boot, record.seq);
     let line = Line {
@@ -103,11 +98,11 @@ pub fn line(
         time_quality: record.quality.name(),
         account_id: origin.account.to_string(),
         gateway_id: Uuid(origin.gateway.0).to_string(),
-        authentication_type: event.is_none().then(|| record.authentication.name()),
+        authentication_type: (!is_event).then(|| record.authentication.name()),
         authentication_id: record.principal.map(|who| who.id.to_string()),
         authentication: record.principal.map(|who| who.name),
         credential_id: credential(record.credential),
-        action: record.action.or(event.map(|event| event.name())),
+        action: action(record),
         operation: record.operation.map(|operation| operation.name()),
         permission: record.permission.map(permission),
         division_id: record.division.map(|division| division.to_string()),
@@ -116,9 +111,9 @@ pub fn line(
         path: record.path,
         decision: record.outcome.name(),
         reason: reason(record.outcome),
-        snapshot_version: (version != 0).then_some(version),
-        snapshot_root: named.map(|named| Hex(&named.root).to_string()),
-        stale: event.is_none().then_some(record.stale),
+        snapshot_version: version,
+        snapshot_root: root.map(|root| Hex(&root).to_string()),
+        stale: (!is_event).then_some(record.stale),
         source: source(record.source),
         request_id: record.request_id,
         decision_id: decision.to_string(),
@@ -172,7 +167,31 @@ fn time(unix_millis: u64) -> String {
     format!("{time:.3}")
 }
 
-const fn reason(outcome: Outcome) -> Option<&'static str> {
+/// Returns version and root of the snapshot that decided; `snapshot` is the one that was in force.
+#[must_use]
+pub fn decided_by(
+    record: &Record<'_>,
+    snapshot: Option<SnapshotName>,
+) -> (Option<u64>, Option<[u8; 32]>) {
+    let named =
+        record.snapshot.or(snapshot.filter(|named| named.number == record.snapshot_version));
+    let version = record.snapshot.map_or(record.snapshot_version, |named| named.number);
+
+    ((version != 0).then_some(version), named.map(|named| named.root))
+}
+
+/// Returns what was to be done; of an event, which one it is.
+#[must_use]
+pub fn action<'a>(record: &Record<'a>) -> Option<&'a str> {
+    record.action.or(match record.outcome {
+        Outcome::Event(event) => Some(event.name()),
+        Outcome::Allow(_) | Outcome::Deny(_) | Outcome::Passthrough(_) => None,
+    })
+}
+
+/// Returns the word for why; none for an event.
+#[must_use]
+pub const fn reason(outcome: Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::Allow(reason) | Outcome::Deny(reason) | Outcome::Passthrough(reason) => {
             Some(reason.name())
@@ -182,7 +201,8 @@ const fn reason(outcome: Outcome) -> Option<&'static str> {
 }
 
 /// What a request only said about its credential is marked as that (DOMAIN I3).
-fn credential(credential: Credential) -> Option<String> {
+#[must_use]
+pub fn credential(credential: Credential) -> Option<String> {
     match credential {
         Credential::Certificate(id) => Some(Hex(&id).to_string()),
         Credential::None => None,
@@ -191,13 +211,17 @@ fn credential(credential: Credential) -> Option<String> {
     }
 }
 
-fn permission(permission: Permission) -> String {
+/// Returns the name of a permission, or its number where it has none here.
+#[must_use]
+pub fn permission(permission: Permission) -> String {
     let entry = Entry::of(permission);
 
     entry.map_or_else(|| format!("bit {}", permission.bit()), |entry| entry.id.to_owned())
 }
 
-fn resource(record: &Record<'_>) -> Option<String> {
+/// Returns what it was about, with the numbers that an event names.
+#[must_use]
+pub fn resource(record: &Record<'_>) -> Option<String> {
     let span = record.span.map(|(first, last)| format!("{first}..={last}"));
     match (record.resource, span) {
         (Some(text), Some(span)) => Some(format!("{text} {span}")),
@@ -205,7 +229,9 @@ fn resource(record: &Record<'_>) -> Option<String> {
     }
 }
 
-fn source(source: Source) -> Option<String> {
+/// Returns where the request came from.
+#[must_use]
+pub fn source(source: Source) -> Option<String> {
     match source {
         Source::Uid(uid) => Some(format!("uid:{uid}")),
         Source::Unknown => None,

@@ -38,6 +38,8 @@ pub(super) struct Limits {
     pub(super) max_packet: usize,
     /// Whether it keeps retained messages.
     pub(super) retain: bool,
+    /// Whether several subscribers can share what is published; no 3.1.1 says that.
+    pub(super) shares: bool,
 }
 
 /// Sends through the link. Clones share its queue.
@@ -111,6 +113,12 @@ impl Handle {
     /// Where nothing was queued, not even a part.
     pub fn try_subscribe(&self, filters: &[&str]) -> Result<(), NotSent> {
         self.queue(filters, Command::Subscribe)
+    }
+
+    /// Returns whether the present broker lets several subscribers share a subscription.
+    #[must_use]
+    pub fn shares(&self) -> bool {
+        (*self.limits.borrow()).is_some_and(|limits| limits.shares)
     }
 
     /// Takes subscriptions back, without waiting and without an event.

@@ -80,7 +80,11 @@ fn agree(config: &LinkConfig, has_will: bool, welcome: &Welcome) -> Result<Agree
         return Err(Ended::NoQos1);
     }
     let max_packet = welcome.max_packet.and_then(|max| max.try_into().ok());
-    let limits = Limits { max_packet: max_packet.unwrap_or(usize::MAX), retain: welcome.retain };
+    let limits = Limits {
+        max_packet: max_packet.unwrap_or(usize::MAX),
+        retain: welcome.retain,
+        shares: welcome.shares,
+    };
     let window = welcome.in_flight.unwrap_or(u16::MAX);
     // A longer keep-alive than ours would only let a dead broker go unnoticed for longer.
     let theirs = welcome.keep_alive_s.filter(|&seconds| seconds > 0);

@@ -131,6 +131,7 @@ pub(super) struct Welcome {
     pub(super) max_packet: Option<u32>,
     pub(super) qos_1: bool,
     pub(super) retain: bool,
+    pub(super) shares: bool,
 }
 
 impl Welcome {
@@ -143,6 +144,7 @@ impl Welcome {
             max_packet: None,
             qos_1: true,
             retain: true,
+            shares: false,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! The collector, and the folder in which anybody can read what it has kept.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, anyhow};
-use gateward_control::collect::{self, CollectFailed, CollectOptions};
+use gateward_control::broker::Reach;
+use gateward_control::collect::{self, CollectFailed, CollectOptions, Destination, SILENT_AFTER};
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -16,6 +17,7 @@ use crate::wait::until;
 #[derive(Debug)]
 pub(crate) struct Collector {
     options: CollectOptions,
+    out: PathBuf,
     running: Option<Running>,
 }
 
@@ -26,9 +28,12 @@ struct Running {
 }
 
 impl Collector {
-    /// Is not started.
-    pub(crate) const fn new(options: CollectOptions) -> Self {
-        Self { options, running: None }
+    /// Writes to the folder `out`; is not started.
+    pub(crate) fn new(dir: &Path, reach: Reach, out: PathBuf) -> Self {
+        let to = Destination::Folder(out.clone());
+        let options = CollectOptions { dir: dir.to_owned(), reach, to, silent_after: SILENT_AFTER };
+
+        Self { options, out, running: None }
     }
 
     /// Starts it; it goes on where its folder ends.
@@ -54,7 +59,7 @@ impl Collector {
 
     /// Returns the file with the records of the gateway.
     pub(crate) fn lines_path(&self) -> PathBuf {
-        collect::lines_path(&self.options.out, GATEWAY)
+        collect::lines_path(&self.out, GATEWAY)
     }
 
     /// Returns every record of the gateway that was kept.

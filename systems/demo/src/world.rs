@@ -39,11 +39,8 @@ impl World {
         list.push_str(&control.enroll(&etc, port)?);
         broker.set_access(Access::parse(&list)?);
         let people = People::add(&control)?;
-        let mut collector = Collector::new(CollectOptions {
-            dir: control.dir().to_owned(),
-            reach: control.reach(access::COLLECTOR, port)?,
-            out: home.path().join("collected"),
-        });
+        let reach = control.reach(access::COLLECTOR, port)?;
+        let mut collector = Collector::new(control.dir(), reach, home.path().join("collected"));
         collector.start()?;
         let mut gateway = Gateway::new(home.path(), etc)?;
         gateway.start().await?;

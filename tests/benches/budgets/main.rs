@@ -11,6 +11,7 @@
 )]
 
 mod agent;
+mod collector;
 mod load;
 mod refusal;
 mod sync;
@@ -42,11 +43,15 @@ const MIB: f64 = 1_048_576.0;
 
 fn main() {
     let table = Table::begin();
-    // `cargo bench ... -- refusal` measures only that.
+    // `cargo bench ... -- refusal` measures only that; `-- collector` what comes in elsewhere.
     if std::env::args().any(|word| word == "refusal") {
         let deck = Deck::new();
         let gateway = deck.gateway("edge-7a");
         refusal::refusal(&table, &deck, &gateway);
+        return;
+    }
+    if std::env::args().any(|word| word == "collector") {
+        collector::collector(&table);
         return;
     }
     size(&table);
@@ -65,6 +70,7 @@ fn main() {
     durable(&table, &gateway, &questions);
     records(&table, &gateway, &questions);
     sync::connected(&table);
+    collector::collector(&table);
     refusal::refusal(&table, &deck, &gateway);
     opening(&table, &signer, "1M", 100.0, &World::new(deck.account(), 1_000_000));
 }

@@ -145,7 +145,9 @@ fn message(publish: Publish) -> Result<FromBroker, Ended> {
 
 fn welcome(ack: &ConnAck) -> Welcome {
     let reason = Reason::from(ack.code);
-    let Some(properties) = &ack.properties else { return Welcome::plain(reason) };
+    let Some(properties) = &ack.properties else {
+        return Welcome { shares: true, ..Welcome::plain(reason) };
+    };
 
     Welcome {
         reason,
@@ -154,6 +156,7 @@ fn welcome(ack: &ConnAck) -> Welcome {
         max_packet: properties.max_packet_size,
         qos_1: properties.max_qos != Some(0),
         retain: properties.retain_available != Some(0),
+        shares: properties.shared_subscription_available != Some(0),
     }
 }
 

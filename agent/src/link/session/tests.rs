@@ -12,7 +12,7 @@ use super::*;
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 fn session(ours: tokio::io::DuplexStream) -> Session {
-    let limits = Limits { max_packet: usize::MAX, retain: true };
+    let limits = Limits { max_packet: usize::MAX, retain: true, shares: false };
     let agreed = Agreed { limits, in_flight: 1, keep_alive: KEEP_ALIVE, has_will: false };
     Session::new(wire::split(Box::new(ours), Version::V5, 1_000), agreed)
 }

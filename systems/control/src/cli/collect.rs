@@ -1,13 +1,18 @@
 //! `gateward-control collect`
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use gateward_agent::upload::stick::BadStick;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use super::reach::{ReachArgs, block_on};
 use super::{Failed, say};
-use crate::collect::{Carried, CollectFailed, CollectOptions, Collector, StickOptions};
+use crate::collect::{
+    BadDatabase, Carried, CollectFailed, CollectOptions, Collector, Database, DatabaseFailed,
+    Destination, SILENT_AFTER, StickOptions, until_ended,
+};
 use crate::exit::Exit;
 
 #[derive(clap::Args, Debug)]
@@ -23,41 +28,78 @@ pub(super) struct Args {
     /// Where to write the receipt for `gateward audit receipt` on that gateway
     #[arg(long, value_name = "FILE", requires = "stick")]
     receipt: Option<PathBuf>,
-    /// The folder to write records to, one file for each gateway
-    #[arg(long)]
-    out: PathBuf,
+    #[command(flatten)]
+    to: To,
+    /// After so many seconds without a word a gateway has gone silent, which is an event
+    #[arg(long, value_name = "SECONDS", default_value_t = SILENT_AFTER.as_secs())]
+    silent_after: u64,
+}
+
+#[derive(clap::Args, Debug)]
+struct To {
+    /// The folder to write records to, one file for each gateway; one collector at a time
+    #[arg(long, value_name = "FOLDER", required_unless_present = "postgres")]
+    out: Option<PathBuf>,
+    /// The database to write records to, which several collectors share
+    #[arg(long, value_name = "URL", conflicts_with = "out")]
+    postgres: Option<String>,
+    /// A file with the password for it, which only we can read
+    #[arg(long, value_name = "FILE", requires = "postgres")]
+    postgres_password: Option<PathBuf>,
+    /// Who vouches for it, PEM; required where it is on another machine
+    #[arg(long, value_name = "FILE", requires = "postgres")]
+    postgres_ca: Option<PathBuf>,
+}
+
+impl To {
+    fn destination(self) -> Result<Destination, Failed> {
+        let Self { out, postgres, postgres_password: password, postgres_ca: ca } = self;
+        match (out, postgres) {
+            (Some(out), None) => Ok(Destination::Folder(out)),
+            (None, Some(url)) => Ok(Destination::Postgres(Database { url, password, ca })),
+            _ => Err(Failed::new(Exit::Usage, "say --out FOLDER or --postgres URL")),
+        }
+    }
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<Exit, Failed> {
-        let Self { dir, reach, stick, receipt, out } = self;
+        let Self { dir, reach, stick, receipt, to, silent_after } = self;
+        let to = to.destination()?;
         if let (Some(stick), Some(receipt)) = (stick, receipt) {
-            return carried(&StickOptions { dir, out, stick, receipt });
+            return block_on(carried(StickOptions { dir, to, stick, receipt }))?;
         }
         let Some(reach) = reach else {
             let remedy = "say --broker URL, or --stick FILE and --receipt FILE";
             return Err(Failed::new(Exit::Usage, remedy));
         };
-        let options = CollectOptions { dir, reach: reach.reach()?, out };
+        let silent_after = Duration::from_secs(silent_after);
+        let options = CollectOptions { dir, reach: reach.reach()?, to, silent_after };
         block_on(async {
-            let collector = Collector::open(&options)?;
+            let (end, ended) = watch::channel(false);
             let mut terminate = signal(SignalKind::terminate())?;
             let mut interrupt = signal(SignalKind::interrupt())?;
-            let stop = async move {
+            tokio::spawn(async move {
                 tokio::select! {
                     _ = terminate.recv() => {}
                     _ = interrupt.recv() => {}
                 }
-            };
-            collector.run(stop).await?;
+                // Nobody there any more is the end too.
+                let _ = end.send(true);
+            });
+            let collector = Collector::open(&options)?;
+            match &options.to {
+                Destination::Folder(_) => collector.run(until_ended(ended)).await?,
+                Destination::Postgres(_) => collector.run_again(&options, ended).await,
+            }
 
             Ok(Exit::Success)
         })?
     }
 }
 
-fn carried(options: &StickOptions) -> Result<Exit, Failed> {
-    let Carried { gateway, records, through, trouble } = Carried::take(options)?;
+async fn carried(options: StickOptions) -> Result<Exit, Failed> {
+    let Carried { gateway, records, through, trouble } = Carried::take(&options).await?;
     match &gateway {
         None if trouble.is_none() => say("no records in it")?,
         None => {}
@@ -73,8 +115,14 @@ fn carried(options: &StickOptions) -> Result<Exit, Failed> {
 impl From<CollectFailed> for Failed {
     fn from(failed: CollectFailed) -> Self {
         match failed {
+            CollectFailed::BadDatabase(BadDatabase::Secret(failed)) => failed.into(),
+            CollectFailed::BadDatabase(failed) => Self::new(Exit::Usage, failed),
             CollectFailed::Broker(failed) => failed.into(),
             CollectFailed::Chain(failed) => failed.into(),
+            CollectFailed::Database(
+                failed @ (DatabaseFailed::Altered | DatabaseFailed::Newer { .. }),
+            ) => Self::new(Exit::Data, failed),
+            CollectFailed::Database(failed) => Self::new(Exit::Unavailable, failed),
             CollectFailed::Failed(failed) => failed.into(),
             CollectFailed::NotLocked(failed) => failed.into(),
             CollectFailed::Policy(failed) => failed.into(),

@@ -1,10 +1,13 @@
 //! What the collector holds of one gateway, and whether a batch goes on from there.
 //!
 //! Only what follows without a gap, has the right head and carries the tag of a key that the
-//! gateway has since destroyed is taken (TRUST section 5). Nothing that a batch says beside its
-//! records is believed.
+//! gateway has since destroyed is taken (TRUST section 5), and only with the signed checkpoint of its
+//! last record: what is kept can be shown to others. A batch is taken whole or not at all. Nothing
+//! that it says beside its records is believed.
 
-use gateward_agent::journal::json::{self, Origin};
+use std::collections::BTreeMap;
+
+use gateward_agent::journal::json::Origin;
 use gateward_agent::upload::batch::{Batch, Entry};
 use gateward_core::audit::{Head, Ratchet, SnapshotName};
 use gateward_core::name::Uuid;
@@ -14,6 +17,7 @@ use crate::enroll::Enrolled;
 use crate::fleet::alarm::Alarm;
 
 use super::late::{LateUse, Use};
+use super::store::Rows;
 
 /// The contiguous prefix of one gateway's records that is on disk.
 #[derive(Clone, Debug)]
@@ -28,8 +32,10 @@ pub(super) struct Held {
     pub(super) ratchet: Ratchet,
     /// The snapshot in force after it.
     pub(super) snapshot: Option<SnapshotName>,
-    /// Length of the gateway's file, over all its enrolments.
+    /// Length of the gateway's lines, over all its enrolments.
     pub(super) bytes: u64,
+    /// Length of its batches as they came, over all its enrolments.
+    pub(super) batches: u64,
 }
 
 /// What is wrong with a batch, or with what it came as.
@@ -39,7 +45,10 @@ pub(super) enum Trouble {
     Alarm(Alarm),
     #[error("a batch cannot be read: {0}")]
     BadBatch(String),
-    #[error("the checkpoint of a batch that ends with record {0} is not the gateway's")]
+    #[error(
+        "the checkpoint of a batch that ends with record {0} is missing or not the gateway's; nothing \
+         of it is taken"
+    )]
     BadCheckpoint(u64),
     #[error(
         "record {0} does not carry the tag of the gateway's key: forged, or altered on its way"
@@ -49,8 +58,19 @@ pub(super) enum Trouble {
     Fork(u64),
     #[error("records {first} to {last} are missing; nothing after them is taken")]
     Gap { first: u64, last: u64 },
+    #[error("the gateway is back")]
+    Back,
+    #[error("the gateway has left the broker, or its connection broke")]
+    Gone,
     #[error("a batch of another enrolment; was the gateway enrolled again elsewhere?")]
     OtherEnrolment,
+    #[error(
+        "record {0} is held with another content: the gateway's store was put back from a backup, or \
+         somebody has its keys"
+    )]
+    Restored(u64),
+    #[error("nothing was heard from the gateway for {0} s")]
+    Silent(u64),
     #[error("{0}")]
     UsedAfterRevocation(LateUse),
     #[error("the name is not one of a gateway enrolled in the policy folder")]
@@ -63,23 +83,64 @@ impl Trouble {
         match self {
             Self::Alarm(Alarm::FellBack { .. }) => "fell_back",
             Self::Alarm(Alarm::TwoRoots { .. }) => "two_roots",
+            Self::Back => "back",
             Self::BadBatch(_) => "bad_batch",
             Self::BadCheckpoint(_) => "bad_checkpoint",
             Self::ForgedTag(_) => "forged_tag",
             Self::Fork(_) => "fork",
             Self::Gap { .. } => "gap",
+            Self::Gone => "gone",
             Self::OtherEnrolment => "other_enrolment",
+            Self::Restored(_) => "restored_backup",
+            Self::Silent(_) => "silent",
             Self::Unknown => "unknown_gateway",
             Self::UsedAfterRevocation(_) => "used_after_revocation",
         }
     }
 }
 
+impl Trouble {
+    /// What a script needs beside the text.
+    pub(super) fn details(&self) -> serde_json::Map<String, serde_json::Value> {
+        if let Self::UsedAfterRevocation(late) = self { late.details() } else { <_>::default() }
+    }
+}
+
+/// Beyond this, trouble is told in the log only: who can send garbage must not fill a disk.
+pub(super) const MOST_EVENTS: u32 = 10_000;
+
+/// What was written down since the collector began.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    /// The last trouble of each gateway: repeated, it is no news.
+    troubles: BTreeMap<String, Trouble>,
+    count: u32,
+}
+
+impl Told {
+    /// Returns whether it is to be written down; whoever asks does so.
+    pub(super) fn is_news(&mut self, gateway: &str, trouble: &Trouble) -> bool {
+        if let Trouble::UsedAfterRevocation(_) = trouble {
+            // Only a gateway with its keys brings this here, and each time it is another record.
+            return true;
+        }
+        if self.troubles.get(gateway) == Some(trouble) || self.count >= MOST_EVENTS {
+            return false;
+        }
+        self.count += 1;
+        self.troubles.insert(gateway.to_owned(), trouble.clone());
+
+        true
+    }
+}
+
 /// What a batch comes to.
 #[derive(Debug)]
-pub(super) struct Taken {
-    /// A line of JSON for each new record.
-    pub(super) lines: String,
+pub(super) struct Taken<R> {
+    /// The new records.
+    pub(super) rows: R,
+    /// The chain's head after the batch's last record.
+    pub(super) head: Head,
     /// What is held with them.
     pub(super) held: Held,
     /// Those of them that allowed something to somebody.
@@ -89,8 +150,8 @@ pub(super) struct Taken {
 }
 
 impl Held {
-    /// Nothing yet; `bytes` is the length of the file from earlier enrolments.
-    pub(super) fn nothing(enrolled: &Enrolled, bytes: u64) -> Self {
+    /// Nothing yet; `bytes` and `batches` are the lengths of the files from earlier enrolments.
+    pub(super) fn nothing(enrolled: &Enrolled, (bytes, batches): (u64, u64)) -> Self {
         Self {
             incarnation: enrolled.incarnation,
             through: 0,
@@ -98,31 +159,38 @@ impl Held {
             ratchet: enrolled.audit.clone(),
             snapshot: None,
             bytes,
+            batches,
         }
     }
 
-    /// Takes as much of `batch` as goes on from here.
-    pub(super) fn take(&self, batch: &Batch, enrolled: &Enrolled, account: Uuid) -> Taken {
-        let (lines, uses) = (String::new(), Vec::new());
-        let mut taken = Taken { lines, held: self.clone(), uses, trouble: None };
+    /// Takes what of `batch` goes on from here, or nothing of it.
+    pub(super) fn take<R: Rows>(
+        &self,
+        batch: &Batch,
+        enrolled: &Enrolled,
+        account: Uuid,
+    ) -> Taken<R> {
         let origin =
             Origin { account, gateway: enrolled.id(account), incarnation: enrolled.incarnation };
-        if let Err(trouble) = self.follows(batch, &origin) {
-            taken.trouble = Some(trouble);
-            return taken;
-        }
-        let walked = batch.walk(|entry| taken.add(self, &entry, &origin));
-        if taken.trouble.is_none() {
-            taken.trouble = match walked {
-                Err(bad) => Some(Trouble::BadBatch(bad.to_string())),
-                Ok(head) => {
-                    let whole = checkpoint_fits(batch, head, enrolled, account);
-                    (!whole).then(|| Trouble::BadCheckpoint(batch.last()))
-                }
-            };
-        }
+        let mut taken = self.nothing_new(None);
+        let walked = self.follows(batch, &origin).and_then(|()| {
+            batch
+                .walk(|entry| taken.add(self, &entry, &origin))
+                .map_err(|bad| Trouble::BadBatch(bad.to_string()))
+        });
+        let trouble = match (walked, taken.trouble.take()) {
+            (Err(trouble), _) | (_, Some(trouble)) => Some(trouble),
+            (Ok(head), None) => (!checkpoint_fits(batch, head, enrolled, account))
+                .then(|| Trouble::BadCheckpoint(batch.last())),
+        };
 
-        taken
+        if trouble.is_some() { self.nothing_new(trouble) } else { taken }
+    }
+
+    fn nothing_new<R: Rows>(&self, trouble: Option<Trouble>) -> Taken<R> {
+        let (rows, uses) = (R::default(), Vec::new());
+
+        Taken { rows, head: self.head, held: self.clone(), uses, trouble }
     }
 
     fn follows(&self, batch: &Batch, origin: &Origin) -> Result<(), Trouble> {
@@ -141,9 +209,10 @@ impl Held {
     }
 }
 
-impl Taken {
+impl<R: Rows> Taken<R> {
     fn add(&mut self, before: &Held, entry: &Entry<'_>, origin: &Origin) {
         let seq = entry.record.seq;
+        self.head = entry.head;
         if self.trouble.is_some() || seq < before.through {
             return;
         }
@@ -162,17 +231,13 @@ impl Taken {
         (held.through, held.head) = (seq, entry.head);
         // The one that the batch names is not in the chain.
         held.snapshot = entry.record.snapshot.or(held.snapshot);
-        self.lines += &json::line(&entry.record, origin, held.snapshot, &entry.head);
-        self.lines.push('\n');
+        self.rows.add(&entry.record, origin, held.snapshot, &entry.head);
         self.uses.extend(Use::of(&entry.record));
     }
 }
 
-/// A batch may come without a checkpoint, but not with a wrong one.
+/// Without a checkpoint, records can be shown to nobody who does not have the gateway's first key.
 fn checkpoint_fits(batch: &Batch, head: Head, enrolled: &Enrolled, account: Uuid) -> bool {
-    if batch.checkpoint.is_empty() {
-        return true;
-    }
     let id = enrolled.id(account);
 
     Checkpoint::verify(&batch.checkpoint, &enrolled.key, account, id).is_ok_and(|checkpoint| {

@@ -8,8 +8,12 @@ use std::path::PathBuf;
 use gateward_agent::upload::batch::Batch;
 use gateward_agent::upload::stick::{self, BadStick};
 
+use super::folder::Folder;
 use super::held::Trouble;
-use super::{CollectFailed, Work};
+use super::shared::Shared;
+use super::store::Store;
+use super::work::Work;
+use super::{CollectFailed, Destination, SILENT_AFTER};
 use crate::whole;
 
 /// What was carried, and where to.
@@ -17,8 +21,8 @@ use crate::whole;
 pub struct StickOptions {
     /// The policy folder, with what `enroll` wrote down of each gateway.
     pub dir: PathBuf,
-    /// The folder to write records to; one collector at a time.
-    pub out: PathBuf,
+    /// Where records go.
+    pub to: Destination,
     /// What `gateward audit export` wrote.
     pub stick: PathBuf,
     /// Where to write the receipt for `gateward audit receipt`.
@@ -44,17 +48,40 @@ impl Carried {
     /// # Errors
     ///
     /// A file cannot be used, or somebody else collects into the folder. What was taken before stays.
-    pub fn take(options: &StickOptions) -> Result<Self, CollectFailed> {
-        let mut work = Work::open(&options.dir, &options.out)?;
+    pub async fn take(options: &StickOptions) -> Result<Self, CollectFailed> {
+        let dir = &options.dir;
+        match &options.to {
+            Destination::Folder(out) => {
+                let mut work = Work::open(dir, Folder::open(out)?, SILENT_AFTER)?;
+                work.check()?;
+                Self::take_into(work, options).await
+            }
+            Destination::Postgres(database) => {
+                let work = Work::open(dir, Shared::new(database, dir)?, SILENT_AFTER)?;
+                Self::take_into(work, options).await
+            }
+        }
+    }
+
+    async fn take_into<S: Store>(
+        mut work: Work<S>,
+        options: &StickOptions,
+    ) -> Result<Self, CollectFailed> {
+        work.begin().await?;
+        let runtime = tokio::runtime::Handle::current();
         let mut carried = Self { gateway: None, records: 0, through: 0, trouble: None };
         let mut receipt = None;
         let opened = File::open(&options.stick)
             .map_err(|error| CollectFailed::stick(options, BadStick::Io(error)))?;
-        stick::read(BufReader::new(opened), |batch| {
-            receipt = work.take(batch, &mut carried)?.or(receipt.take());
-            Ok::<_, Stopped>(())
-        })
-        .map_err(|stopped| match stopped {
+        // Nothing else runs here: it may block.
+        let taken = tokio::task::block_in_place(|| {
+            stick::read(BufReader::new(opened), |batch| {
+                let taken = runtime.block_on(work.take_carried(batch, &mut carried))?;
+                receipt = taken.or(receipt.take());
+                Ok::<_, Stopped>(())
+            })
+        });
+        taken.map_err(|stopped| match stopped {
             Stopped::Bad(bad) => CollectFailed::stick(options, bad),
             Stopped::Failed(failed) => failed,
         })?;
@@ -66,9 +93,13 @@ impl Carried {
     }
 }
 
-impl Work {
+impl<S: Store> Work<S> {
     /// Takes one batch; returns the receipt for all that is held, where there is one.
-    fn take(&mut self, bytes: &[u8], carried: &mut Carried) -> Result<Option<Vec<u8>>, Stopped> {
+    async fn take_carried(
+        &mut self,
+        bytes: &[u8],
+        carried: &mut Carried,
+    ) -> Result<Option<Vec<u8>>, Stopped> {
         let Ok(batch) = Batch::decode(bytes) else { return Err(BadStick::Cut.into()) };
         let id = |one: &&crate::enroll::Enrolled| one.id(self.account) == batch.gateway;
         let Some(name) = self.gateways.values().find(id).map(|one| one.gateway.clone()) else {
@@ -79,9 +110,10 @@ impl Work {
             // One file is one gateway's: there is one receipt.
             return Err(BadStick::Cut.into());
         }
-        let before = self.through(&name);
-        let kept = self.keep(&name, &batch).map_err(Stopped::Failed)?;
+        let before = self.through(&name).await.map_err(Stopped::Failed)?;
+        let kept = self.keep(&name, &batch, bytes).await.map_err(Stopped::Failed)?;
         if let Some(trouble) = kept.trouble {
+            self.note(&name, &trouble).await.map_err(Stopped::Failed)?;
             carried.trouble.get_or_insert_with(|| trouble.to_string());
         }
         let Some(held) = kept.held else { return Ok(None) };
@@ -89,14 +121,6 @@ impl Work {
         carried.through = held.through;
 
         Ok(self.receipt(&name, &held))
-    }
-
-    /// The last record that is held of a gateway in its newest enrolment.
-    fn through(&mut self, name: &str) -> u64 {
-        let enrolled = self.gateways.get(name).cloned();
-        let held = enrolled.and_then(|enrolled| self.store.held(&enrolled).ok());
-
-        held.map_or(0, |held| held.through)
     }
 }
 

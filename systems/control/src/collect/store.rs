@@ -1,241 +1,104 @@
-//! The collector's folder: `GATEWAY.jsonl` for each gateway, `events.jsonl`, `status/`, and what is
-//! needed to go on in `state/`.
+//! Where records go, as the collector sees it: a folder of its own, or a database that several
+//! collectors share.
 //!
-//! Lines are synced before the state that counts them, and the state before a receipt is signed. A
-//! tail that no state counts is cut off at the next start: the gateway still has those records.
+//! What a store has taken is durable when it returns: a receipt is signed next.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use gateward_core::audit::{Head, Ratchet, SnapshotName};
-use gateward_core::name::Hex;
+use gateward_agent::journal::json::Origin;
+use gateward_agent::upload::batch::Batch;
+use gateward_core::audit::{Head, Record, SnapshotName};
 use gateward_core::time::UnixSeconds;
-use gateward_core::trust::Incarnation;
-use zeroize::Zeroizing;
 
 use super::CollectFailed;
-use super::held::{Held, Trouble};
+use super::held::{Held, Taken, Trouble};
 use crate::enroll::Enrolled;
-use crate::lock::Lock;
-use crate::secret::{self, Problem, Unusable};
-use crate::whole;
 
-const FORMAT: &str = "gateward-collected 1";
-/// Beyond this, trouble is counted in the log only: who can send garbage must not fill the disk.
-const MOST_EVENTS: u32 = 10_000;
-
-/// The folder, for one collector at a time.
-#[derive(Debug)]
-pub(super) struct Store {
-    folder: PathBuf,
-    held: BTreeMap<String, Held>,
-    /// The last trouble of each gateway: repeated, it is no news.
-    troubles: BTreeMap<String, Trouble>,
-    events: u32,
-    _lock: Lock,
+/// Records of one batch in the form in which a store writes them.
+pub(super) trait Rows: Default {
+    /// Adds one that was verified.
+    fn add(
+        &mut self,
+        record: &Record<'_>,
+        origin: &Origin,
+        snapshot: Option<SnapshotName>,
+        head: &Head,
+    );
 }
 
-impl Store {
-    pub(super) fn open(folder: &Path) -> Result<Self, CollectFailed> {
-        for path in [folder.to_owned(), folder.join("state"), folder.join("status")] {
-            secret::make_folder(&path)?;
-        }
-        let lock = Lock::take(&folder.join("state/lock"))?;
+/// A batch that goes on from what is held.
+#[derive(Debug)]
+pub(super) struct New<'a, R> {
+    pub(super) enrolled: &'a Enrolled,
+    /// What it goes on from.
+    pub(super) before: &'a Held,
+    pub(super) taken: &'a Taken<R>,
+    pub(super) batch: &'a Batch,
+    /// The batch as it came.
+    pub(super) message: &'a [u8],
+    /// What is to be told of its records.
+    pub(super) late: &'a [Trouble],
+    pub(super) now: UnixSeconds,
+}
 
-        Ok(Self {
-            folder: folder.to_owned(),
-            held: BTreeMap::new(),
-            troubles: BTreeMap::new(),
-            events: 0,
-            _lock: lock,
-        })
-    }
+/// What became of a batch that goes on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Appended {
+    /// It is safe.
+    Safe,
+    /// Another collector has gone on in the meantime: look again.
+    Moved,
+}
+
+/// Where records go.
+pub(super) trait Store {
+    /// How it writes records.
+    type Rows: Rows;
+    /// Whether other collectors write to it too.
+    const SHARED: bool;
+
+    /// Makes it ready.
+    async fn begin(&mut self) -> Result<(), CollectFailed>;
 
     /// Returns what is held of a gateway in the enrolment that `enrolled` says.
-    pub(super) fn held(&mut self, enrolled: &Enrolled) -> Result<Held, CollectFailed> {
-        let name = &enrolled.gateway;
-        let held = match self.held.get(name) {
-            Some(held) => held.clone(),
-            None => self.load(enrolled)?,
-        };
-        let held = if held.incarnation == enrolled.incarnation {
-            held
-        } else {
-            Held::nothing(enrolled, held.bytes)
-        };
-        self.held.insert(name.clone(), held.clone());
+    async fn held(&mut self, enrolled: &Enrolled) -> Result<Held, CollectFailed>;
 
-        Ok(held)
-    }
+    /// Writes a batch, its records and what is to be told of them, and that they are held.
+    async fn append(&mut self, new: &New<'_, Self::Rows>) -> Result<Appended, CollectFailed>;
 
-    fn load(&self, enrolled: &Enrolled) -> Result<Held, CollectFailed> {
-        let path = self.state_path(&enrolled.gateway);
-        let has_state = path.exists();
-        let held = if has_state {
-            let stored = secret::read(&path)?;
-            let unlike =
-                || Unusable::one(&path, Problem::Unlike { expected: "a collector's state" });
-            parse(&stored).ok_or_else(unlike)?
-        } else {
-            Held::nothing(enrolled, 0)
-        };
-        let lines = self.lines_path(&enrolled.gateway);
-        let found = match fs::metadata(&lines) {
-            Ok(facts) => facts.len(),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => 0,
-            Err(error) => return Err(whole::Failed::new("read", &lines)(error).into()),
-        };
-        if !has_state && found > 0 {
-            // Starting anew would cut off what gateways have forgotten on our word.
-            return Err(CollectFailed::StateLost { path, lines });
-        }
-        if !has_state {
-            // Before the first line, so that a crash in between leaves no lines without it.
-            secret::write(&path, &text(&held))?;
-        }
-        if found < held.bytes {
-            return Err(CollectFailed::CutShort { path: lines, found, held: held.bytes });
-        }
+    /// Returns the chain's head after a record that is held; none where it is not there any more.
+    async fn head_at(
+        &mut self,
+        enrolled: &Enrolled,
+        seq: u64,
+    ) -> Result<Option<Head>, CollectFailed>;
 
-        Ok(held)
-    }
+    /// Returns when any collector last wrote records of a gateway, where that is known.
+    async fn wrote(&mut self, enrolled: &Enrolled) -> Result<Option<UnixSeconds>, CollectFailed>;
 
-    /// Writes lines, and then that they are held.
-    pub(super) fn append(
+    /// Returns, of those gateways that have one, the signed status in which each was the furthest.
+    async fn furthest(
+        &mut self,
+        gateways: &[&str],
+    ) -> Result<BTreeMap<String, Vec<u8>>, CollectFailed>;
+
+    /// Keeps what a gateway said last, signed, and whether it is the furthest.
+    async fn keep_status(
         &mut self,
         gateway: &str,
-        lines: &str,
-        mut held: Held,
-    ) -> Result<(), whole::Failed> {
-        let path = self.lines_path(gateway);
-        let is_new = !path.exists();
-        let write = || {
-            let mut file = append_to(&path)?;
-            // What a crash left behind is not counted and comes again.
-            file.set_len(held.bytes)?;
-            file.write_all(lines.as_bytes())?;
-            file.sync_data()?;
-            if is_new { File::open(&self.folder)?.sync_all() } else { Ok(()) }
-        };
-        write().map_err(whole::Failed::new("written", &path))?;
-        held.bytes += u64::try_from(lines.len()).unwrap_or_default();
-        secret::write(&self.state_path(gateway), &text(&held))?;
-        self.held.insert(gateway.to_owned(), held);
-
-        Ok(())
-    }
-
-    /// Returns the signed status in which a gateway was the furthest.
-    pub(super) fn furthest(&self, gateway: &str) -> Option<Vec<u8>> {
-        fs::read(self.furthest_path(gateway)).ok()
-    }
-
-    /// Keeps the signed status in which a gateway is the furthest.
-    pub(super) fn keep_furthest(&self, gateway: &str, status: &[u8]) -> Result<(), whole::Failed> {
-        whole::write(&self.furthest_path(gateway), status, 0o644)
-    }
-
-    /// Keeps what a gateway said last, signed.
-    pub(super) fn keep_status(&self, gateway: &str, status: &[u8]) -> Result<(), whole::Failed> {
-        whole::write(&self.folder.join("status").join(gateway), status, 0o644)
-    }
+        status: &[u8],
+        is_furthest: bool,
+    ) -> Result<(), CollectFailed>;
 
     /// Writes down that something is wrong, unless that is known; returns whether it was news.
-    pub(super) fn note(
+    async fn note(
         &mut self,
         gateway: &str,
         trouble: &Trouble,
         now: UnixSeconds,
-    ) -> Result<bool, whole::Failed> {
-        let mut details = serde_json::Map::new();
-        if let Trouble::UsedAfterRevocation(late) = trouble {
-            // Only a gateway with its keys brings this here, and each time it is another record.
-            details = late.details();
-        } else {
-            if self.troubles.get(gateway) == Some(trouble) || self.events >= MOST_EVENTS {
-                return Ok(false);
-            }
-            self.events += 1;
-            self.troubles.insert(gateway.to_owned(), trouble.clone());
-        }
-        let mut line = serde_json::json!({
-            "at": now.0,
-            "gateway": gateway,
-            "event": trouble.code(),
-            "detail": trouble.to_string(),
-        });
-        if let Some(line) = line.as_object_mut() {
-            line.append(&mut details);
-        }
-        let path = self.folder.join("events.jsonl");
-        let write = || {
-            let mut file = append_to(&path)?;
-            // In one piece: somebody may be reading.
-            file.write_all(format!("{line}\n").as_bytes())?;
-            file.sync_data()
-        };
-        write().map_err(whole::Failed::new("written", &path))?;
+    ) -> Result<bool, CollectFailed>;
 
-        Ok(true)
-    }
-
-    fn lines_path(&self, gateway: &str) -> PathBuf {
-        self.folder.join(format!("{gateway}.jsonl"))
-    }
-
-    fn state_path(&self, gateway: &str) -> PathBuf {
-        self.folder.join("state").join(format!("{gateway}.held"))
-    }
-
-    fn furthest_path(&self, gateway: &str) -> PathBuf {
-        self.folder.join("state").join(format!("{gateway}.furthest"))
-    }
-}
-
-fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
-}
-
-fn text(held: &Held) -> Zeroizing<String> {
-    let Held { incarnation, through, head, ratchet, snapshot, bytes } = held;
-    let mut text = Zeroizing::new(format!(
-        "{FORMAT}\nincarnation {incarnation}\nthrough {through}\nhead {head}\naudit {}\nbytes {bytes}\n",
-        Hex(ratchet.expose())
-    ));
-    if let Some(SnapshotName { epoch, number, root }) = snapshot {
-        // Writing into a string cannot fail.
-        let _ = writeln!(text, "snapshot {epoch} {number} {}", Hex(root));
-    }
-
-    text
-}
-
-fn parse(text: &str) -> Option<Held> {
-    let mut lines = text.lines();
-    if lines.next()? != FORMAT {
-        return None;
-    }
-    let mut field = |label: &str| lines.next()?.strip_prefix(label)?.strip_prefix(' ');
-    let held = Held {
-        incarnation: Incarnation(*secret::hex(field("incarnation")?)?),
-        through: field("through")?.parse().ok()?,
-        head: Head(*secret::hex(field("head")?)?),
-        ratchet: Ratchet::new(*secret::hex(field("audit")?)?),
-        bytes: field("bytes")?.parse().ok()?,
-        snapshot: None,
-    };
-    let Some(line) = lines.next() else { return Some(held) };
-    let mut parts = line.strip_prefix("snapshot ")?.split(' ');
-    let snapshot = SnapshotName {
-        epoch: parts.next()?.parse().ok()?,
-        number: parts.next()?.parse().ok()?,
-        root: *secret::hex(parts.next()?)?,
-    };
-    let whole = parts.next().is_none() && lines.next().is_none();
-
-    whole.then_some(Held { snapshot: Some(snapshot), ..held })
+    /// Takes the names of the policy in `dir`, where it shows records with them and they have changed.
+    async fn name(&mut self, dir: &Path) -> Result<(), CollectFailed>;
 }

@@ -5,23 +5,34 @@ mod batches;
 mod folder;
 mod late;
 mod receipts;
+mod restored;
 mod status;
 
 use gateward_agent::journal::Piece;
-use gateward_agent::upload::batch;
+use gateward_agent::link::{Event, Handle};
+use gateward_agent::upload::batch::{self, Batch};
 use gateward_core::audit::{
-    Event as AuditEvent, Head, MAX_RECORD, Outcome, Ratchet, Record, SnapshotName,
+    Event as AuditEvent, Head, MAX_RECORD, Outcome, Ratchet, Record, SnapshotName, UnixMillis,
 };
 use gateward_core::decide::Reason;
+use gateward_core::name::Uuid;
 use gateward_core::time::UnixSeconds;
-use gateward_core::trust::{Checkpoint, GatewayId, Incarnation, KeySet, SEALED_LEN, SigningKey};
+use gateward_core::topic::{GatewayTopic, GatewayTopics};
+use gateward_core::trust::{
+    Checkpoint, GatewayId, Incarnation, KeySet, Role, SEALED_LEN, SigningKey, Status,
+};
 use gateward_loopback_broker::{Access, Broker as Loopback, Options};
 use tempfile::TempDir;
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::folder::Lines;
+use super::held::{Held, Trouble};
+use super::store::New;
 use super::*;
 use crate::access;
-use crate::keys::{Chain, NewAccount};
+use crate::enroll::Enrolled;
+use crate::keys::{self, Chain, NewAccount};
 use crate::testing::NOW;
 
 const ACCOUNT: Uuid = Uuid([0x11; 16]);
@@ -62,7 +73,7 @@ impl Gateway {
     }
 
     fn nothing(&self) -> Held {
-        Held::nothing(&self.enrolled, 0)
+        Held::nothing(&self.enrolled, (0, 0))
     }
 
     /// Writes that many records and returns the message with them.
@@ -71,10 +82,43 @@ impl Gateway {
     }
 
     fn write_as(&mut self, count: u64, change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+        let piece = self.piece(count, change);
+
+        self.seal(&piece, &self.checkpoint())
+    }
+
+    /// Writes records that go with the checkpoint that `sign` returns.
+    fn write_signed(&mut self, count: u64, sign: impl Fn(&Self) -> Vec<u8>) -> Vec<u8> {
+        let piece = self.piece(count, |_| {});
+
+        self.seal(&piece, &sign(self))
+    }
+
+    fn seal(&self, piece: &Piece, checkpoint: &[u8]) -> Vec<u8> {
+        batch::encode(self.id(), self.enrolled.incarnation, piece, checkpoint).unwrap()
+    }
+
+    /// Writes records about something else.
+    fn write_as_another(&mut self, count: u64) -> Vec<u8> {
+        self.write_at(&vec![77_000; usize::try_from(count).unwrap()])
+    }
+
+    /// Writes a record at each of these times, in milliseconds.
+    fn write_at(&mut self, times: &[u64]) -> Vec<u8> {
+        let piece = self.piece_at(times, |_| {});
+
+        self.seal(&piece, &self.checkpoint())
+    }
+
+    fn piece(&mut self, count: u64, change: impl Fn(&mut Vec<u8>)) -> Piece {
+        self.piece_at(&vec![0; usize::try_from(count).unwrap()], change)
+    }
+
+    fn piece_at(&mut self, times: &[u64], change: impl Fn(&mut Vec<u8>)) -> Piece {
         let before = self.head;
         let first = self.seq + 1;
         let mut records = Vec::new();
-        for _ in 0..count {
+        for time in times {
             self.seq += 1;
             let mut record = Record { seq: self.seq, ..Record::new(Outcome::Allow(Reason::Ok)) };
             if self.seq == 1 {
@@ -83,6 +127,7 @@ impl Gateway {
                     ..Record { seq: 1, ..Record::new(Outcome::Event(AuditEvent::Start)) }
                 };
             }
+            record.created_at = UnixMillis(*time);
             let mut buffer = [0; MAX_RECORD];
             let len = record.encode(&mut buffer).unwrap();
             self.head = self.head.next(&buffer[..len]);
@@ -92,10 +137,8 @@ impl Gateway {
             self.ratchet.step();
         }
         change(&mut records);
-        let piece =
-            Piece { first, last: self.seq, before, after: self.head, snapshot: None, records };
 
-        batch::encode(self.id(), self.enrolled.incarnation, &piece, &self.checkpoint()).unwrap()
+        Piece { first, last: self.seq, before, after: self.head, snapshot: None, records }
     }
 
     fn checkpoint(&self) -> Vec<u8> {
@@ -111,7 +154,7 @@ impl Gateway {
         checkpoint.sign(self.account, &self.key, &mut [0; SEALED_LEN]).unwrap().to_vec()
     }
 
-    fn take(&self, held: &Held, message: &[u8]) -> held::Taken {
+    fn take(&self, held: &Held, message: &[u8]) -> held::Taken<Lines> {
         held.take(&Batch::decode(message).unwrap(), &self.enrolled, self.account)
     }
 }
@@ -149,8 +192,24 @@ impl World {
         CollectOptions {
             dir: self.dir.path().join("acme"),
             reach: Reach { url, tls: None },
-            out: self.out(),
+            to: Destination::Folder(self.out()),
+            silent_after: SILENT_AFTER,
         }
+    }
+
+    /// A collector's work without a broker.
+    fn work(&self) -> Work<Folder> {
+        self.work_after(SILENT_AFTER)
+    }
+
+    fn work_after(&self, silent: Duration) -> Work<Folder> {
+        Work::open(&self.options().dir, Folder::open(&self.out()).unwrap(), silent).unwrap()
+    }
+
+    fn events(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.out().join("events.jsonl")).unwrap_or_default();
+
+        text.lines().map(ToOwned::to_owned).collect()
     }
 
     fn out(&self) -> PathBuf {

@@ -1,6 +1,8 @@
 //! The files of a policy folder, and the tables in them.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::mistake::{Mistakes, Place};
 use super::pending::Pending;
@@ -44,6 +46,14 @@ impl Sources {
             tokens: table(TOKENS)?,
             known: table(super::known::FILE)?,
         })
+    }
+
+    /// Returns when each file of the folder was last written: it is read again where that changed.
+    pub(crate) fn stamps(dir: &Path) -> Vec<(PathBuf, Option<SystemTime>)> {
+        let written = |path: &PathBuf| fs::metadata(path).and_then(|facts| facts.modified()).ok();
+        let paths = [POLICY, USERS, SERVICE_USERS, TOKENS].map(|name| dir.join(name));
+
+        paths.into_iter().map(|path| (path.clone(), written(&path))).collect()
     }
 
     pub(super) fn parse(&self, mistakes: &mut Mistakes) -> Root {

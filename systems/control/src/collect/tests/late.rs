@@ -63,10 +63,10 @@ fn each_late_use_is_an_event_however_often_there_was_one() {
     fs::create_dir_all(policy.join("state")).unwrap();
     fs::write(Revocations::path(&policy), format!("{} revoked 1\n", Id::Account(ACCOUNT))).unwrap();
     let mut late = Late::new(&policy, ACCOUNT);
-    let mut store = Store::open(&dir.path().join("audit")).unwrap();
+    let mut store = Folder::open(&dir.path().join("audit")).unwrap();
     for seq in 1..=3 {
         for trouble in late.uses(&[used(seq, 5_000, None, 1)]) {
-            assert!(store.note("edge-1", &trouble, NOW).unwrap());
+            assert!(store.write_event("edge-1", &trouble, NOW).unwrap());
         }
     }
     let text = fs::read_to_string(dir.path().join("audit/events.jsonl")).unwrap();

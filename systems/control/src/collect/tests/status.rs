@@ -30,14 +30,12 @@ impl World {
         status.sign(gateway.account, &gateway.key, &mut buffer).unwrap().to_vec()
     }
 
-    fn work(&self) -> Work {
-        Collector::open(&self.options()).unwrap().work
-    }
+    /// All that was told, but for who came and went.
+    fn alarms(&self) -> Vec<String> {
+        let mut all = self.events();
+        all.retain(|one| !one.contains(r#""event":"gone""#) && !one.contains(r#""event":"back""#));
 
-    fn events(&self) -> Vec<String> {
-        let text = fs::read_to_string(self.out().join("events.jsonl")).unwrap_or_default();
-
-        text.lines().map(ToOwned::to_owned).collect()
+        all
     }
 }
 
@@ -48,14 +46,14 @@ async fn h5_a_gateway_that_leaves_raises_no_alarm_and_one_that_comes_back_older_
     let mut work = world.work();
     let good = world.says(&gateway, |_| {});
     let will = world.says(&gateway, |status| (status.version, status.gone) = (3, true));
-    work.status("edge-1", &good).unwrap();
-    work.status("edge-1", &will).unwrap();
-    assert_eq!(world.events(), Vec::<String>::new());
+    work.status("edge-1", &good, false).await.unwrap();
+    work.status("edge-1", &will, false).await.unwrap();
+    assert_eq!(world.alarms(), Vec::<String>::new());
     assert_eq!(fs::read(world.out().join("status/edge-1")).unwrap(), will);
 
     let older = world.says(&gateway, |status| (status.boot, status.version) = (5, 6));
-    work.status("edge-1", &older).unwrap();
-    let events = world.events();
+    work.status("edge-1", &older, false).await.unwrap();
+    let events = world.alarms();
     assert!(
         events.len() == 1 && events[0].contains("version 6, and it had reported 7"),
         "{events:?}"
@@ -68,7 +66,7 @@ async fn h7_the_collector_sees_two_roots_though_the_second_gateway_was_enrolled_
     let world = World::new().await;
     let gateway = world.gateway.clone();
     let mut work = world.work();
-    work.status("edge-1", &world.says(&gateway, |_| {})).unwrap();
+    work.status("edge-1", &world.says(&gateway, |_| {}), false).await.unwrap();
     // Unknown when the collector started, then enrolled, then enrolled again with another key.
     let mut second = gateway;
     second.enrolled.gateway = "edge-2".to_owned();
@@ -79,9 +77,48 @@ async fn h7_the_collector_sees_two_roots_though_the_second_gateway_was_enrolled_
         second.enrolled.save(&world.options().dir).unwrap();
         let root8 = [seed + 1; 8];
         let said = world.says(&second, |status| status.root8 = root8);
-        work.status("edge-2", &said).unwrap();
+        work.status("edge-2", &said, false).await.unwrap();
         let events = world.events();
         assert_eq!(events.len(), usize::from(seed), "{events:?}");
         assert!(events.iter().all(|one| one.contains(r#""event":"two_roots""#)), "{events:?}");
     }
+}
+
+#[tokio::test]
+async fn a_gateway_that_leaves_and_comes_back_is_told_of_once_each() {
+    let world = World::new().await;
+    let mut work = world.work();
+    let good = world.says(&world.gateway, |_| {});
+    let will = world.says(&world.gateway, |status| status.gone = true);
+    // What was retained does not say that it is there now.
+    for (status, retain) in
+        [(&will, true), (&will, false), (&good, true), (&good, false), (&good, false)]
+    {
+        work.status("edge-1", status, retain).await.unwrap();
+    }
+    let events = world.events();
+    assert_eq!(events.len(), 2, "{events:?}");
+    assert!(events[0].contains(r#""event":"gone""#) && events[1].contains(r#""event":"back""#));
+}
+
+#[tokio::test]
+async fn a_gateway_that_goes_silent_is_an_event_and_its_records_are_its_return() {
+    let mut world = World::new().await;
+    let mut work = world.work_after(Duration::ZERO);
+    work.look().await.unwrap();
+    work.look().await.unwrap();
+    let events = world.events();
+    assert!(events.len() == 1 && events[0].contains(r#""event":"silent""#), "{events:?}");
+
+    let (_link, _events, handle) =
+        link::connect(broker::config(&world.options().reach, "t").unwrap());
+    let forged = Gateway { ratchet: Ratchet::new([0; 32]), ..world.gateway.clone() }.write(1);
+    work.take("edge-1", &forged.into(), &handle).await.unwrap();
+    assert!(
+        !world.events().iter().any(|one| one.contains(r#""event":"back""#)),
+        "anybody can say that"
+    );
+    let good = world.gateway.write(1);
+    work.take("edge-1", &good.into(), &handle).await.unwrap();
+    assert!(world.events()[2].contains(r#""event":"back""#), "{:?}", world.events());
 }
