@@ -5,11 +5,13 @@
 //! cut could take back. What cannot be written is refused, and then nothing is allowed
 //! (ARCHITECTURE, decision 8).
 
+mod checkpoints;
 mod draft;
 mod frame;
 pub mod json;
 mod known;
 mod medium;
+mod metered;
 mod reader;
 mod recover;
 mod room;
@@ -25,14 +27,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateward_core::audit::{DecisionId, Head};
+use gateward_core::name::Uuid;
 use gateward_core::trust::{GatewayId, Incarnation};
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use checkpoints::Signer;
 pub use draft::{Draft, Stamp};
 pub use frame::SegmentHead;
 pub use reader::{NotRead, Piece, Reader};
 pub use recover::Recovered;
-pub use verify::{Broken, Verified, segment, verify, walk};
+pub use verify::{Broken, Verified, segment, verify, verify_signed, walk};
 
 use crate::identity::Identity;
 use medium::{Medium, Real};
@@ -61,6 +65,8 @@ pub struct Options {
     /// Drops the oldest segment where there is no room, instead of refusing, while
     /// [`Journal::drop_while`] permits it.
     pub drop_oldest: bool,
+    /// The account that the gateway belongs to; its checkpoints name it.
+    pub account: Uuid,
     /// Which start of the agent this is, counted from 1.
     pub boot: u32,
     /// The time, for what is found out while opening.
@@ -105,6 +111,8 @@ pub struct Status {
     pub head: Head,
     /// Bytes of all files with records.
     pub bytes: u64,
+    /// Bytes that went to the flash since the start, whole pages as often as they were written back.
+    pub written: u64,
     /// The collector holds every record up to this number.
     pub released: u64,
     /// There is no room for a decision.
@@ -201,8 +209,9 @@ impl Journal {
     /// A journal that is a list, and where it ends up when its last clone is gone; for a rehearsal.
     pub(crate) fn in_memory() -> (Self, impl Future<Output = Vec<Draft>>) {
         let (to, mut from) = mpsc::channel(QUEUE);
-        let (bytes, released, full, failing) = (0, 0, false, false);
-        let status = Status { seq: 0, head: Head::START, bytes, released, full, failing };
+        let (released, full, failing) = (0, false, false);
+        let status =
+            Status { seq: 0, head: Head::START, bytes: 0, written: 0, released, full, failing };
         let kept = async move {
             let mut records = Vec::new();
             while let Some(command) = from.recv().await {

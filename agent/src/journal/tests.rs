@@ -1,5 +1,6 @@
 //! What a journal promises, through crashes, damage and disks that fail.
 
+mod checkpoints;
 mod counted;
 mod faults;
 mod known;
@@ -21,6 +22,7 @@ use super::writer::segment_path;
 use super::*;
 
 const GATEWAY: GatewayId = GatewayId([7; 16]);
+const ACCOUNT: Uuid = Uuid([8; 16]);
 const K0: [u8; 32] = [0xaa; 32];
 
 fn identity() -> Identity {
@@ -37,6 +39,7 @@ fn options(boot: u32) -> Options {
         sync: Durability::Group,
         max_bytes: 512 << 20,
         drop_oldest: false,
+        account: ACCOUNT,
         boot,
         now: Stamp::default(),
     }

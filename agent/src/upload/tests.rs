@@ -5,6 +5,7 @@ use std::path::Path;
 use ed25519_dalek::SigningKey;
 use gateward_core::audit::{Event, Outcome, Ratchet};
 use gateward_core::decide::Reason;
+use gateward_core::name::Uuid;
 
 use super::batch::Batch;
 use super::cursor::Cursor;
@@ -78,6 +79,7 @@ impl Scene {
             sync: Durability::Group,
             max_bytes: 64 << 10,
             drop_oldest: false,
+            account: Uuid::default(),
             boot,
             now: Stamp::default(),
         };
