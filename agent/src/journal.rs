@@ -10,7 +10,7 @@ mod draft;
 mod frame;
 pub mod json;
 mod known;
-mod medium;
+pub(crate) mod medium;
 mod metered;
 mod reader;
 mod recover;
@@ -28,6 +28,7 @@ use std::time::Duration;
 
 use gateward_core::audit::{DecisionId, Head};
 use gateward_core::name::Uuid;
+use gateward_core::time::Millis;
 use gateward_core::trust::{GatewayId, Incarnation};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -45,6 +46,8 @@ use thread::Command;
 
 /// How many records may wait for the thread; who comes after them waits to hand over.
 const QUEUE: usize = 1024;
+
+const DAY_MS: u64 = 86_400_000;
 
 /// When a record counts as written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -126,6 +129,18 @@ impl Status {
     #[must_use]
     pub const fn backlog(&self) -> u64 {
         self.seq.saturating_sub(self.released)
+    }
+
+    /// Returns the bytes that go to the flash in a day: the mean since the start, `running` ago, and
+    /// within the first day what has been written so far.
+    #[must_use]
+    pub const fn written_per_day(&self, running: Millis) -> u64 {
+        if running.0 <= DAY_MS {
+            return self.written;
+        }
+
+        // No flash bears so many that this overflows before it is worn out.
+        self.written.saturating_mul(1000) / (running.0 / (DAY_MS / 1000))
     }
 
     /// Returns whether an allow would be refused.

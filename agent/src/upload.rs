@@ -8,7 +8,7 @@
 //! the first batch behind it, or before it in a batch of its own where it does not fit in there.
 
 pub mod batch;
-mod cursor;
+pub(crate) mod cursor;
 mod hole;
 pub(crate) mod receipt;
 mod resend;

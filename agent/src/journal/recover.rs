@@ -8,9 +8,10 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 use std::{fs, io};
 
-use gateward_core::audit::{Event, Head, Record, SnapshotName};
+use gateward_core::audit::{Event, Head, Outcome, Record, SnapshotName};
 use gateward_core::name::Hex;
 use gateward_core::trust::{GatewayId, Incarnation};
 
@@ -24,7 +25,7 @@ use super::slots::Slots;
 use super::tally::Tally;
 use super::verify::Walk;
 use super::writer::{Chain, Segment, Writer, segment_path};
-use super::{Draft, Options};
+use super::{Draft, Durability, Options};
 use crate::identity::Identity;
 
 /// What was found and mended at start.
@@ -41,6 +42,9 @@ pub struct Recovered {
     /// The key file is lost, and the key is too far from enrolment's to be found again: no tag from
     /// here on is the gateway's, which only a new enrolment mends.
     pub lost_key: bool,
+    /// The agent before ended without a stop, after so long at most without a sync; what it answered in
+    /// that time may be missing.
+    pub unsynced: Option<Duration>,
 }
 
 /// How far the last good segment goes.
@@ -51,6 +55,8 @@ struct End {
     good: usize,
     /// How much of it anybody could have brought about.
     bounded: u64,
+    /// Its last record is that of a stop in good order.
+    stopped: bool,
     /// The segment to go on with; none where a new one must begin.
     segment: Option<u64>,
 }
@@ -97,6 +103,9 @@ pub(crate) fn recover(
     let marked = recovery.files.head_after(to).filter(|_| to > end.last);
     let key = recovery.files.key_after(to, &identity.audit);
     recovery.found.lost_key = key.is_none();
+    if let (Durability::Interval(every), false) = (options.sync, end.stopped) {
+        recovery.found.unsynced = Some(every);
+    }
     let chain = Chain {
         seq: to,
         head: marked.unwrap_or(end.head),
@@ -136,12 +145,16 @@ pub(crate) fn recover(
         failing: false,
         refused: 0,
         dropped: 0,
+        unsaid: Vec::new(),
         last: options.now,
         medium,
     };
     writer.take_up_share(share.as_ref());
     let events = events(&found, options);
-    writer.commit(events.iter());
+    let said = writer.commit(events.iter());
+    // What has no room, or meets a disk that fails, goes before the first record that there is room for.
+    let unsaid = events.into_iter().zip(said).filter(|(_, said)| said.is_err());
+    writer.unsaid = unsaid.map(|(event, _)| event).collect();
 
     Ok((writer, found))
 }
@@ -161,6 +174,9 @@ fn events(found: &Recovered, options: Options) -> Vec<Draft> {
     }
     if found.lost_key {
         event(Event::SegmentDamaged, "key", None);
+    }
+    if let Some(every) = found.unsynced {
+        event(Event::Unsynced, &format!("{} ms", every.as_millis()), None);
     }
     if let Some((first, last)) = found.gap {
         event(Event::Gap, "missing at start", Some((first, last)));
@@ -207,7 +223,15 @@ impl Recovery<'_> {
             segments.pop_back();
         }
 
-        Ok(End { last: 0, head: Head::START, snapshot: None, good: 0, bounded: 0, segment: None })
+        Ok(End {
+            last: 0,
+            head: Head::START,
+            snapshot: None,
+            good: 0,
+            bounded: 0,
+            stopped: true,
+            segment: None,
+        })
     }
 
     fn walk(&mut self, head: &SegmentHead, bytes: &[u8]) -> io::Result<End> {
@@ -217,6 +241,7 @@ impl Recovery<'_> {
         let mut before = (walk.at, walk.last, walk.head, walk.snapshot, walk.bounded);
         // What is signed for stands, whatever was made of the key file and of what follows.
         let mut proven = before;
+        let mut stopped = None;
         while let Some(frame) = walk.step() {
             if let Some((number, key)) = &mut key
                 && *number + 1 == walk.last
@@ -237,6 +262,8 @@ impl Recovery<'_> {
                 None => {}
             }
             before = here;
+            let outcome = Record::decode(frame.record).map(|record| record.outcome);
+            stopped = Some((walk.last, outcome == Ok(Outcome::Event(Event::Stop))));
         }
         let (good, last, chain, snapshot, bounded) = before;
         let rest = bytes.get(good..).unwrap_or_default();
@@ -253,7 +280,10 @@ impl Recovery<'_> {
             file.sync()?;
         }
 
-        Ok(End { last, head: chain, snapshot, good, bounded, segment: Some(head.first) })
+        let stopped = stopped.is_some_and(|(number, stopped)| stopped && number == last);
+        let segment = Some(head.first);
+
+        Ok(End { last, head: chain, snapshot, good, bounded, stopped, segment })
     }
 
     /// The last record that a checkpoint is signed for, and notes it as seen.
@@ -331,7 +361,7 @@ pub(crate) fn list(folder: &Path) -> io::Result<Vec<u64>> {
 }
 
 /// The numbers of the files in `folder` that are named by one and end like this, ascending.
-fn list_of(folder: &Path, extension: &str) -> io::Result<Vec<u64>> {
+pub(crate) fn list_of(folder: &Path, extension: &str) -> io::Result<Vec<u64>> {
     let mut firsts = Vec::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();

@@ -2,8 +2,11 @@
 
 mod checkpoints;
 mod counted;
+mod damage;
 mod faults;
+mod flash;
 mod known;
+mod power;
 mod room;
 
 use std::fs;

@@ -8,7 +8,7 @@ use gateward_core::audit::{Event, Head, Outcome, Record, SnapshotName};
 
 use super::checkpoints::{Found, Signer};
 use super::frame::{Frame, HEAD_LEN, SegmentHead};
-use super::recover::list;
+use super::recover::{list, list_of};
 use super::room::Share;
 use super::writer::segment_path;
 
@@ -213,6 +213,23 @@ impl Signed {
         self.missing.extend(left.into_keys().map(|record| (path.to_owned(), record)));
     }
 
+    /// Takes up what is signed behind the last segment, which begins with `newest`: of segments that are
+    /// gone.
+    fn behind(
+        &mut self,
+        folder: &Path,
+        newest: &SegmentHead,
+        by: Option<&Signer>,
+    ) -> io::Result<()> {
+        let Some(by) = by else { return Ok(()) };
+        for first in list_of(folder, "ckp")?.into_iter().filter(|first| *first > newest.first) {
+            self.heads = Found::read(folder, first, by, newest.incarnation)?.heads;
+            self.end(&segment_path(folder, first));
+        }
+
+        Ok(())
+    }
+
     /// The first record that is signed for, is not there, and is in no gap.
     fn cut(self, gaps: &[(u64, u64)]) -> Option<Broken> {
         let in_gap = |record: u64| gaps.iter().any(|(from, to)| (*from..=*to).contains(&record));
@@ -270,6 +287,9 @@ fn follow(
         }
         verified.head = Some(walk.head);
         signed.end(&path);
+        if newest == Some(first) {
+            signed.behind(folder, &head, by).map_err(unreadable(folder))?;
+        }
         if !walk.is_over() && newest != Some(first) {
             return Err(Broken::Record { path, record: walk.last.saturating_add(1) });
         }

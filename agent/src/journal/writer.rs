@@ -86,6 +86,8 @@ pub(crate) struct Writer {
     pub(crate) failing: bool,
     pub(crate) refused: u32,
     pub(crate) dropped: u32,
+    /// What was found at start and had no room yet; nothing is written before it.
+    pub(crate) unsaid: Vec<Draft>,
     pub(crate) last: Stamp,
 }
 
@@ -123,12 +125,18 @@ impl Writer {
             let event = Draft::event(Event::AuditFailed, self.last, "");
             let _room_or_not = self.add(&Draft { count, ..event }, &mut pending);
         }
+        let unsaid = mem::take(&mut self.unsaid);
+        for found in &unsaid {
+            if self.add(found, &mut pending).is_err() {
+                self.unsaid.push(found.clone());
+            }
+        }
         let mut results: Vec<_> = drafts.map(|draft| self.add(draft, &mut pending)).collect();
 
         if let Err(error) = self.write(&pending) {
             self.chain = before;
             self.unsynced.truncate(kept);
-            (self.dropped, self.refused) = (dropped, refused);
+            (self.dropped, self.refused, self.unsaid) = (dropped, refused, unsaid);
             self.fail(&error, count);
             results.fill(Err(NotWritten::Failed));
         }
