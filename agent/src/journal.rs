@@ -5,11 +5,13 @@
 //! cut could take back. What cannot be written is refused, and then nothing is allowed
 //! (ARCHITECTURE, decision 8).
 
+mod checkpoints;
 mod draft;
 mod frame;
 pub mod json;
 mod known;
-mod medium;
+pub(crate) mod medium;
+mod metered;
 mod reader;
 mod recover;
 mod room;
@@ -25,14 +27,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gateward_core::audit::{DecisionId, Head};
+use gateward_core::name::Uuid;
+use gateward_core::time::Millis;
 use gateward_core::trust::{GatewayId, Incarnation};
 use tokio::sync::{mpsc, oneshot, watch};
 
+pub use checkpoints::Signer;
 pub use draft::{Draft, Stamp};
 pub use frame::SegmentHead;
 pub use reader::{NotRead, Piece, Reader};
 pub use recover::Recovered;
-pub use verify::{Broken, Verified, segment, verify, walk};
+pub use verify::{Broken, Verified, segment, verify, verify_signed, walk};
 
 use crate::identity::Identity;
 use medium::{Medium, Real};
@@ -41,6 +46,8 @@ use thread::Command;
 
 /// How many records may wait for the thread; who comes after them waits to hand over.
 const QUEUE: usize = 1024;
+
+const DAY_MS: u64 = 86_400_000;
 
 /// When a record counts as written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,6 +68,8 @@ pub struct Options {
     /// Drops the oldest segment where there is no room, instead of refusing, while
     /// [`Journal::drop_while`] permits it.
     pub drop_oldest: bool,
+    /// The account that the gateway belongs to; its checkpoints name it.
+    pub account: Uuid,
     /// Which start of the agent this is, counted from 1.
     pub boot: u32,
     /// The time, for what is found out while opening.
@@ -105,6 +114,8 @@ pub struct Status {
     pub head: Head,
     /// Bytes of all files with records.
     pub bytes: u64,
+    /// Bytes that went to the flash since the start, whole pages as often as they were written back.
+    pub written: u64,
     /// The collector holds every record up to this number.
     pub released: u64,
     /// There is no room for a decision.
@@ -118,6 +129,18 @@ impl Status {
     #[must_use]
     pub const fn backlog(&self) -> u64 {
         self.seq.saturating_sub(self.released)
+    }
+
+    /// Returns the bytes that go to the flash in a day: the mean since the start, `running` ago, and
+    /// within the first day what has been written so far.
+    #[must_use]
+    pub const fn written_per_day(&self, running: Millis) -> u64 {
+        if running.0 <= DAY_MS {
+            return self.written;
+        }
+
+        // No flash bears so many that this overflows before it is worn out.
+        self.written.saturating_mul(1000) / (running.0 / (DAY_MS / 1000))
     }
 
     /// Returns whether an allow would be refused.
@@ -216,8 +239,9 @@ impl Journal {
     /// A journal that is a list, and where it ends up when its last clone is gone; for a rehearsal.
     pub(crate) fn in_memory() -> (Self, impl Future<Output = Vec<Draft>>) {
         let (to, mut from) = mpsc::channel(QUEUE);
-        let (bytes, released, full, failing) = (0, 0, false, false);
-        let status = Status { seq: 0, head: Head::START, bytes, released, full, failing };
+        let (released, full, failing) = (0, false, false);
+        let status =
+            Status { seq: 0, head: Head::START, bytes: 0, written: 0, released, full, failing };
         let kept = async move {
             let mut records = Vec::new();
             while let Some(command) = from.recv().await {

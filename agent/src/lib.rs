@@ -19,6 +19,8 @@ pub mod link;
 mod notices;
 mod notify;
 pub mod now;
+#[cfg(test)]
+mod platter;
 mod post;
 mod reload;
 mod run;

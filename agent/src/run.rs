@@ -270,6 +270,7 @@ fn options(config: &Config, boot: u32, time: &TrustedClock) -> Options {
         },
         max_bytes: config.audit.max_bytes,
         drop_oldest: config.audit.when_full == WhenFull::DropOldest,
+        account: config.account,
         boot,
         now: time.stamp(),
     }

@@ -8,7 +8,7 @@
 //! the first batch behind it, or before it in a batch of its own where it does not fit in there.
 
 pub mod batch;
-mod cursor;
+pub(crate) mod cursor;
 mod hole;
 pub(crate) mod receipt;
 mod resend;
@@ -36,6 +36,12 @@ use resend::Resend;
 const LINGER: Duration = Duration::from_millis(100);
 /// The most batches that are sent and not receipted.
 const WINDOW: usize = 4;
+
+/// What may be sent in a second when much has waited: some thousand records, so that a month offline
+/// is sent in some ten minutes, and a site that comes back does not fill its line with it.
+const A_SECOND: usize = 256 << 10;
+/// What may be sent at once after a quiet time.
+const AT_ONCE: usize = 1 << 20;
 
 /// Where batches go: the gateway's audit topic.
 pub trait Outlet: Send {
@@ -103,6 +109,8 @@ pub struct Upload<O, S> {
     seal: S,
     /// The most bytes of a message; 0 while there is no broker.
     max_payload: usize,
+    /// How many bytes may be sent now.
+    allowance: usize,
     /// Receipted.
     done: u64,
     /// The last numbers of the batches that are sent and not receipted.
@@ -144,6 +152,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
             outlet,
             seal,
             max_payload: 0,
+            allowance: AT_ONCE,
             done,
             sent: Vec::new(),
             reader,
@@ -176,6 +185,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         let mut open = true;
         let mut linger: Option<Pin<Box<Sleep>>> = None;
         let mut resend = Resend::default();
+        let mut refill: Option<Pin<Box<Sleep>>> = None;
         loop {
             let pump;
             tokio::select! {
@@ -198,6 +208,10 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
                     }
                 }
                 () = ended(&mut linger) => pump = true,
+                () = ended(&mut refill) => {
+                    self.allowance = (self.allowance + A_SECOND).min(AT_ONCE);
+                    pump = true;
+                }
                 () = resend.due() => {
                     self.rewind();
                     pump = true;
@@ -205,6 +219,9 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
             }
             if pump {
                 self.pump().await;
+            }
+            if self.allowance < AT_ONCE && refill.is_none() {
+                refill = Some(Box::pin(sleep(Duration::from_secs(1))));
             }
             resend.watch(!self.sent.is_empty());
         }
@@ -251,7 +268,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
     }
 
     async fn pump(&mut self) {
-        while self.max_payload > OVERHEAD && self.sent.len() < WINDOW {
+        while self.max_payload > OVERHEAD && self.sent.len() < WINDOW && self.allowance > 0 {
             match self.send_one().await {
                 Ok(true) => {}
                 Ok(false) => return,
@@ -290,7 +307,9 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
             piece = smaller;
             message = self.seal_up(&piece)?;
         }
+        let len = message.len();
         if self.outlet.send(message) {
+            self.allowance = self.allowance.saturating_sub(len);
             self.sent.push(piece.last);
             self.next = piece.last + 1;
             return Ok(true);

@@ -113,7 +113,9 @@ fn verify(folder: Option<PathBuf>, global: &Global) -> Result<Exit, Exit> {
 fn exit(broken: &Broken) -> Exit {
     match broken {
         Broken::Unreadable { .. } => Exit::Io.unless_refused(broken),
-        Broken::Head { .. }
+        Broken::Checkpoint { .. }
+        | Broken::Cut { .. }
+        | Broken::Head { .. }
         | Broken::Missing { .. }
         | Broken::Order { .. }
         | Broken::Record { .. } => Exit::BadData,
@@ -196,6 +198,7 @@ mod tests {
             audit: Ratchet::new([2; 32]),
         };
         let options = Options {
+            account: gateward_core::name::Uuid::default(),
             sync: Durability::Group,
             max_bytes: 1 << 20,
             drop_oldest: false,

@@ -142,7 +142,14 @@ impl fmt::Display for Table<'_> {
             self.number("/audit/seq"),
             self.number("/audit/backlog"),
             if refusing { "; no room, so requests are refused" } else { "" },
-        )
+        )?;
+        // An agent of an older version does not say it.
+        match self.0.pointer("/audit/written_per_day").and_then(Value::as_u64) {
+            Some(bytes) => {
+                write!(f, "\nflash     {} KiB a day for the audit", bytes.div_ceil(1024))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -206,14 +213,15 @@ mod tests {
     fn a_gateway_without_a_snapshot_says_what_that_means() {
         let status = json!({ "gateway": "edge-7a", "group": "plant-7", "state": "refusing",
             "link": "down", "snapshot": null, "time": { "now": 1_800_000_000, "quality": "floor" },
-            "audit": { "seq": 3, "backlog": 1, "refusing": false } });
+            "audit": { "seq": 3, "backlog": 1, "refusing": false, "written_per_day": 5000 } });
 
         assert_eq!(
             Table(&status).to_string(),
             "gateway   edge-7a of group plant-7\nstate     refusing\nlink      down\n\
              snapshot  none: every keyed request is refused\n\
              time      2027-01-15T08:00:00Z (floor)\n\
-             audit     3 records, 1 without a receipt"
+             audit     3 records, 1 without a receipt\n\
+             flash     5 KiB a day for the audit"
         );
     }
 

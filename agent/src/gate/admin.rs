@@ -110,6 +110,7 @@ async fn status(State(Admin { judge, subject }): State<Admin>) -> Json<Value> {
             "head": Hex(&audit.head.0).to_string(),
             "backlog": audit.backlog(),
             "bytes": audit.bytes,
+            "written_per_day": audit.written_per_day(judge.clock().stamp().mono),
             "refusing": audit.refusing(),
         },
     }))

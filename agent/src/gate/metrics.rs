@@ -77,6 +77,11 @@ fn text(judge: &Judge) -> String {
     gauge("gateward_audit_records", "Number of the last record.", audit.seq);
     gauge("gateward_audit_backlog_records", "Records without a receipt.", audit.backlog());
     gauge("gateward_audit_bytes", "Disk that the records take.", audit.bytes);
+    gauge(
+        "gateward_audit_written_bytes",
+        "What records cost the flash since the start.",
+        audit.written,
+    );
     gauge("gateward_audit_refusing", "Whether records have no room.", u64::from(audit.refusing()));
 
     let name = "gateward_decisions_total";

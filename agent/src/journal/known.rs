@@ -4,8 +4,8 @@
 //! record or from the other. What is further was not written by an agent, whatever its checksum
 //! says: it is set aside as damage, because going through the keys up to there would take minutes.
 
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 use gateward_core::audit::{Head, Ratchet};
 use gateward_core::trust::Incarnation;
@@ -50,7 +50,7 @@ impl Known {
         let mut damaged = None;
         if mark.as_ref().is_some_and(|mark| mark.number > reach) {
             let aside = free(&path);
-            fs::rename(&path, &aside)?;
+            medium.rename(&path, &aside)?;
             damaged = Some(aside);
             (mark_slots, mark) = Slots::open(medium, &path, incarnation)?;
         }

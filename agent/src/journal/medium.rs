@@ -1,15 +1,42 @@
-//! The few things that are done to a file that is being written, so that a test can let each of
-//! them fail.
+//! The few things that are done to the journal's folder and to a file in it, so that a test can let
+//! each of them fail, or record them and rebuild what a power cut would have left.
+//!
+//! Only what changes the disk goes through here; nothing is lost by reading.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-/// Where files are opened.
+/// Where files are opened, and their names changed.
 pub(crate) trait Medium: Send + Sync {
     /// Opens `path` for writing and makes it, readable by nobody else, where it is not there.
     fn open(&self, path: &Path) -> io::Result<Box<dyn Handle>>;
+
+    /// Makes a folder that only the agent may enter, and those above it, where it is not there.
+    fn make_folder(&self, path: &Path) -> io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)
+    }
+
+    /// Gives a file a second name.
+    fn link(&self, path: &Path, other: &Path) -> io::Result<()> {
+        fs::hard_link(path, other)
+    }
+
+    /// Lets a file take the place of another.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        fs::rename(from, to)
+    }
+
+    /// Takes a name away, and with the last one the file.
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        fs::remove_file(path)
+    }
+
+    /// Makes the names in `folder` outlive a power cut.
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
+        File::open(folder)?.sync_all()
+    }
 }
 
 /// An open file.
@@ -47,9 +74,4 @@ impl Handle for File {
     fn cut(&mut self, len: u64) -> io::Result<()> {
         self.set_len(len)
     }
-}
-
-/// Makes the names in `folder` outlive a power cut.
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }

@@ -5,25 +5,27 @@
 //! in the journal, and the journal says what is missing.
 
 use std::collections::VecDeque;
-use std::fs::DirBuilder;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
 use std::{fs, io};
 
-use gateward_core::audit::{Event, Head, Record, SnapshotName};
+use gateward_core::audit::{Event, Head, Outcome, Record, SnapshotName};
 use gateward_core::name::Hex;
-use gateward_core::trust::GatewayId;
+use gateward_core::trust::{GatewayId, Incarnation};
 
+use super::checkpoints::{self, Checkpoints, Found, Signer};
 use super::frame::{Frame, HEAD_LEN, SegmentHead};
 use super::known::Known;
-use super::medium::{Medium, sync_folder};
+use super::medium::Medium;
+use super::metered::Metered;
 use super::room::Level;
 use super::slots::Slots;
 use super::tally::Tally;
 use super::verify::Walk;
 use super::writer::{Chain, Segment, Writer, segment_path};
-use super::{Draft, Options};
+use super::{Draft, Durability, Options};
 use crate::identity::Identity;
 
 /// What was found and mended at start.
@@ -40,6 +42,9 @@ pub struct Recovered {
     /// The key file is lost, and the key is too far from enrolment's to be found again: no tag from
     /// here on is the gateway's, which only a new enrolment mends.
     pub lost_key: bool,
+    /// The agent before ended without a stop, after so long at most without a sync; what it answered in
+    /// that time may be missing.
+    pub unsynced: Option<Duration>,
 }
 
 /// How far the last good segment goes.
@@ -50,6 +55,8 @@ struct End {
     good: usize,
     /// How much of it anybody could have brought about.
     bounded: u64,
+    /// Its last record is that of a stop in good order.
+    stopped: bool,
     /// The segment to go on with; none where a new one must begin.
     segment: Option<u64>,
 }
@@ -57,10 +64,11 @@ struct End {
 struct Recovery<'a> {
     folder: &'a Path,
     medium: &'a dyn Medium,
-    gateway: GatewayId,
+    by: Signer,
+    incarnation: Incarnation,
     files: Known,
     found: Recovered,
-    /// The highest number seen in what is damaged.
+    /// The highest number seen in what is damaged, or signed for.
     seen: u64,
 }
 
@@ -72,23 +80,32 @@ pub(crate) fn recover(
     identity: &Identity,
     options: Options,
 ) -> io::Result<(Writer, Recovered)> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    set_other_enrolment_aside(folder, gateway, identity)?;
+    let written = Arc::new(AtomicU64::new(0));
+    let medium: Arc<dyn Medium> = Arc::new(Metered::new(medium, Arc::clone(&written)));
+    medium.make_folder(folder)?;
+    set_other_enrolment_aside(&*medium, folder, gateway, identity)?;
     let files = Known::open(&*medium, folder, identity.incarnation)?;
     let (share_slots, share) = Slots::open(&*medium, &folder.join("share"), identity.incarnation)?;
-    sync_folder(folder)?;
+    medium.sync_folder(folder)?;
     let found = Recovered::default();
-    let mut recovery = Recovery { folder, medium: &*medium, gateway, files, found, seen: 0 };
+    let incarnation = identity.incarnation;
+    let mut checkpoints = Checkpoints::new(options.account, identity.key.clone());
+    let by = checkpoints.signer(gateway);
+    let mut recovery =
+        Recovery { folder, medium: &*medium, by, incarnation, files, found, seen: 0 };
     let mut segments = recovery.segments()?;
     let end = recovery.end(&mut segments)?;
     recovery.found.damaged.extend(recovery.files.damaged.take());
 
-    let to = recovery.files.durable().max(recovery.seen).max(end.last);
+    let to = recovery.files.durable().max(recovery.signed_for()).max(recovery.seen).max(end.last);
     recovery.found.last = end.last;
     recovery.found.gap = (to > end.last).then_some((end.last + 1, to));
     let marked = recovery.files.head_after(to).filter(|_| to > end.last);
     let key = recovery.files.key_after(to, &identity.audit);
     recovery.found.lost_key = key.is_none();
+    if let (Durability::Interval(every), false) = (options.sync, end.stopped) {
+        recovery.found.unsynced = Some(every);
+    }
     let chain = Chain {
         seq: to,
         head: marked.unwrap_or(end.head),
@@ -100,11 +117,14 @@ pub(crate) fn recover(
     let segment = end.segment.filter(|_| recovery.found.gap.is_none());
     let bytes = u64::try_from(end.good).unwrap_or_default();
     let file = segment.map(|first| medium.open(&segment_path(folder, first))).transpose()?;
+    if let Some(first) = segment {
+        checkpoints.resume(&*medium, folder, first)?;
+    }
     let Recovery { files, found, .. } = recovery;
     let mut writer = Writer {
         folder: folder.to_owned(),
         gateway,
-        incarnation: identity.incarnation,
+        incarnation,
         options,
         segments,
         set_aside: set_aside_bytes(folder)?,
@@ -116,6 +136,8 @@ pub(crate) fn recover(
         key: files.key_slots,
         mark: files.mark_slots,
         share: share_slots,
+        checkpoints,
+        written,
         released: 0,
         is_told: false,
         level: Level::Room,
@@ -123,12 +145,16 @@ pub(crate) fn recover(
         failing: false,
         refused: 0,
         dropped: 0,
+        unsaid: Vec::new(),
         last: options.now,
         medium,
     };
     writer.take_up_share(share.as_ref());
     let events = events(&found, options);
-    writer.commit(events.iter());
+    let said = writer.commit(events.iter());
+    // What has no room, or meets a disk that fails, goes before the first record that there is room for.
+    let unsaid = events.into_iter().zip(said).filter(|(_, said)| said.is_err());
+    writer.unsaid = unsaid.map(|(event, _)| event).collect();
 
     Ok((writer, found))
 }
@@ -148,6 +174,9 @@ fn events(found: &Recovered, options: Options) -> Vec<Draft> {
     }
     if found.lost_key {
         event(Event::SegmentDamaged, "key", None);
+    }
+    if let Some(every) = found.unsynced {
+        event(Event::Unsynced, &format!("{} ms", every.as_millis()), None);
     }
     if let Some((first, last)) = found.gap {
         event(Event::Gap, "missing at start", Some((first, last)));
@@ -173,7 +202,7 @@ impl Recovery<'_> {
             let path = segment_path(self.folder, last.first);
             let bytes = fs::read(&path)?;
             let head = SegmentHead::decode(&bytes)
-                .filter(|head| head.first == last.first && head.gateway == self.gateway)
+                .filter(|head| head.first == last.first && head.gateway == self.by.gateway)
                 .filter(|head| head.first <= self.files.most());
             if let Some(head) = head {
                 let end = self.walk(&head, &bytes)?;
@@ -184,7 +213,7 @@ impl Recovery<'_> {
             if bytes.len() <= HEAD_LEN && self.files.durable() < last.first {
                 // It was being begun when the power went, and held nothing.
                 self.found.cut += u64::try_from(bytes.len()).unwrap_or_default();
-                fs::remove_file(&path)?;
+                self.medium.remove(&path)?;
             } else {
                 let behind = behind(&bytes, 0, self.files.most()).unwrap_or_default();
                 let first = Some(last.first).filter(|first| *first <= self.files.most());
@@ -194,13 +223,25 @@ impl Recovery<'_> {
             segments.pop_back();
         }
 
-        Ok(End { last: 0, head: Head::START, snapshot: None, good: 0, bounded: 0, segment: None })
+        Ok(End {
+            last: 0,
+            head: Head::START,
+            snapshot: None,
+            good: 0,
+            bounded: 0,
+            stopped: true,
+            segment: None,
+        })
     }
 
     fn walk(&mut self, head: &SegmentHead, bytes: &[u8]) -> io::Result<End> {
         let mut walk = Walk::new(head, bytes);
         let mut key = self.files.key();
+        let signed = Found::read(self.folder, head.first, &self.by, self.incarnation)?;
         let mut before = (walk.at, walk.last, walk.head, walk.snapshot, walk.bounded);
+        // What is signed for stands, whatever was made of the key file and of what follows.
+        let mut proven = before;
+        let mut stopped = None;
         while let Some(frame) = walk.step() {
             if let Some((number, key)) = &mut key
                 && *number + 1 == walk.last
@@ -211,12 +252,24 @@ impl Recovery<'_> {
                 key.step();
                 *number += 1;
             }
-            before = (walk.at, walk.last, walk.head, walk.snapshot, walk.bounded);
+            let here = (walk.at, walk.last, walk.head, walk.snapshot, walk.bounded);
+            match signed.heads.get(&walk.last) {
+                Some(head) if *head != walk.head => {
+                    before = proven;
+                    break;
+                }
+                Some(_) => proven = here,
+                None => {}
+            }
+            before = here;
+            let outcome = Record::decode(frame.record).map(|record| record.outcome);
+            stopped = Some((walk.last, outcome == Ok(Outcome::Event(Event::Stop))));
         }
         let (good, last, chain, snapshot, bounded) = before;
         let rest = bytes.get(good..).unwrap_or_default();
         let behind = behind(rest, last, self.files.most());
-        let short = last < self.files.durable() && self.found.damaged.is_empty();
+        let known = self.files.durable().max(self.signed_for());
+        let short = last < known && self.found.damaged.is_empty();
         if behind.is_some() || short {
             self.seen = self.seen.max(behind.unwrap_or_default());
             self.set_aside(head.first, bytes.get(..good))?;
@@ -227,26 +280,46 @@ impl Recovery<'_> {
             file.sync()?;
         }
 
-        Ok(End { last, head: chain, snapshot, good, bounded, segment: Some(head.first) })
+        let stopped = stopped.is_some_and(|(number, stopped)| stopped && number == last);
+        let segment = Some(head.first);
+
+        Ok(End { last, head: chain, snapshot, good, bounded, stopped, segment })
+    }
+
+    /// The last record that a checkpoint is signed for, and notes it as seen.
+    fn signed_for(&mut self) -> u64 {
+        let newest = list_of(self.folder, "ckp").ok().and_then(|firsts| firsts.last().copied());
+        let found = newest
+            .and_then(|first| Found::read(self.folder, first, &self.by, self.incarnation).ok());
+        let last = found.and_then(|found| found.last()).map_or(0, |(number, _)| number);
+        self.seen = self.seen.max(last);
+
+        last
     }
 
     /// Keeps the whole file under another name; `good`, where there is any, stays in its place.
     fn set_aside(&mut self, first: u64, good: Option<&[u8]>) -> io::Result<()> {
         let path = segment_path(self.folder, first);
         let aside = free(&path);
-        fs::hard_link(&path, &aside)?;
+        self.medium.link(&path, &aside)?;
         match good {
-            None => fs::remove_file(&path)?,
+            None => {
+                self.medium.remove(&path)?;
+                let signed = checkpoints::path(self.folder, first);
+                if signed.exists() {
+                    self.medium.rename(&signed, &free(&signed))?;
+                }
+            }
             Some(good) => {
                 let mended = path.with_extension("mended");
                 let mut file = self.medium.open(&mended)?;
                 file.cut(0)?;
                 file.write_at(good, 0)?;
                 file.sync()?;
-                fs::rename(&mended, &path)?;
+                self.medium.rename(&mended, &path)?;
             }
         }
-        sync_folder(self.folder)?;
+        self.medium.sync_folder(self.folder)?;
         self.found.damaged.push(aside);
 
         Ok(())
@@ -284,10 +357,16 @@ pub(crate) fn free(path: &Path) -> PathBuf {
 
 /// The first numbers of the segments in `folder`, ascending.
 pub(crate) fn list(folder: &Path) -> io::Result<Vec<u64>> {
+    list_of(folder, "seg")
+}
+
+/// The numbers of the files in `folder` that are named by one and end like this, ascending.
+pub(crate) fn list_of(folder: &Path, extension: &str) -> io::Result<Vec<u64>> {
     let mut firsts = Vec::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
-        let first = name.to_str().and_then(|name| name.strip_suffix(".seg"));
+        let parts = name.to_str().and_then(|name| name.split_once('.'));
+        let first = parts.filter(|(_, end)| *end == extension).map(|(first, _)| first);
         let digits = first.filter(|digits| digits.len() == 20);
         firsts.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
     }
@@ -311,6 +390,7 @@ fn set_aside_bytes(folder: &Path) -> io::Result<u64> {
 /// A gateway that was enrolled again counts from 1 again, so the files of the enrolment before go
 /// to a folder of their own.
 fn set_other_enrolment_aside(
+    medium: &dyn Medium,
     folder: &Path,
     gateway: GatewayId,
     identity: &Identity,
@@ -322,14 +402,15 @@ fn set_other_enrolment_aside(
             return Ok(());
         }
         let old = folder.join(format!("enrolment-{}", Hex(&head.incarnation.0)));
-        DirBuilder::new().recursive(true).mode(0o700).create(&old)?;
+        medium.make_folder(&old)?;
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             if entry.file_type()?.is_file() {
-                fs::rename(entry.path(), old.join(entry.file_name()))?;
+                medium.rename(&entry.path(), &old.join(entry.file_name()))?;
             }
         }
-        return sync_folder(folder);
+        medium.sync_folder(&old)?;
+        return medium.sync_folder(folder);
     }
 
     Ok(())

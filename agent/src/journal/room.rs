@@ -5,11 +5,11 @@
 //! DOMAIN I6). Allows take what is left of nine tenths; the last tenth is for events.
 
 use std::fmt;
-use std::fs;
 
 use gateward_core::audit::{Event, Outcome};
 use gateward_core::decide::Reason;
 
+use super::checkpoints;
 use super::frame::MAX_FRAME;
 use super::slots::Slot;
 use super::writer::{Segment, Writer, segment_path};
@@ -141,6 +141,16 @@ impl Writer {
         self.commit([event].iter());
     }
 
+    /// Takes a segment away, and then what is signed about it.
+    fn remove(&self, first: u64) -> Result<(), NotWritten> {
+        let segment = segment_path(&self.folder, first);
+        self.medium.remove(&segment).map_err(|_| NotWritten::Full)?;
+        // A journal older than checkpoints has none; one that stays proves nothing wrong.
+        let _there_or_not = self.medium.remove(&checkpoints::path(&self.folder, first));
+
+        Ok(())
+    }
+
     fn level(&self) -> Level {
         let max = self.options.max_bytes;
         match () {
@@ -198,8 +208,7 @@ impl Writer {
                 return if lost.is_some() { Ok(lost) } else { Err(NotWritten::Full) };
             };
             let Some(oldest) = self.segments.front().copied() else { return Err(NotWritten::Full) };
-            fs::remove_file(segment_path(&self.folder, oldest.first))
-                .map_err(|_| NotWritten::Full)?;
+            self.remove(oldest.first)?;
             self.segments.pop_front();
             if !released {
                 let first = oldest.first.max(self.released + 1);

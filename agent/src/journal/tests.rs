@@ -1,8 +1,12 @@
 //! What a journal promises, through crashes, damage and disks that fail.
 
+mod checkpoints;
 mod counted;
+mod damage;
 mod faults;
+mod flash;
 mod known;
+mod power;
 mod room;
 
 use std::fs;
@@ -21,6 +25,7 @@ use super::writer::segment_path;
 use super::*;
 
 const GATEWAY: GatewayId = GatewayId([7; 16]);
+const ACCOUNT: Uuid = Uuid([8; 16]);
 const K0: [u8; 32] = [0xaa; 32];
 
 fn identity() -> Identity {
@@ -37,6 +42,7 @@ fn options(boot: u32) -> Options {
         sync: Durability::Group,
         max_bytes: 512 << 20,
         drop_oldest: false,
+        account: ACCOUNT,
         boot,
         now: Stamp::default(),
     }

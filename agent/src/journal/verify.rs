@@ -1,12 +1,14 @@
 //! Following the chain: through one segment, and through all of them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use gateward_core::audit::{Event, Head, Outcome, Record, SnapshotName};
 
+use super::checkpoints::{Found, Signer};
 use super::frame::{Frame, HEAD_LEN, SegmentHead};
-use super::recover::list;
+use super::recover::{list, list_of};
 use super::room::Share;
 use super::writer::segment_path;
 
@@ -69,11 +71,33 @@ pub struct Verified {
     pub gaps: Vec<(u64, u64)>,
     /// Files that were set aside.
     pub damaged: Vec<PathBuf>,
+    /// How many signed checkpoints agree with the chain; 0 where none were looked at.
+    pub checkpoints: u64,
+    /// The last record that one of them covers.
+    pub signed: Option<u64>,
+    /// Places for a checkpoint with something in them that the gateway did not sign.
+    pub unsigned_places: u64,
 }
 
 /// Where a journal's chain is broken.
 #[derive(Debug, thiserror::Error)]
 pub enum Broken {
+    /// The gateway has signed another chain.
+    #[error("`{}`: the gateway's signed checkpoint shows that what stands up to record {record} was altered; compare with the collector's copy", path.display())]
+    Checkpoint {
+        /// Which segment.
+        path: PathBuf,
+        /// The number of the record that the checkpoint is for.
+        record: u64,
+    },
+    /// A signed checkpoint names records that are not there, and nothing says so.
+    #[error("`{}`: the gateway has signed for record {record}, and it is missing without a gap record; ask the collector for it", path.display())]
+    Cut {
+        /// The segment that should hold it.
+        path: PathBuf,
+        /// The number of the record that the checkpoint is for.
+        record: u64,
+    },
     /// A segment does not begin as one.
     #[error("`{}`: not the beginning of a segment; compare with the collector's copy", path.display())]
     Head {
@@ -125,6 +149,18 @@ pub fn verify(folder: &Path) -> Result<Verified, Broken> {
     walk(folder, |_, _, _| ())
 }
 
+/// Like [`verify`], and compares the chain with every checkpoint that `by` has signed.
+///
+/// Places that `by` has not signed are counted and prove nothing: whoever can write to the folder can
+/// also take checkpoints away, and then [`Verified::signed`] ends sooner.
+///
+/// # Errors
+///
+/// Names the first place where the chain is broken, or is not what was signed.
+pub fn verify_signed(folder: &Path, by: &Signer) -> Result<Verified, Broken> {
+    follow(folder, Some(by), |_, _, _| ())
+}
+
 /// Like [`verify`], and shows each record in order with the chain's head after it and the snapshot
 /// in force.
 ///
@@ -133,8 +169,82 @@ pub fn verify(folder: &Path) -> Result<Verified, Broken> {
 /// Names the first place where the chain is broken; the records before it have been shown.
 pub fn walk(
     folder: &Path,
+    show: impl FnMut(&SegmentHead, &Record<'_>, (&Head, Option<SnapshotName>)),
+) -> Result<Verified, Broken> {
+    follow(folder, None, show)
+}
+
+/// What is signed about the segment at hand, and what was signed for and is not there.
+#[derive(Default)]
+struct Signed {
+    heads: BTreeMap<u64, Head>,
+    missing: Vec<(PathBuf, u64)>,
+}
+
+impl Signed {
+    /// Takes up what stands beside a segment.
+    fn begin(
+        &mut self,
+        folder: &Path,
+        head: &SegmentHead,
+        by: Option<&Signer>,
+        verified: &mut Verified,
+    ) -> io::Result<()> {
+        let Some(by) = by else { return Ok(()) };
+        let found = Found::read(folder, head.first, by, head.incarnation)?;
+        verified.unsigned_places += found.bad;
+        self.heads = found.heads;
+
+        Ok(())
+    }
+
+    /// Returns whether what is signed for the record just walked over, if anything, agrees.
+    fn agrees(&mut self, walk: &Walk<'_>, verified: &mut Verified) -> bool {
+        let Some(head) = self.heads.remove(&walk.last) else { return true };
+        verified.checkpoints += 1;
+        verified.signed = Some(walk.last);
+
+        head == walk.head
+    }
+
+    /// Leaves the segment: what is signed for and was not walked over is missing.
+    fn end(&mut self, path: &Path) {
+        let left = std::mem::take(&mut self.heads);
+        self.missing.extend(left.into_keys().map(|record| (path.to_owned(), record)));
+    }
+
+    /// Takes up what is signed behind the last segment, which begins with `newest`: of segments that are
+    /// gone.
+    fn behind(
+        &mut self,
+        folder: &Path,
+        newest: &SegmentHead,
+        by: Option<&Signer>,
+    ) -> io::Result<()> {
+        let Some(by) = by else { return Ok(()) };
+        for first in list_of(folder, "ckp")?.into_iter().filter(|first| *first > newest.first) {
+            self.heads = Found::read(folder, first, by, newest.incarnation)?.heads;
+            self.end(&segment_path(folder, first));
+        }
+
+        Ok(())
+    }
+
+    /// The first record that is signed for, is not there, and is in no gap.
+    fn cut(self, gaps: &[(u64, u64)]) -> Option<Broken> {
+        let in_gap = |record: u64| gaps.iter().any(|(from, to)| (*from..=*to).contains(&record));
+        let (path, record) = self.missing.into_iter().find(|(_, record)| !in_gap(*record))?;
+
+        Some(Broken::Cut { path, record })
+    }
+}
+
+fn follow(
+    folder: &Path,
+    by: Option<&Signer>,
     mut show: impl FnMut(&SegmentHead, &Record<'_>, (&Head, Option<SnapshotName>)),
 ) -> Result<Verified, Broken> {
+    let mut signed = Signed::default();
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |source| Broken::Unreadable { path, source }
@@ -159,9 +269,13 @@ pub fn walk(
                 open = Some((path.clone(), last + 1, first - 1));
             }
         }
+        signed.begin(folder, &head, by, &mut verified).map_err(unreadable(&path))?;
         let mut walk = Walk::new(&head, &bytes);
         while let Some(frame) = walk.step() {
             let Ok(record) = Record::decode(frame.record) else { break };
+            if !signed.agrees(&walk, &mut verified) {
+                return Err(Broken::Checkpoint { path, record: record.seq });
+            }
             show(&head, &record, (&walk.head, walk.snapshot));
             let (from, _) = verified.span.unwrap_or((record.seq, 0));
             verified.span = Some((from, record.seq));
@@ -172,6 +286,10 @@ pub fn walk(
             }
         }
         verified.head = Some(walk.head);
+        signed.end(&path);
+        if newest == Some(first) {
+            signed.behind(folder, &head, by).map_err(unreadable(folder))?;
+        }
         if !walk.is_over() && newest != Some(first) {
             return Err(Broken::Record { path, record: walk.last.saturating_add(1) });
         }
@@ -183,7 +301,7 @@ pub fn walk(
         }
     }
 
-    Ok(verified)
+    signed.cut(&verified.gaps).map_or(Ok(verified), Err)
 }
 
 /// Goes through the bytes of one segment and shows each whole record in order, with the chain's head

@@ -8,6 +8,7 @@ use core::hint::black_box;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::{io, mem};
 
 use gateward_core::audit::{DecisionId, Event, Head, MAX_RECORD, Outcome, Ratchet, SnapshotName};
@@ -15,8 +16,9 @@ use gateward_core::decide::Class;
 use gateward_core::name::MAX_NAME;
 use gateward_core::trust::{GatewayId, Incarnation};
 
+use super::checkpoints::Checkpoints;
 use super::frame::{Frame, HEAD_LEN, SegmentHead, crc32};
-use super::medium::{Handle, Medium, sync_folder};
+use super::medium::{Handle, Medium};
 use super::room::{Level, Pending, Permission, Share};
 use super::slots::Slots;
 use super::tally::Tally;
@@ -72,6 +74,9 @@ pub(crate) struct Writer {
     pub(crate) mark: Slots,
     /// What [`Writer::bounded`] was when the last segment was begun.
     pub(crate) share: Slots,
+    pub(crate) checkpoints: Checkpoints,
+    /// Bytes that went to the flash since the start.
+    pub(crate) written: Arc<AtomicU64>,
     pub(crate) released: u64,
     /// Somebody has said what is released.
     pub(crate) is_told: bool,
@@ -81,6 +86,8 @@ pub(crate) struct Writer {
     pub(crate) failing: bool,
     pub(crate) refused: u32,
     pub(crate) dropped: u32,
+    /// What was found at start and had no room yet; nothing is written before it.
+    pub(crate) unsaid: Vec<Draft>,
     pub(crate) last: Stamp,
 }
 
@@ -90,6 +97,7 @@ impl Writer {
             seq: self.durable.0.seq,
             head: self.durable.0.head,
             bytes: self.bytes(),
+            written: self.written.load(Ordering::Relaxed),
             released: self.released,
             full: self.is_full(),
             failing: self.failing,
@@ -117,12 +125,18 @@ impl Writer {
             let event = Draft::event(Event::AuditFailed, self.last, "");
             let _room_or_not = self.add(&Draft { count, ..event }, &mut pending);
         }
+        let unsaid = mem::take(&mut self.unsaid);
+        for found in &unsaid {
+            if self.add(found, &mut pending).is_err() {
+                self.unsaid.push(found.clone());
+            }
+        }
         let mut results: Vec<_> = drafts.map(|draft| self.add(draft, &mut pending)).collect();
 
         if let Err(error) = self.write(&pending) {
             self.chain = before;
             self.unsynced.truncate(kept);
-            (self.dropped, self.refused) = (dropped, refused);
+            (self.dropped, self.refused, self.unsaid) = (dropped, refused, unsaid);
             self.fail(&error, count);
             results.fill(Err(NotWritten::Failed));
         }
@@ -219,6 +233,9 @@ impl Writer {
         if let Err(error) = kept {
             tracing::warn!(%error, "the audit's key or mark was not written; the next record tries again");
         }
+        if self.checkpoints.is_due(self.durable.0.seq) {
+            self.sign();
+        }
     }
 
     fn grown_to(&mut self, bytes: u64) {
@@ -254,10 +271,10 @@ impl Writer {
         }
         // A newer manifest may have changed what may be dropped.
         self.tell();
-        let synced =
-            self.key.sync().and_then(|()| self.mark.sync()).and_then(|()| self.share.sync());
+        let synced = self.key.sync().and_then(|()| self.mark.sync());
+        let synced = synced.and_then(|()| self.share.sync()).and_then(|()| self.checkpoints.sync());
         if let Err(error) = &synced {
-            tracing::warn!(%error, "the audit's key, mark and share were not synced");
+            tracing::warn!(%error, "the audit's key, mark, share and checkpoints were not synced");
         }
 
         synced.is_ok() && !self.failing && self.unsynced.is_empty()
@@ -308,6 +325,8 @@ impl Writer {
     }
 
     fn begin_segment(&mut self) -> io::Result<()> {
+        // So each segment can be checked by itself.
+        self.sign();
         let head = SegmentHead {
             gateway: self.gateway,
             incarnation: self.incarnation,
@@ -321,7 +340,8 @@ impl Writer {
         file.cut(0)?;
         file.write_at(&head.encode(), 0)?;
         file.sync()?;
-        sync_folder(&self.folder)?;
+        self.begin_checkpoints(head.first);
+        self.medium.sync_folder(&self.folder)?;
         let bytes = u64::try_from(HEAD_LEN).unwrap_or_default();
         self.keep_share(head.first);
         self.segments.push_back(Segment { first: head.first, bytes, bounded: 0 });

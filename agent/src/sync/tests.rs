@@ -56,6 +56,7 @@ impl Gateway {
         let broker = Broker::new(events.downgrade());
         broker.put("keys", authority.key_set());
         let (_, audit) = watch::channel(journal::Status {
+            written: 0,
             seq: 0,
             head: Head([0; 32]),
             bytes: 0,

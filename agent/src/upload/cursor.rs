@@ -1,13 +1,14 @@
 //! How far the collector's receipts go, on disk before any record is deleted for it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use gateward_core::audit::Head;
 use gateward_core::trust::Incarnation;
 use sha2::{Digest, Sha256};
+
+use crate::journal::medium::{Medium, Real};
 
 const MAGIC: &[u8; 8] = b"GWDCURS1";
 const LEN: usize = 64;
@@ -44,6 +45,10 @@ impl Cursor {
 
     /// Writes the file whole; when this returns it outlives a power cut.
     pub(crate) fn store(&self, folder: &Path) -> io::Result<()> {
+        self.store_on(&Real, folder)
+    }
+
+    pub(crate) fn store_on(&self, medium: &dyn Medium, folder: &Path) -> io::Result<()> {
         let mut bytes = Vec::with_capacity(LEN);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&self.incarnation.0);
@@ -53,12 +58,12 @@ impl Cursor {
         bytes.extend_from_slice(&sum);
 
         let new = folder.join("cursor.new");
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, folder.join("cursor"))?;
-        File::open(folder)?.sync_all()
+        let mut file = medium.open(&new)?;
+        file.cut(0)?;
+        file.write_at(&bytes, 0)?;
+        file.sync()?;
+        medium.rename(&new, &folder.join("cursor"))?;
+        medium.sync_folder(folder)
     }
 }
 

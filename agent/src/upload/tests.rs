@@ -1,10 +1,13 @@
 //! What the upload promises while brokers lose messages and receipts are forged.
 
+mod offline;
+
 use std::path::Path;
 
 use ed25519_dalek::SigningKey;
 use gateward_core::audit::{Event, Outcome, Ratchet};
 use gateward_core::decide::Reason;
+use gateward_core::name::Uuid;
 
 use super::batch::Batch;
 use super::cursor::Cursor;
@@ -68,6 +71,10 @@ impl Scene {
     }
 
     fn begin_with(folder: &Path, boot: u32, refused: u32) -> Self {
+        Self::begin_sized(folder, boot, refused, 64 << 10)
+    }
+
+    fn begin_sized(folder: &Path, boot: u32, refused: u32, max_bytes: u64) -> Self {
         let identity = Identity {
             gateway: "edge-7a".to_owned(),
             incarnation: INCARNATION,
@@ -76,8 +83,9 @@ impl Scene {
         };
         let options = Options {
             sync: Durability::Group,
-            max_bytes: 64 << 10,
+            max_bytes,
             drop_oldest: false,
+            account: Uuid::default(),
             boot,
             now: Stamp::default(),
         };

@@ -100,6 +100,7 @@ codes! {
         20 ReceiptRefused "receipt_refused" "a receipt was not for this journal; `resource` says why";
         21 CacheRebuilt "cache_rebuilt" "the cache was damaged and was made anew";
         22 RevocationsAccepted "revocations_accepted" "a newer revocation list is in force";
+        23 Unsynced "unsynced" "the agent ended without a stop, and what it wrote in its last moments may be missing; `resource` says how long these are";
     }
 }
 

@@ -11,6 +11,11 @@ pub(super) async fn fill(journal: &Journal, draft: impl Fn() -> Draft) -> NotWri
     }
 }
 
+/// The oldest may be dropped, whatever happens.
+pub(super) fn always() -> Permission {
+    Permission(Box::new(|| true))
+}
+
 /// Hands over `count` records at once and returns how many were written.
 pub(super) async fn burst(journal: &Journal, draft: impl Fn() -> Draft, count: usize) -> usize {
     let mut waiting = tokio::task::JoinSet::new();

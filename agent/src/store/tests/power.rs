@@ -5,170 +5,12 @@ use std::collections::BTreeMap;
 
 use super::revoked::is_revoked;
 use super::*;
+use crate::platter::Platter;
 use crate::store::testing::token_id;
 
-/// What survives without having been synced.
-#[derive(Clone, Copy, Debug)]
-enum Left {
-    All,
-    AllBut(usize),
-    /// The first half of a write, and everything else.
-    AllAndHalfOf(usize),
-    Half(usize),
-    None,
-    Only(usize),
-}
-
-/// A change that no sync has made durable.
-#[derive(Clone, Debug)]
-enum Loose {
-    Bytes { file: usize, at: usize, bytes: Vec<u8> },
-    Len { file: usize, len: usize },
-    Name { gone: Option<PathBuf>, there: Option<(PathBuf, usize)> },
-}
-
-impl Loose {
-    fn is_in(&self, dir: &Path) -> bool {
-        let Self::Name { gone, there } = self else { return false };
-        let path = gone.as_ref().or(there.as_ref().map(|(path, _)| path));
-
-        path.is_some_and(|path| path.parent() == Some(dir))
-    }
-
-    fn is_of(&self, of: usize) -> bool {
-        matches!(self, Self::Bytes { file, .. } | Self::Len { file, .. } if *file == of)
-    }
-
-    fn halved(&self) -> Option<Self> {
-        let Self::Bytes { file, at, bytes } = self else { return None };
-
-        Some(Self::Bytes { file: *file, at: *at, bytes: bytes[..bytes.len() / 2].to_vec() })
-    }
-}
-
-/// A disk that knows of every change whether it was synced.
-#[derive(Clone, Default)]
-struct Platter {
-    files: Vec<Vec<u8>>,
-    names: BTreeMap<PathBuf, usize>,
-    /// Names as the running system sees them.
-    seen: BTreeMap<PathBuf, usize>,
-    loose: Vec<Loose>,
-}
-
-impl Platter {
-    /// What is in a state folder, all of it durable.
-    fn of(home: &Home) -> Self {
-        let mut platter = Self::default();
-        let mut dirs = vec![PathBuf::new()];
-        while let Some(dir) = dirs.pop() {
-            for entry in fs::read_dir(home.path(&dir)).unwrap() {
-                let path = dir.join(entry.unwrap().file_name());
-                if path == Path::new("cache") || path == Path::new("lock") {
-                    continue;
-                }
-                if home.path(&path).is_dir() {
-                    dirs.push(path);
-                    continue;
-                }
-                platter.names.insert(path.clone(), platter.files.len());
-                platter.files.push(fs::read(home.path(&path)).unwrap());
-            }
-        }
-
-        Self { seen: platter.names.clone(), ..platter }
-    }
-
-    fn step(&mut self, step: Step<'_>) {
-        match step {
-            Step::Create { path, len } => self.create(path, usize::try_from(len).unwrap()),
-            Step::CreateDir(path) => panic!("{} is there", path.display()),
-            Step::Remove(path) => {
-                if self.seen.remove(path).is_some() {
-                    self.loose.push(Loose::Name { gone: Some(path.into()), there: None });
-                }
-            }
-            Step::Rename { from, to } => {
-                let file = self.seen.remove(from).unwrap();
-                self.seen.insert(to.into(), file);
-                let there = Some((to.into(), file));
-                self.loose.push(Loose::Name { gone: Some(from.into()), there });
-            }
-            Step::SyncDir(dir) => self.settle(|loose| loose.is_in(dir)),
-            Step::SyncFile(path) => {
-                let file = self.seen[path];
-                self.settle(|loose| loose.is_of(file));
-            }
-            Step::Write { path, at, bytes } => {
-                let (file, at) = (self.seen[path], usize::try_from(at).unwrap());
-                self.loose.push(Loose::Bytes { file, at, bytes: bytes.to_vec() });
-            }
-        }
-    }
-
-    fn create(&mut self, path: &Path, len: usize) {
-        let file = *self.seen.entry(path.into()).or_insert_with(|| {
-            let (file, there) = (self.files.len(), path.into());
-            self.files.push(Vec::new());
-            self.loose.push(Loose::Name { gone: None, there: Some((there, file)) });
-            file
-        });
-        self.loose.push(Loose::Len { file, len });
-    }
-
-    fn settle(&mut self, durable: impl Fn(&Loose) -> bool) {
-        let (now, loose) = std::mem::take(&mut self.loose).into_iter().partition(durable);
-        self.loose = loose;
-        let now: Vec<Loose> = now;
-        now.iter().for_each(|change| self.apply(change));
-    }
-
-    fn apply(&mut self, change: &Loose) {
-        match change {
-            Loose::Bytes { file, at, bytes } => {
-                let content = &mut self.files[*file];
-                content.resize(content.len().max(at + bytes.len()), 0);
-                content[*at..at + bytes.len()].copy_from_slice(bytes);
-            }
-            Loose::Len { file, len } => self.files[*file].resize(*len, 0),
-            Loose::Name { gone, there } => {
-                gone.as_ref().map(|path| self.names.remove(path));
-                self.names.extend(there.clone());
-            }
-        }
-    }
-
-    /// Every way in which the power may be cut now.
-    fn ways(&self) -> Vec<Left> {
-        let each = 0..self.loose.len();
-        let alone = each.clone().flat_map(|one| [Left::Only(one), Left::AllBut(one)]);
-        let torn = each.filter(|one| matches!(self.loose[*one], Loose::Bytes { .. }));
-        let torn = torn.flat_map(|one| [Left::Half(one), Left::AllAndHalfOf(one)]);
-
-        [Left::None, Left::All].into_iter().chain(alone).chain(torn).collect()
-    }
-
-    /// Every file by name, as it is found when the power is back.
-    fn cut(&self, left: Left) -> BTreeMap<PathBuf, Vec<u8>> {
-        let mut platter = Self { loose: Vec::new(), ..self.clone() };
-        for (at, change) in self.loose.iter().enumerate() {
-            let whole = |survives: bool| survives.then(|| change.clone());
-            let survivor = match left {
-                Left::AllAndHalfOf(one) | Left::Half(one) if one == at => change.halved(),
-                Left::All | Left::AllAndHalfOf(_) => whole(true),
-                Left::AllBut(one) => whole(one != at),
-                Left::Half(_) | Left::None => whole(false),
-                Left::Only(one) => whole(one == at),
-            };
-            survivor.iter().for_each(|change| platter.apply(change));
-        }
-
-        platter
-            .names
-            .iter()
-            .map(|(name, file)| (name.clone(), platter.files[*file].clone()))
-            .collect()
-    }
+/// What is in a state folder, all of it durable.
+fn platter(home: &Home) -> Platter {
+    Platter::of(&home.path(Path::new("")), &["cache", "lock"])
 }
 
 /// What anybody was told before a step.
@@ -200,7 +42,7 @@ fn record(home: &Home, act: impl FnOnce(&mut Store)) -> Vec<(Platter, Told)> {
     });
     let (mut store, _) = Store::open_watched(home.place(), &now(), Some(watcher)).unwrap();
     *heard.lock().unwrap() =
-        Some((store.follow_floor(), store.current(), Platter::of(home), Vec::new()));
+        Some((store.follow_floor(), store.current(), platter(home), Vec::new()));
 
     act(&mut store);
 
