@@ -93,13 +93,8 @@ impl<'a> Line<'a> {
         snapshot: Option<SnapshotName>,
         head: &Head,
     ) -> Self {
-        let event = match record.outcome {
-            Outcome::Event(event) => Some(event),
-            Outcome::Allow(_) | Outcome::Deny(_) | Outcome::Passthrough(_) => None,
-        };
-        let named =
-            record.snapshot.or(snapshot.filter(|named| named.number == record.snapshot_version));
-        let version = record.snapshot.map_or(record.snapshot_version, |named| named.number);
+        let is_event = matches!(record.outcome, Outcome::Event(_));
+        let (version, root) = decided_by(record, snapshot);
         let DecisionId(decision) =
             DecisionId::new(origin.gateway, origin.incarnation, record.boot, record.seq);
 
@@ -110,22 +105,22 @@ impl<'a> Line<'a> {
             time_quality: record.quality.name().into(),
             account_id: id(origin.account),
             gateway_id: id(Uuid(origin.gateway.0)),
-            authentication_type: event.is_none().then(|| record.authentication.name().into()),
+            authentication_type: (!is_event).then(|| record.authentication.name().into()),
             authentication_id: record.principal.map(|who| id(who.id)),
             authentication: record.principal.map(|who| who.name.into()),
             credential_id: credential(record.credential).map(Cow::Owned),
-            action: record.action.or(event.map(|event| event.name())).map(Cow::Borrowed),
+            action: action(record).map(Cow::Borrowed),
             operation: record.operation.map(|operation| operation.name().into()),
-            permission: record.permission.map(permission),
+            permission: record.permission.map(|held| permission(held).into()),
             division_id: record.division.map(id),
-            resource: resource(record),
+            resource: resource(record).map(Cow::Owned),
             method: record.method.map(|method| method.name().into()),
             path: record.path.map(Cow::Borrowed),
             decision: record.outcome.name().into(),
             reason: reason(record.outcome).map(Cow::Borrowed),
-            snapshot_version: (version != 0).then_some(version),
-            snapshot_root: named.map(|named| hex(&named.root)),
-            stale: event.is_none().then_some(record.stale),
+            snapshot_version: version,
+            snapshot_root: root.map(|root| hex(&root)),
+            stale: (!is_event).then_some(record.stale),
             source: source(record.source).map(Cow::Owned),
             request_id: record.request_id.map(Cow::Borrowed),
             decision_id: id(decision),
@@ -200,8 +195,7 @@ pub fn human(record: &Record<'_>) -> String {
         time(record.created_at.0),
         record.outcome.name()
     );
-    let credential = credential(record.credential).map(Cow::Owned);
-    for text in [credential, resource(record)].into_iter().flatten() {
+    for text in [credential(record.credential), resource(record)].into_iter().flatten() {
         line += &format!(" {}", text.escape_debug());
     }
     let method = record.method.map(|method| method.name());
@@ -220,7 +214,31 @@ fn time(unix_millis: u64) -> String {
     format!("{time:.3}")
 }
 
-const fn reason(outcome: Outcome) -> Option<&'static str> {
+/// Returns version and root of the snapshot that decided; `snapshot` is the one that was in force.
+#[must_use]
+pub fn decided_by(
+    record: &Record<'_>,
+    snapshot: Option<SnapshotName>,
+) -> (Option<u64>, Option<[u8; 32]>) {
+    let named =
+        record.snapshot.or(snapshot.filter(|named| named.number == record.snapshot_version));
+    let version = record.snapshot.map_or(record.snapshot_version, |named| named.number);
+
+    ((version != 0).then_some(version), named.map(|named| named.root))
+}
+
+/// Returns what was to be done; of an event, which one it is.
+#[must_use]
+pub fn action<'a>(record: &Record<'a>) -> Option<&'a str> {
+    record.action.or(match record.outcome {
+        Outcome::Event(event) => Some(event.name()),
+        Outcome::Allow(_) | Outcome::Deny(_) | Outcome::Passthrough(_) => None,
+    })
+}
+
+/// Returns the word for why; none for an event.
+#[must_use]
+pub const fn reason(outcome: Outcome) -> Option<&'static str> {
     match outcome {
         Outcome::Allow(reason) | Outcome::Deny(reason) | Outcome::Passthrough(reason) => {
             Some(reason.name())
@@ -230,7 +248,8 @@ const fn reason(outcome: Outcome) -> Option<&'static str> {
 }
 
 /// What a request only said about its credential is marked as that (DOMAIN I3).
-fn credential(credential: Credential) -> Option<String> {
+#[must_use]
+pub fn credential(credential: Credential) -> Option<String> {
     match credential {
         Credential::Certificate(id) => Some(Hex(&id).to_string()),
         Credential::None => None,
@@ -239,17 +258,21 @@ fn credential(credential: Credential) -> Option<String> {
     }
 }
 
-fn permission(permission: Permission) -> Cow<'static, str> {
+/// Returns the name of a permission, or its number where it has none here.
+#[must_use]
+pub fn permission(permission: Permission) -> String {
     let entry = Entry::of(permission);
 
-    entry.map_or_else(|| format!("bit {}", permission.bit()).into(), |entry| entry.id.into())
+    entry.map_or_else(|| format!("bit {}", permission.bit()), |entry| entry.id.to_owned())
 }
 
-fn resource<'a>(record: &Record<'a>) -> Option<Cow<'a, str>> {
+/// Returns what it was about, with the numbers that an event names.
+#[must_use]
+pub fn resource(record: &Record<'_>) -> Option<String> {
     let span = record.span.map(|(first, last)| format!("{first}..={last}"));
     match (record.resource, span) {
-        (Some(text), Some(span)) => Some(format!("{text} {span}").into()),
-        (text, span) => text.map(Cow::Borrowed).or(span.map(Cow::Owned)),
+        (Some(text), Some(span)) => Some(format!("{text} {span}")),
+        (text, span) => text.map(str::to_owned).or(span),
     }
 }
 
@@ -272,7 +295,9 @@ fn id(Uuid(bytes): Uuid) -> Cow<'static, str> {
     text.into()
 }
 
-fn source(source: Source) -> Option<String> {
+/// Returns where the request came from.
+#[must_use]
+pub fn source(source: Source) -> Option<String> {
     match source {
         Source::Uid(uid) => Some(format!("uid:{uid}")),
         Source::Unknown => None,
