@@ -12,6 +12,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod export;
 mod gate;
 pub mod identity;
 pub mod journal;
@@ -22,6 +23,7 @@ pub mod now;
 #[cfg(test)]
 mod platter;
 mod post;
+pub mod proof;
 mod reload;
 mod run;
 pub mod store;

@@ -148,6 +148,17 @@ impl<'a> Weighed<'_, 'a> {
         Decision { reason, failed, lookup, principal, permission }
     }
 
+    /// Takes it that the presenter holds the secret, as a record says whose secret matched (DOMAIN N7):
+    /// for trying a policy on recorded requests, never for letting somebody in (decision 0047).
+    #[cfg(any(test, feature = "build"))]
+    #[must_use]
+    pub fn with_secret_proved(self) -> Self {
+        let bad_secret = CHECKS.iter().position(|check| *check == Reason::BadSecret);
+        let failed = bad_secret.map_or(self.failed, |bit| self.failed & !(1 << bit));
+
+        Self { failed, ..self }
+    }
+
     /// Says what comes of it in numbers, the same way whatever they are: for whoever cannot hide how
     /// long a branch takes.
     #[inline]

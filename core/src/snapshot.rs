@@ -147,6 +147,12 @@ impl<B: AsRef<[u8]>> Unsigned<B> {
         self.limited(NO_LIMITS)
     }
 
+    /// Returns the snapshot, stale from `at` on: for asking again what was asked when one was stale.
+    #[must_use]
+    pub fn view_stale_from(&self, at: UnixSeconds) -> View<'_> {
+        self.limited(Limits { stale_at: at, ..NO_LIMITS })
+    }
+
     fn limited(&self, limits: Limits) -> View<'_> {
         View::parse(self.bytes.as_ref(), &self.context, limits)
             .unwrap_or_else(|_| View::nothing(&self.context))

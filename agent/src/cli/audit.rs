@@ -1,16 +1,17 @@
 //! `gateward audit`: the records on this gateway's disk, shown, checked and carried without the agent.
 
-use core::fmt;
-use std::collections::VecDeque;
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
+mod export;
+mod follow;
+mod records;
+mod tail;
+mod verify;
+
+use std::path::PathBuf;
 
 use clap::Subcommand;
-use serde::Serialize;
 
-use super::{Exit, Format, Global, carry};
-use crate::journal::json::{self, Origin};
-use crate::journal::{self, Broken, Verified};
+use super::{Exit, Global, carry};
+use crate::export::As;
 
 /// What to do with the records.
 #[derive(clap::Args, Debug)]
@@ -26,12 +27,27 @@ enum Command {
         /// How many
         #[arg(short = 'n', long, default_value_t = 20, value_name = "N")]
         lines: usize,
+        /// Go on with each record once it is on disk for good, until interrupted
+        #[arg(short, long)]
+        follow: bool,
     },
-    /// Write what no collector has receipted into a file, to be carried to one
+    /// Write records for somebody else
+    ///
+    /// With `--as`, prints all records of this gateway's disk in that form. Without it, writes what
+    /// no collector has receipted into a file, to be carried to one, with what proves it.
     Export {
-        /// The file; it may be one that was exported before
-        #[arg(short, long, value_name = "FILE")]
-        out: PathBuf,
+        /// The form to print in: one line a record
+        #[arg(long = "as", value_enum, value_name = "FORM")]
+        form: Option<As>,
+        /// The file to be carried; it may be one that was exported before
+        #[arg(
+            short,
+            long,
+            value_name = "FILE",
+            required_unless_present = "form",
+            conflicts_with = "form"
+        )]
+        out: Option<PathBuf>,
     },
     /// Take a receipt that was carried from the collector: what it names may be forgotten here
     Receipt {
@@ -41,9 +57,10 @@ enum Command {
     },
     /// Follow the chain through all records; 0 where it is whole, 65 where it is broken
     Verify {
-        /// The journal, or the folder of the agent that it is in [default: the configured one]
-        #[arg(value_name = "DIR")]
-        folder: Option<PathBuf>,
+        /// The journal, the folder of the agent that it is in, or a file that `export --out` wrote
+        /// [default: the configured journal]
+        #[arg(value_name = "PATH")]
+        path: Option<PathBuf>,
     },
 }
 
@@ -52,125 +69,23 @@ impl Args {
     /// with 77 where the system does not let this user.
     pub(crate) fn run(self, global: &Global) -> Exit {
         let done = match self.command {
-            Command::Tail { lines } => tail(lines, global),
-            Command::Export { out } => Ok(carry::export(&out, global)),
+            Command::Tail { lines, follow } => tail::tail(lines, follow, global),
+            Command::Export { form: Some(form), .. } => export::print(form, global),
+            Command::Export { form: None, out } => {
+                Ok(carry::export(&out.unwrap_or_default(), global))
+            }
             Command::Receipt { file } => Ok(carry::receipt(&file, global)),
-            Command::Verify { folder } => verify(folder, global),
+            Command::Verify { path } => verify::verify(path, global),
         };
 
         done.unwrap_or_else(|exit| exit)
     }
 }
 
-fn tail(lines: usize, global: &Global) -> Result<Exit, Exit> {
-    let config = global.load()?;
-    let folder = config.state_dir.join("audit");
-    let account = config.account;
-    let mut kept = VecDeque::new();
-    let walked = journal::walk(&folder, |segment, record, (head, snapshot)| {
-        let origin = Origin { account, gateway: segment.gateway, incarnation: segment.incarnation };
-        kept.push_back(match global.format {
-            Format::Human => json::human(record),
-            Format::Json => json::line(record, &origin, snapshot, head),
-        });
-        if kept.len() > lines {
-            kept.pop_front();
-        }
-    });
-    let printed = if print(&kept).is_ok() { Exit::Success } else { Exit::Io };
-    match walked {
-        Ok(_) => Ok(printed),
-        // What could be read has been shown.
-        Err(broken) => Err(global.fail(exit(&broken), &broken)),
-    }
-}
-
-fn print(lines: &VecDeque<String>) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    for line in lines {
-        writeln!(out, "{line}")?;
-    }
-
-    out.flush()
-}
-
-fn verify(folder: Option<PathBuf>, global: &Global) -> Result<Exit, Exit> {
-    let folder = match folder {
-        Some(folder) => folder,
-        None => global.load()?.state_dir,
-    };
-    let inner = folder.join("audit");
-    let folder = if inner.is_dir() { inner } else { folder };
-    match journal::verify(&folder) {
-        Ok(verified) => {
-            let report = Report::new(&folder, &verified);
-            Ok(global.print(Exit::Success, &report, &report))
-        }
-        Err(broken) => Err(global.fail(exit(&broken), &broken)),
-    }
-}
-
-fn exit(broken: &Broken) -> Exit {
-    match broken {
-        Broken::Unreadable { .. } => Exit::Io.unless_refused(broken),
-        Broken::Checkpoint { .. }
-        | Broken::Cut { .. }
-        | Broken::Head { .. }
-        | Broken::Missing { .. }
-        | Broken::Order { .. }
-        | Broken::Record { .. } => Exit::BadData,
-    }
-}
-
-/// A chain that is whole, and what it does not hold.
-#[derive(Debug, Serialize)]
-struct Report<'a> {
-    folder: &'a Path,
-    records: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    first: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    last: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    head: Option<String>,
-    gaps: &'a [(u64, u64)],
-    damaged: &'a [PathBuf],
-}
-
-impl<'a> Report<'a> {
-    fn new(folder: &'a Path, verified: &'a Verified) -> Self {
-        Self {
-            folder,
-            records: verified.records,
-            first: verified.span.map(|(first, _)| first),
-            last: verified.span.map(|(_, last)| last),
-            head: verified.head.map(|head| head.to_string()),
-            gaps: &verified.gaps,
-            damaged: &verified.damaged,
-        }
-    }
-}
-
-impl fmt::Display for Report<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: the chain is whole, {} records", self.folder.display(), self.records)?;
-        if let (Some(first), Some(last), Some(head)) = (self.first, self.last, &self.head) {
-            write!(f, ", {first} to {last}\nhead {head}")?;
-        }
-        for (first, last) in self.gaps {
-            write!(f, "\nrecorded gap: {first} to {last}")?;
-        }
-        for path in self.damaged {
-            write!(f, "\nset aside: {}", path.display())?;
-        }
-
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::path::Path;
 
     use ed25519_dalek::SigningKey;
     use gateward_core::audit::{Outcome, Ratchet};
@@ -178,12 +93,13 @@ mod tests {
     use gateward_core::trust::{GatewayId, Incarnation};
 
     use super::*;
+    use crate::cli::Format;
     use crate::identity::Identity;
     use crate::journal::{Draft, Durability, Journal, Options, Stamp};
 
     fn verify_exit(folder: &Path) -> Exit {
         let global = Global { config: None, format: Format::Json };
-        let command = Command::Verify { folder: Some(folder.to_owned()) };
+        let command = Command::Verify { path: Some(folder.to_owned()) };
 
         Args { command }.run(&global)
     }

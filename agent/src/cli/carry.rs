@@ -85,7 +85,7 @@ fn take_folder(config: &Config) -> Result<Option<File>, Failed> {
 
 /// Has the disk keep what an agent may have been killed before it synced: what a collector holds must
 /// not be written anew under the same numbers after a power cut.
-fn settle(folder: &Path) -> Result<(), Failed> {
+pub(super) fn settle(folder: &Path) -> Result<(), Failed> {
     let failed = |source| Failed::Journal { folder: folder.into(), source };
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
@@ -98,7 +98,7 @@ fn settle(folder: &Path) -> Result<(), Failed> {
 }
 
 /// Asks the agent that runs how far its records are on disk for good.
-fn durable(config: &Config) -> Result<u64, Failed> {
+pub(super) fn durable(config: &Config) -> Result<u64, Failed> {
     let answer = super::wait(client::get(&config.api.admin_socket, "/v1/status"))?;
     let status: Value = serde_json::from_slice(&answer.1).unwrap_or_default();
 
@@ -233,7 +233,7 @@ impl<'a> From<&'a Written> for Report<'a> {
 
 /// Why there is nothing to say.
 #[derive(Debug, thiserror::Error)]
-enum Failed {
+pub(super) enum Failed {
     #[error("the agent answered {0}; see its log")]
     Answer(u16),
     #[error(transparent)]
@@ -261,7 +261,17 @@ enum Failed {
 }
 
 impl Failed {
-    fn exit(&self) -> Exit {
+    /// Whether an agent runs and was only late to answer.
+    pub(super) const fn is_late(&self) -> bool {
+        matches!(self, Self::Client(ClientError::Late))
+    }
+
+    /// Whether no agent runs that could be asked.
+    pub(super) const fn is_nobody_there(&self) -> bool {
+        matches!(self, Self::Client(ClientError::NoAgent { .. }))
+    }
+
+    pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Client(error) => Exit::from(error),
             Self::Refused(_) | Self::Open(OpenFailed::Anchor(_)) => Exit::BadData,

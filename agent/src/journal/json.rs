@@ -3,13 +3,15 @@
 //! Fields stand in the order of the contract, and what a record does not have is left out. Texts
 //! from outside are escaped here and nowhere before.
 
+use std::borrow::Cow;
+
 use gateward_core::audit::{
     Authentication, Credential, DecisionId, Head, Outcome, Record, SnapshotName, Source,
 };
 use gateward_core::name::{Hex, Uuid};
 use gateward_core::permission::{Entry, Permission};
 use gateward_core::trust::{GatewayId, Incarnation};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What is the same for every record of a journal.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -22,64 +24,147 @@ pub struct Origin {
     pub incarnation: Incarnation,
 }
 
-#[derive(Serialize)]
-struct Line<'a> {
-    seq: u64,
-    boot_id: u32,
-    created_at: String,
-    time_quality: &'static str,
-    account_id: String,
-    gateway_id: String,
+/// A record with the names of the contract: what is written, what a collector keeps, and what other
+/// forms are made from.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "INTERFACES section 7 is the list, and says what each is")]
+pub struct Line<'a> {
+    pub seq: u64,
+    pub boot_id: u32,
+    pub created_at: Cow<'a, str>,
+    pub time_quality: Cow<'a, str>,
+    pub account_id: Cow<'a, str>,
+    pub gateway_id: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    authentication_type: Option<&'static str>,
+    pub authentication_type: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    authentication_id: Option<String>,
+    pub authentication_id: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    authentication: Option<&'a str>,
+    pub authentication: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    credential_id: Option<String>,
+    pub credential_id: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    action: Option<&'a str>,
+    pub action: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    operation: Option<&'static str>,
+    pub operation: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    permission: Option<String>,
+    pub permission: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    division_id: Option<String>,
+    pub division_id: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    resource: Option<String>,
+    pub resource: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    method: Option<&'static str>,
+    pub method: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<&'a str>,
-    decision: &'static str,
+    pub path: Option<Cow<'a, str>>,
+    pub decision: Cow<'a, str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
+    pub reason: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    snapshot_version: Option<u64>,
+    pub snapshot_version: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    snapshot_root: Option<String>,
+    pub snapshot_root: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    stale: Option<bool>,
+    pub stale: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    source: Option<String>,
+    pub source: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    request_id: Option<&'a str>,
-    decision_id: String,
-    mono_ms: u64,
+    pub request_id: Option<Cow<'a, str>>,
+    pub decision_id: Cow<'a, str>,
+    pub mono_ms: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    route_id: Option<u16>,
+    pub route_id: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    count: Option<u32>,
+    pub count: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    dropped_before: Option<u32>,
-    head: String,
+    pub dropped_before: Option<u32>,
+    pub head: Cow<'a, str>,
 }
 
-/// Returns `record` as one line without its end.
-///
-/// `snapshot` is the one that was in force, by the events before the record or the head of its
-/// segment; `head` is the chain's after the record.
+impl<'a> Line<'a> {
+    /// Returns `record` with the names of the contract.
+    ///
+    /// `snapshot` is the one that was in force, by the events before the record or the head of its
+    /// segment; `head` is the chain's after the record.
+    #[must_use]
+    pub fn of(
+        record: &Record<'a>,
+        origin: &Origin,
+        snapshot: Option<SnapshotName>,
+        head: &Head,
+    ) -> Self {
+        let is_event = matches!(record.outcome, Outcome::Event(_));
+        let (version, root) = decided_by(record, snapshot);
+        let DecisionId(decision) =
+            DecisionId::new(origin.gateway, origin.incarnation, record.boot, record.seq);
+
+        Self {
+            seq: record.seq,
+            boot_id: record.boot,
+            created_at: time(record.created_at.0).into(),
+            time_quality: record.quality.name().into(),
+            account_id: id(origin.account),
+            gateway_id: id(Uuid(origin.gateway.0)),
+            authentication_type: (!is_event).then(|| record.authentication.name().into()),
+            authentication_id: record.principal.map(|who| id(who.id)),
+            authentication: record.principal.map(|who| who.name.into()),
+            credential_id: credential(record.credential).map(Cow::Owned),
+            action: action(record).map(Cow::Borrowed),
+            operation: record.operation.map(|operation| operation.name().into()),
+            permission: record.permission.map(|held| permission(held).into()),
+            division_id: record.division.map(id),
+            resource: resource(record).map(Cow::Owned),
+            method: record.method.map(|method| method.name().into()),
+            path: record.path.map(Cow::Borrowed),
+            decision: record.outcome.name().into(),
+            reason: reason(record.outcome).map(Cow::Borrowed),
+            snapshot_version: version,
+            snapshot_root: root.map(|root| hex(&root)),
+            stale: (!is_event).then_some(record.stale),
+            source: source(record.source).map(Cow::Owned),
+            request_id: record.request_id.map(Cow::Borrowed),
+            decision_id: id(decision),
+            mono_ms: record.mono.0,
+            route_id: record.route,
+            count: (record.count != 1).then_some(record.count),
+            dropped_before: (record.dropped_before != 0).then_some(record.dropped_before),
+            head: hex(&head.0),
+        }
+    }
+
+    /// Reads a line that was written before.
+    ///
+    /// # Errors
+    ///
+    /// It is none.
+    pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    /// Whether it is about the agent itself and decides nothing.
+    #[must_use]
+    pub fn is_event(&self) -> bool {
+        self.decision == "event"
+    }
+
+    /// Milliseconds since 1970; none where `created_at` is no time.
+    #[must_use]
+    pub fn unix_millis(&self) -> Option<i64> {
+        self.created_at.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
+    }
+
+    /// Writes it as JSON, without the end of a line.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut json = Vec::with_capacity(640);
+        // Texts and numbers always have a form in JSON.
+        let _always = serde_json::to_writer(&mut json, self);
+
+        String::from_utf8(json).unwrap_or_default()
+    }
+}
+
+/// Returns `record` as one line without its end; see [`Line::of`].
 #[must_use]
 pub fn line(
     record: &Record<'_>,
@@ -87,45 +172,7 @@ pub fn line(
     snapshot: Option<SnapshotName>,
     head: &Head,
 ) -> String {
-    let is_event = matches!(record.outcome, Outcome::Event(_));
-    let (version, root) = decided_by(record, snapshot);
-    let DecisionId(decision) =
-        DecisionId::new(origin.gateway, origin.incarnation, record.boot, record.seq);
-    let line = Line {
-        seq: record.seq,
-        boot_id: record.boot,
-        created_at: time(record.created_at.0),
-        time_quality: record.quality.name(),
-        account_id: origin.account.to_string(),
-        gateway_id: Uuid(origin.gateway.0).to_string(),
-        authentication_type: (!is_event).then(|| record.authentication.name()),
-        authentication_id: record.principal.map(|who| who.id.to_string()),
-        authentication: record.principal.map(|who| who.name),
-        credential_id: credential(record.credential),
-        action: action(record),
-        operation: record.operation.map(|operation| operation.name()),
-        permission: record.permission.map(permission),
-        division_id: record.division.map(|division| division.to_string()),
-        resource: resource(record),
-        method: record.method.map(|method| method.name()),
-        path: record.path,
-        decision: record.outcome.name(),
-        reason: reason(record.outcome),
-        snapshot_version: version,
-        snapshot_root: root.map(|root| Hex(&root).to_string()),
-        stale: (!is_event).then_some(record.stale),
-        source: source(record.source),
-        request_id: record.request_id,
-        decision_id: decision.to_string(),
-        mono_ms: record.mono.0,
-        route_id: record.route,
-        count: (record.count != 1).then_some(record.count),
-        dropped_before: (record.dropped_before != 0).then_some(record.dropped_before),
-        head: head.to_string(),
-    };
-
-    // Texts and numbers always have a form in JSON.
-    serde_json::to_string(&line).unwrap_or_default()
+    Line::of(record, origin, snapshot, head).to_json()
 }
 
 /// Returns `record` as one short line for people.
@@ -227,6 +274,25 @@ pub fn resource(record: &Record<'_>) -> Option<String> {
         (Some(text), Some(span)) => Some(format!("{text} {span}")),
         (text, span) => text.map(str::to_owned).or(span),
     }
+}
+
+/// A verifier makes a line for every record that it compares, so digits are written without `fmt`.
+fn hex(bytes: &[u8]) -> Cow<'static, str> {
+    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' + value - 10 });
+    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    let mut text = String::with_capacity(bytes.len() * 2);
+    text.extend(digits);
+
+    text.into()
+}
+
+fn id(Uuid(bytes): Uuid) -> Cow<'static, str> {
+    let mut text = hex(&bytes).into_owned();
+    for at in [20, 16, 12, 8] {
+        text.insert(at, '-');
+    }
+
+    text.into()
 }
 
 /// Returns where the request came from.

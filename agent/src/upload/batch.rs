@@ -125,6 +125,23 @@ pub fn encode(
 }
 
 impl Batch {
+    /// Returns what [`encode`] would send of `piece`, without a checkpoint, for whoever shows it.
+    #[must_use]
+    pub fn of(gateway: GatewayId, incarnation: Incarnation, piece: Piece) -> Self {
+        let count = piece.last.saturating_sub(piece.first).saturating_add(1);
+
+        Self {
+            gateway,
+            incarnation,
+            first: piece.first,
+            before: piece.before,
+            snapshot: piece.snapshot,
+            count: u32::try_from(count).unwrap_or(u32::MAX),
+            checkpoint: Vec::new(),
+            records: piece.records,
+        }
+    }
+
     /// Reads a message; allocates as it decompresses, never as a length says.
     ///
     /// # Errors

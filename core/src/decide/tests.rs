@@ -262,3 +262,42 @@ fn bits_that_were_made_for_another_snapshot_grant_nothing() {
     assert!(!decide(&view, &ask, &Token::read(&text).unwrap(), NOW, LAX).is_allowed());
     assert_eq!(view.token_count(), 0);
 }
+
+#[test]
+fn with_its_secret_proved_a_token_without_one_is_decided_as_its_holder_is() {
+    let World { contents, secrets } = world();
+    let file = unsigned(contents.compile(VerifierLen::Full).unwrap()).unwrap();
+    let view = file.view();
+    let asked = ["manage_device", "manage_certificate", "view_audit_log"];
+    for (number, secret) in &secrets {
+        for (permission, division) in
+            asked.iter().zip([Some("division 2"), None, Some("division 1")])
+        {
+            let ids = core::iter::once(*permission);
+            let ask = Ask::of_permissions(&view, ids, None, division, Mode::Direct);
+            for kind in [TokenKind::Api, TokenKind::Service] {
+                let token = Token::read(&token::write(kind, *number, secret)).unwrap();
+                let held = decide(&view, &ask, &token, NOW, LAX);
+                let unheld = Token::without_secret(token.lookup);
+                let proved = weigh(&view, &ask, &unheld, NOW, LAX).with_secret_proved().decision();
+
+                assert_eq!(
+                    (
+                        proved.reason,
+                        proved.failed,
+                        proved.permission,
+                        proved.principal.map(|p| p.id())
+                    ),
+                    (held.reason, held.failed, held.permission, held.principal.map(|p| p.id())),
+                );
+                assert!(!decide(&view, &ask, &unheld, NOW, LAX).is_allowed());
+            }
+        }
+    }
+    // An id that the snapshot does not know stays unknown: only the secret is taken as proved.
+    let ask = Ask::of_set(&view, PermissionSet(!0), None, None, Mode::Proxy);
+    let stranger = Token::without_secret(Lookup { kind: 1, id: 1 });
+    let decision = weigh(&view, &ask, &stranger, NOW, LAX).with_secret_proved().decision();
+    assert_eq!(decision.reason, Reason::UnknownToken);
+    assert!(decision.principal.is_none());
+}

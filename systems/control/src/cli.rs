@@ -1,6 +1,7 @@
 //! The command line. Each command is a module with its arguments and a `run`; what it finds goes to
 //! stdout, everything else to stderr.
 
+mod audit;
 mod certificate;
 mod check;
 mod collect;
@@ -40,6 +41,9 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Prove, export and replay what was collected
+    #[command(subcommand)]
+    Audit(audit::Command),
     /// Issue a certificate for the broker, the control plane or the collector
     Certificate(certificate::Args),
     /// Say what is wrong with a policy folder, or nothing
@@ -82,6 +86,7 @@ impl Cli {
             reach::log();
         }
         let ended = match self.command {
+            Command::Audit(command) => command.run(),
             Command::Certificate(args) => args.run(),
             Command::Check(args) => args.run(),
             Command::Collect(args) => args.run(),

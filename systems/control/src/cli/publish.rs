@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use super::audit::{Setup, take};
 use super::reach::{ReachArgs, block_on};
 use super::{Failed, say};
+use crate::audit::replay::Replay;
 use crate::clock;
 use crate::exit::Exit;
 use crate::lock::NotLocked;
@@ -21,6 +23,12 @@ pub(super) struct Args {
     /// Only say who would gain and who would lose what, and how many gateways it would reach
     #[arg(long)]
     dry_run: bool,
+    /// With --dry-run: also say what would have been answered otherwise to the requests that this
+    /// folder of `collect --out` holds
+    #[arg(long, value_name = "FOLDER", requires = "dry_run")]
+    replay: Option<PathBuf>,
+    #[command(flatten)]
+    setup: Setup,
     /// Let this principal, limited to divisions so far, act in all of them
     #[arg(long, value_name = "NAME")]
     accept_widening: Vec<String>,
@@ -36,6 +44,11 @@ impl Args {
             for group in preview(&self.dir, &self.group)? {
                 say(format_args!("{}: {} gateways", group.group, group.gateways))?;
                 group.changes.iter().try_for_each(|change| say(format_args!("  {change}")))?;
+            }
+            if let Some(records) = &self.replay {
+                let mut replay = Replay::against(&self.dir, self.setup.gateways(), false)?;
+                take(&mut replay, records, None)?;
+                say(replay.finish())?;
             }
             refuse_widenings(&self.dir, &self.accept_widening)?;
             return Ok(Exit::Success);

@@ -1,0 +1,10 @@
+//! What a collector keeps, looked at afterwards: proved, exported, and tried against a policy.
+//!
+//! Nothing here writes, so a collector may go on meanwhile.
+
+pub mod export;
+pub mod folder;
+pub mod replay;
+#[cfg(test)]
+mod tests;
+pub mod verify;

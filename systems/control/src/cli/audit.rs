@@ -1,0 +1,228 @@
+//! `gateward-control audit`
+
+use std::io::{self, BufWriter};
+use std::path::{Path, PathBuf};
+
+use clap::{Subcommand, ValueEnum};
+use gateward_agent::export::As;
+use gateward_agent::proof::Report;
+use gateward_core::decide::Mode;
+use gateward_core::division::DivisionRules;
+
+use super::lists::print_json;
+use super::{Failed, Format, say};
+use crate::audit::export::{NotExported, export};
+use crate::audit::folder::{Unreadable, each, each_line};
+use crate::audit::replay::{Gateways, NotReplayed, Replay};
+use crate::audit::verify::{Keys, NotVerified, verify, verify_file};
+use crate::exit::Exit;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Print what a collector keeps in the form of others, one line a record
+    Export {
+        /// The folder that `collect --out` writes to
+        folder: PathBuf,
+        /// The form
+        #[arg(long = "as", value_enum, value_name = "FORM")]
+        form: As,
+        /// Only this gateway
+        #[arg(long, value_name = "NAME")]
+        gateway: Option<String>,
+    },
+    /// Say what a policy would have answered to recorded requests; 0 the same, 1 otherwise
+    Replay {
+        /// The folder that `collect --out` writes to, a file of JSON lines, or `-` for standard input
+        records: PathBuf,
+        /// The policy folder to try
+        #[arg(long, value_name = "DIR")]
+        against: PathBuf,
+        /// Only this gateway of the folder
+        #[arg(long, value_name = "NAME")]
+        gateway: Option<String>,
+        #[command(flatten)]
+        setup: Setup,
+        /// Tell each record whose requests would be answered otherwise
+        #[arg(long)]
+        all: bool,
+        #[arg(long, value_enum, default_value = "human")]
+        format: Format,
+    },
+    /// Say whether what a collector keeps is what the gateways wrote; 0 yes, 65 no, with all mistakes
+    Verify {
+        /// The folder that `collect --out` writes to, or a file that `gateward audit export` wrote
+        records: PathBuf,
+        /// The policy folder: with the keys that `enroll` wrote down, checkpoints and tags prove
+        #[arg(long, value_name = "DIR")]
+        keys: Option<PathBuf>,
+        /// Only this gateway of the folder
+        #[arg(long, value_name = "NAME")]
+        gateway: Option<String>,
+        #[arg(long, value_enum, default_value = "human")]
+        format: Format,
+    },
+}
+
+/// How the gateways are set up, which no record says.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(super) struct Setup {
+    /// Who asks the gateways: left out, requests whose answer hangs on it are not decided again
+    #[arg(long, value_enum)]
+    mode: Option<Asker>,
+    /// The gateways have `strict_division = true`
+    #[arg(long)]
+    strict_division: bool,
+    /// The gateways have `item_without_division = "deny"`
+    #[arg(long)]
+    deny_item_without_division: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Asker {
+    /// A program that acts on the answer
+    Direct,
+    /// A proxy before an upstream
+    Proxy,
+}
+
+impl Setup {
+    pub(super) const fn gateways(self) -> Gateways {
+        let mode = match self.mode {
+            None => None,
+            Some(Asker::Direct) => Some(Mode::Direct),
+            Some(Asker::Proxy) => Some(Mode::Proxy),
+        };
+        let (strict, deny_unattached) = (self.strict_division, self.deny_item_without_division);
+
+        Gateways { mode, rules: DivisionRules { strict, deny_unattached } }
+    }
+}
+
+impl Command {
+    pub(super) fn run(self) -> Result<Exit, Failed> {
+        match self {
+            Self::Export { folder, form, gateway } => exported(&folder, gateway.as_deref(), form),
+            Self::Replay { records, against, gateway, setup, all, format } => {
+                let replay = Replay::against(&against, setup.gateways(), all)?;
+                replayed(replay, &records, gateway.as_deref(), format)
+            }
+            Self::Verify { records, keys, gateway, format } => {
+                let keys = keys.as_deref().map(Keys::load).transpose()?;
+                verified(&records, gateway.as_deref(), keys.as_ref(), format)
+            }
+        }
+    }
+}
+
+fn exported(folder: &Path, only: Option<&str>, form: As) -> Result<Exit, Failed> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    match export(folder, only, form, &mut out) {
+        Err(NotExported::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        done => done?,
+    }
+
+    Ok(Exit::Success)
+}
+
+fn replayed(
+    mut replay: Replay,
+    records: &Path,
+    only: Option<&str>,
+    format: Format,
+) -> Result<Exit, Failed> {
+    take(&mut replay, records, only)?;
+    let replayed = replay.finish();
+    if format == Format::Json {
+        print_json(&replayed.to_json())?;
+    } else {
+        say(&replayed)?;
+    }
+
+    Ok(if replayed.has_changes() { Exit::No } else { Exit::Success })
+}
+
+/// Hands on every record of a folder, a file or standard input.
+pub(super) fn take(
+    replay: &mut Replay,
+    records: &Path,
+    only: Option<&str>,
+) -> Result<(), NotReplayed> {
+    let mut show = |line: &gateward_agent::journal::json::Line<'_>| {
+        replay.take(line);
+        Ok(())
+    };
+    if records == Path::new("-") {
+        each_line("standard input", io::stdin().lock(), show)
+    } else if records.is_dir() {
+        each(records, only, show)
+    } else {
+        let failed = |source| crate::whole::Failed::new("read", records)(source);
+        let file = std::fs::File::open(records).map_err(failed).map_err(Unreadable::from)?;
+        each_line(&records.display().to_string(), file, &mut show)
+    }
+}
+
+fn verified(
+    records: &Path,
+    only: Option<&str>,
+    keys: Option<&Keys>,
+    format: Format,
+) -> Result<Exit, Failed> {
+    let reports = if records.is_dir() {
+        verify(records, only, keys)?
+    } else {
+        let name = records.display().to_string();
+        vec![(name, verify_file(records, keys)?)]
+    };
+    if format == Format::Json {
+        let reports: std::collections::BTreeMap<_, _> =
+            reports.iter().map(|(name, report)| (name, report)).collect();
+        print_json(&reports)?;
+    } else {
+        reports.iter().try_for_each(|(name, report)| say(format_args!("{name}: {report}")))?;
+    }
+    let is_whole = |(_, report): &(String, Report)| report.mistakes.is_empty();
+
+    Ok(if reports.iter().all(is_whole) { Exit::Success } else { Exit::Data })
+}
+
+impl From<Unreadable> for Failed {
+    fn from(failed: Unreadable) -> Self {
+        match failed {
+            Unreadable::Failed(failed) => failed.into(),
+            Unreadable::BadLine { .. } => Self::new(Exit::Data, failed),
+            Unreadable::NoSuchGateway { .. } => Self::new(Exit::Usage, failed),
+        }
+    }
+}
+
+impl From<NotExported> for Failed {
+    fn from(failed: NotExported) -> Self {
+        match failed {
+            NotExported::Unreadable(failed) => failed.into(),
+            NotExported::Write(error) => error.into(),
+        }
+    }
+}
+
+impl From<NotReplayed> for Failed {
+    fn from(failed: NotReplayed) -> Self {
+        match failed {
+            NotReplayed::NotCompiled(failed) => failed.into(),
+            NotReplayed::Policy(failed) => failed.into(),
+            NotReplayed::Refused(_) => Self::new(Exit::Data, failed),
+            NotReplayed::Secret(failed) => failed.into(),
+            NotReplayed::Unreadable(failed) => failed.into(),
+        }
+    }
+}
+
+impl From<NotVerified> for Failed {
+    fn from(failed: NotVerified) -> Self {
+        match failed {
+            NotVerified::Policy(failed) => failed.into(),
+            NotVerified::Secret(failed) => failed.into(),
+            NotVerified::Unreadable(failed) => failed.into(),
+        }
+    }
+}
