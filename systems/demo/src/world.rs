@@ -2,7 +2,6 @@
 
 use anyhow::Result;
 use gateward_control::access;
-use gateward_control::collect::CollectOptions;
 use gateward_core::topic::GroupTopic;
 use gateward_loopback_broker::{Access, Broker, Options};
 use serde_json::json;
