@@ -163,8 +163,11 @@ fn n7_a_record_whose_secret_did_not_match_names_no_user_in_any_form() {
     assert!(!cef.contains("suser=") && cef.contains("cs1=unverified:"), "{cef}");
 }
 
+/// The fields of a header, and keys with their values.
+type Cef = (Vec<String>, Vec<(String, String)>);
+
 /// Reads a line as the published rules say; none where it is no line of that form.
-fn read_cef(line: &str) -> Option<(Vec<String>, Vec<(String, String)>)> {
+fn read_cef(line: &str) -> Option<Cef> {
     let (mut fields, mut field, mut chars) = (Vec::new(), String::new(), line.chars());
     while fields.len() < 7 {
         match chars.next()? {

@@ -58,6 +58,12 @@ pub enum Mistake {
         "enrolment {incarnation}: so many are missing before record {number} that tags from there on are not looked at"
     )]
     TooFar { incarnation: Incarnation, number: u64 },
+    /// Files go on behind what the collector counts.
+    #[error(
+        "behind what the collector counts there is more: it was added, or a collector that was \
+         killed left it, and the next one cuts it off"
+    )]
+    Uncounted,
     /// Nothing is known of the enrolment.
     #[error(
         "enrolment {0} is not one that the policy folder knows; its tags and checkpoints prove nothing"
@@ -90,6 +96,7 @@ impl Mistake {
             Self::Repeated { .. } => "repeated",
             Self::Tag { .. } => "forged_tag",
             Self::TooFar { .. } => "too_far",
+            Self::Uncounted => "uncounted",
             Self::Unknown(_) => "unknown_enrolment",
             Self::Unproved { .. } => "unproved",
         }

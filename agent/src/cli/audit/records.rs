@@ -142,3 +142,111 @@ pub(super) fn missing(first: u64, last: Option<u64>) -> String {
         None => format!("record {first} and what is behind it cannot be read"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use ed25519_dalek::SigningKey;
+    use gateward_core::audit::{Outcome, Ratchet};
+    use gateward_core::decide::Reason;
+    use gateward_core::name::Uuid;
+    use gateward_core::trust::Incarnation;
+
+    use super::*;
+    use crate::journal::{Draft, Durability, Journal, Options, Stamp};
+
+    const ORIGIN: Origin = Origin {
+        account: Uuid([1; 16]),
+        gateway: GatewayId([7; 16]),
+        incarnation: Incarnation([1; 8]),
+    };
+
+    /// Starts the journal, writes decisions into several segments and stops it; returns the last number.
+    async fn run(folder: &Path, boot: u32) -> u64 {
+        let identity = Identity {
+            gateway: "edge-7a".to_owned(),
+            incarnation: ORIGIN.incarnation,
+            key: SigningKey::from_bytes(&[9; 32]),
+            audit: Ratchet::new([2; 32]),
+        };
+        let (sync, now) = (Durability::Group, Stamp::default());
+        let options = Options { sync, max_bytes: 8 << 10, drop_oldest: false, boot, now };
+        let opened = Journal::open(folder, ORIGIN.gateway, &identity, options).unwrap();
+        let mut last = 0;
+        for _ in 0..30 {
+            let draft = Draft::new(Outcome::Allow(Reason::Ok), Stamp::default());
+            last = opened.journal.append(draft).await.unwrap().seq;
+        }
+        drop(opened.journal);
+        opened.done.await.unwrap();
+
+        last
+    }
+
+    /// Reads on and returns the numbers and the holes, in order.
+    fn read(records: &mut Records, durable: u64) -> (Vec<u64>, Vec<(u64, Option<u64>)>) {
+        let (mut numbers, mut holes) = (Vec::new(), Vec::new());
+        loop {
+            match records.next(durable).unwrap() {
+                Next::End => return (numbers, holes),
+                Next::Hole(first, last) => holes.push((first, last)),
+                Next::Records(piece) => {
+                    records.show(piece, |_, line| numbers.push(line.seq)).unwrap();
+                }
+            }
+        }
+    }
+
+    /// The segments, by the numbers with which they begin.
+    fn segments(folder: &Path) -> Vec<(u64, PathBuf)> {
+        let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut segments: Vec<_> = entries
+            .filter(|path| path.extension().is_some_and(|ext| ext == "seg"))
+            .map(|path| (path.file_stem().unwrap().to_str().unwrap().parse().unwrap(), path))
+            .collect();
+        segments.sort();
+        assert!(segments.len() > 1);
+
+        segments
+    }
+
+    #[tokio::test]
+    async fn following_goes_on_from_segment_to_segment_and_no_further_than_what_is_durable() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = state.path().join("audit");
+        let first = run(&folder, 1).await;
+        let mut records = Records::of(folder.clone(), ORIGIN, 0);
+
+        assert_eq!(read(&mut records, 2), (vec![1, 2], vec![]));
+        assert_eq!(read(&mut records, u64::MAX), ((3..=first).collect(), vec![]));
+        let second = run(&folder, 2).await;
+        // The oldest goes while whoever follows is behind it.
+        fs::remove_file(&segments(&folder)[0].1).unwrap();
+        assert_eq!(read(&mut records, u64::MAX), ((first + 1..=second).collect(), vec![]));
+        assert_eq!(read(&mut records, u64::MAX), (vec![], vec![]));
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_or_damaged_is_told_once_and_passed_over() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = state.path().join("audit");
+        let last = run(&folder, 1).await;
+        let (next, segment) = (segments(&folder)[1].0, segments(&folder)[0].1.clone());
+        let mut damaged = Records::of(folder.clone(), ORIGIN, 0);
+        let mut bytes = fs::read(&segment).unwrap();
+        let at = bytes.len() - 20;
+        bytes[at] ^= 1;
+        fs::write(&segment, bytes).unwrap();
+
+        let (numbers, holes) = read(&mut damaged, u64::MAX);
+        assert_eq!(holes, [(next - 1, Some(next - 1))]);
+        assert_eq!(numbers, (1..next - 1).chain(next..=last).collect::<Vec<_>>());
+        assert_eq!(read(&mut damaged, u64::MAX), (vec![], vec![]));
+
+        fs::remove_file(&segment).unwrap();
+        let mut late = Records::of(folder.clone(), ORIGIN, 1);
+        assert_eq!(read(&mut late, u64::MAX), ((next..=last).collect(), vec![(2, Some(next - 1))]));
+    }
+}

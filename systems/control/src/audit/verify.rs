@@ -4,6 +4,7 @@
 //! The batches prove, as they were received; each line of JSON is made again from them and compared,
 //! so no field of a line can be changed unseen. Everything that is wrong is told.
 
+mod counted;
 mod lines;
 
 use std::fs::File;
@@ -16,6 +17,7 @@ use gateward_agent::upload::stick::{self, BadStick};
 use gateward_core::name::Uuid;
 use gateward_core::trust::{GatewayId, Incarnation};
 
+use self::counted::Counted;
 use self::lines::Compared;
 use super::folder::{self, Unreadable, batches_path};
 use crate::collect::lines_path;
@@ -100,17 +102,23 @@ pub fn verify_file(path: &Path, keys: Option<&Keys>) -> Result<Report, NotVerifi
     Ok(of_file(BufReader::new(file), known))
 }
 
+/// A collector that goes on meanwhile adds to its files before it counts what it added.
 fn one(folder: &Path, gateway: &str, keys: Option<&Keys>) -> Result<Report, NotVerified> {
-    let lines_at = lines_path(folder, gateway);
+    let counted = Counted::read(folder, gateway);
+    let (lines_at, batches_at) = (lines_path(folder, gateway), batches_path(folder, gateway));
     let failed = |source| whole::Failed::new("read", &lines_at)(source);
+    let most = |counted: Option<u64>| counted.unwrap_or(u64::MAX);
     let lines: Box<dyn Read> = match folder::open(&lines_at)? {
-        Some(file) => Box::new(file),
+        Some(file) => Box::new(file.take(most(counted.as_ref().map(|counted| counted.bytes)))),
         None => Box::new(std::io::empty()),
     };
     let mut compared = Compared::new(lines);
     let mut follower = Follower::new(true);
-    match folder::open(&batches_path(folder, gateway))? {
-        Some(file) => follow(file, keys, &mut follower, &mut compared).map_err(failed)?,
+    match folder::open(&batches_at)? {
+        Some(file) => {
+            let batches = most(counted.as_ref().and_then(|counted| counted.batches));
+            follow(file.take(batches), keys, &mut follower, &mut compared).map_err(failed)?;
+        }
         None => {
             let lines = compared.count().map_err(failed)?;
             follower.note(Mistake::Unproved { lines });
@@ -119,13 +127,16 @@ fn one(folder: &Path, gateway: &str, keys: Option<&Keys>) -> Result<Report, NotV
     for mistake in compared.finish().map_err(failed)? {
         follower.note(mistake);
     }
+    if let Some(counted) = counted {
+        counted.hold(folder, gateway, &mut follower);
+    }
 
     Ok(Report::of(follower))
 }
 
 /// Follows the batches and holds the lines against them.
 fn follow(
-    file: File,
+    file: impl Read,
     keys: Option<&Keys>,
     follower: &mut Follower,
     compared: &mut Compared<Box<dyn Read>>,

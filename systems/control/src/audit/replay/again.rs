@@ -2,7 +2,6 @@
 
 use gateward_agent::journal::json::Line;
 use gateward_core::decide::{Ask, Class, Mode, Reason, weigh};
-use gateward_core::division::Target;
 use gateward_core::route::{self, DivisionText, Found, NoRoute};
 use gateward_core::snapshot::{Unsigned, View};
 use gateward_core::time::UnixSeconds;
@@ -173,6 +172,10 @@ impl Settings<'_> {
         recorded: Answer,
     ) -> Result<Answer, Undecided> {
         let token = proved(line).ok_or(Undecided::Secret)?;
+        if recorded.0 == Reason::DivisionDenied && line.division_id.is_none() {
+            // One that the gateway did not know, or another than the path names.
+            return Err(Undecided::Division);
+        }
         let at = time(line).ok_or(Undecided::Unknown)?;
         let asking = Asking { token, at };
         let modes: &[Mode] = match self.gateways.mode {
@@ -184,10 +187,6 @@ impl Settings<'_> {
             let asks = asks(*mode);
             if asks.is_empty() {
                 return Err(Undecided::Permission);
-            }
-            let was_denied_there = recorded.0 == Reason::DivisionDenied;
-            if was_denied_there && asks.iter().any(|ask| is_open(ask.target())) {
-                return Err(Undecided::Division);
             }
             let answers = asks.iter().map(|ask| Ok(self.weigh(view, ask, &asking)));
             agreed(answers, Undecided::Permission)
@@ -207,10 +206,6 @@ impl Settings<'_> {
 /// Whether the path itself says which division it is about; the record's is then what it came to.
 const fn names_a_division(found: &Found<'_>) -> bool {
     found.resource_id.is_some() || !matches!(found.division, DivisionText::Absent)
-}
-
-const fn is_open(target: Target) -> bool {
-    matches!(target, Target::Unspecified | Target::Upstream)
 }
 
 /// Returns the one answer that all come to.

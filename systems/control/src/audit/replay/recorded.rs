@@ -22,12 +22,10 @@ impl Answer {
 
     /// The word for it in records (INTERFACES section 7, `decision`).
     pub(super) const fn decision(self) -> &'static str {
-        match self.0 {
-            Reason::PassthroughDevice => "passthrough",
-            reason => match reason.class() {
-                Class::Allow => "allow",
-                Class::Authn | Class::Authz | Class::Unavailable => "deny",
-            },
+        match self.0.class() {
+            Class::Allow if matches!(self.0, Reason::PassthroughDevice) => "passthrough",
+            Class::Allow => "allow",
+            Class::Authn | Class::Authz | Class::Unavailable => "deny",
         }
     }
 
@@ -50,14 +48,16 @@ pub(super) fn proved(line: &Line<'_>) -> Option<Lookup> {
 
 /// Returns which credentials the request may have carried, as far as a route depends on it.
 pub(super) fn sent(line: &Line<'_>, recorded: Reason) -> &'static [Sent] {
-    match recorded {
-        _ if line.credential_id.is_some() => &[Sent::Token],
-        Reason::CredentialConflict => &[Sent::Conflict],
-        Reason::CredentialNotAccepted | Reason::MalformedToken | Reason::BadChecksum => {
-            &[Sent::Token]
-        }
-        Reason::MissingCredential | Reason::PassthroughDevice => &[Sent::Nothing, Sent::Passcode],
-        _ => &[Sent::Conflict, Sent::Nothing, Sent::Passcode, Sent::Token],
+    let text_was_bad = matches!(recorded, Reason::MalformedToken | Reason::BadChecksum);
+    let is_token = text_was_bad || recorded == Reason::CredentialNotAccepted;
+    if line.credential_id.is_some() || is_token {
+        &[Sent::Token]
+    } else if recorded == Reason::CredentialConflict {
+        &[Sent::Conflict]
+    } else if matches!(recorded, Reason::MissingCredential | Reason::PassthroughDevice) {
+        &[Sent::Nothing, Sent::Passcode]
+    } else {
+        &[Sent::Conflict, Sent::Nothing, Sent::Passcode, Sent::Token]
     }
 }
 
