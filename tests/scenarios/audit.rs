@@ -96,11 +96,13 @@ fn across_restarts_of_everybody_each_answer_is_kept_exactly_once() {
     assert!(records.iter().any(|record| record["head"] == head), "the chain ends where it ends");
     let verified = gateway.cli(&["audit", "verify"]);
     assert_eq!(verified.code, 0, "{}", verified.err);
-    // A collector that comes late misses the first batch until it is sent again; nothing worse.
+    // A collector that comes late misses the first batch until it is sent again; the agent went and
+    // came back. Nothing worse.
     let events = std::fs::read_to_string(deck.collected().join("events.jsonl"));
     for line in events.unwrap_or_default().lines() {
         let event: Value = serde_json::from_str(line).expect("JSON");
-        assert_eq!(event["event"], "gap", "{line}");
+        let known = ["gap", "gone", "back"].iter().any(|known| event["event"] == *known);
+        assert!(known, "{line}");
     }
 }
 

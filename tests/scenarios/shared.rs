@@ -81,7 +81,7 @@ impl Stage {
                      ON r.gateway_id = p.gateway_id AND r.seq = p.through";
         assert_eq!(self.database.ask(heads), "t");
         let spans = "SELECT bool_and(first <= before + 1) FROM (SELECT first, \
-             lag(last, 1, 0::bigint) OVER (ORDER BY first) AS before FROM gateward.batch) AS spans";
+             lag(last, 1, 0::bigint) OVER (ORDER BY last) AS before FROM gateward.batch) AS spans";
         assert_eq!(self.database.ask(spans), "t", "the batches are there, without a gap");
         let events = self.database.ask("SELECT event FROM gateward.event");
         assert!(!events.contains("gap") && !events.contains("fork"), "{events}");

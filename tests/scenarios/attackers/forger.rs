@@ -2,13 +2,16 @@
 
 use std::fs;
 
+use gateward_agent::identity::Identity;
 use gateward_agent::journal::Piece;
 use gateward_agent::upload::batch;
 use gateward_control::enroll::Enrolled;
 use gateward_core::audit::{Authentication, Head, MAX_RECORD, Outcome, Ratchet, Record, Who};
 use gateward_core::decide::Reason;
 use gateward_core::name::{Uuid, unhex};
+use gateward_core::time::UnixSeconds;
 use gateward_core::topic::{GatewayTopic, GatewayTopics};
+use gateward_core::trust::{Checkpoint, SEALED_LEN, SigningKey};
 use gateward_tests::{Collector, until};
 
 use crate::stage::Stage;
@@ -18,6 +21,8 @@ pub(super) struct Forger<'a> {
     stage: &'a Stage,
     collector: &'a Collector,
     ratchet: Ratchet,
+    /// What he signs checkpoints with.
+    key: SigningKey,
     /// Number of the last record that the collector has, and the chain's head after it.
     last: (u64, Head),
 }
@@ -31,7 +36,9 @@ impl<'a> Forger<'a> {
         assert!(unhex(last["head"].as_str().expect("a head"), &mut head));
         let number = last["seq"].as_u64().expect("a number");
 
-        Self { stage, collector, ratchet: Ratchet::new([0x66; 32]), last: (number, Head(head)) }
+        let (ratchet, key) = (Ratchet::new([0x66; 32]), SigningKey::from_bytes(&[0x66; 32]));
+
+        Self { stage, collector, ratchet, key, last: (number, Head(head)) }
     }
 
     /// He has the disk: the key is the one that the agent would have gone on with.
@@ -49,7 +56,10 @@ impl<'a> Forger<'a> {
         );
         let (value, _) = rest.split_first_chunk::<32>().expect("a key");
 
-        Self { ratchet: Ratchet::new(*value), ..forger }
+        let identity = Identity::load(&stage.gateway.etc().join("gateway.key"));
+        let key = identity.expect("the disk has the gateway's own key").key;
+
+        Self { ratchet: Ratchet::new(*value), key, ..forger }
     }
 
     /// Sends a record that says what `name` was allowed to do.
@@ -72,7 +82,12 @@ impl<'a> Forger<'a> {
         let piece = Piece { first, last: first, before, after, snapshot: None, records };
         let enrolled = Enrolled::load(&self.stage.deck.dir(), "edge-7a").expect("it was enrolled");
         let account = self.stage.deck.account();
-        let batch = batch::encode(enrolled.id(account), enrolled.incarnation, &piece, &[]);
+        let (gateway, incarnation) = (enrolled.id(account), enrolled.incarnation);
+        let (number, head, time) = (first, after, UnixSeconds(1_782_864_000));
+        let checkpoint = Checkpoint { gateway, incarnation, number, head, time, boot: 1 };
+        let mut sealed = [0; SEALED_LEN];
+        let sealed = checkpoint.sign(account, &self.key, &mut sealed).expect("it fits");
+        let batch = batch::encode(gateway, incarnation, &piece, sealed);
         let topics = GatewayTopics::new(account, "edge-7a").expect("a good name");
         let topic = topics.topic(GatewayTopic::Audit).to_string();
         self.stage.deck.admin().plant(&topic, &batch.expect("a small batch"));

@@ -65,7 +65,7 @@ CREATE TABLE batch (
     last bigint NOT NULL,
     received_at timestamptz NOT NULL,
     message bytea NOT NULL,
-    PRIMARY KEY (gateway_id, incarnation, first, received_at)
+    PRIMARY KEY (gateway_id, incarnation, last, received_at)
 ) PARTITION BY RANGE (received_at);
 CREATE TABLE batch_other PARTITION OF batch DEFAULT;
 
