@@ -249,14 +249,14 @@ fn starts_again(
 fn i8_a_power_cut_at_any_step_loses_no_record_whose_answer_has_left() {
     let count = cut_everywhere(Durability::Group);
     print_count("group", &count);
-    assert!(count.steps > 500 && count.cuts > 200 && count.said == 0, "{count:?}");
+    assert!(count.steps > 300 && count.cuts > 80 && count.said == 0, "{count:?}");
 }
 
 #[test]
 fn i8_with_an_interval_a_power_cut_loses_what_was_not_synced_and_the_journal_says_so() {
     let count = cut_everywhere(Durability::Interval(Duration::from_millis(50)));
     print_count("interval", &count);
-    assert!(count.steps > 500 && count.cuts > 200 && count.said > 0, "{count:?}");
+    assert!(count.steps > 300 && count.cuts > 80 && count.said > 0, "{count:?}");
 }
 
 #[expect(clippy::print_stderr, reason = "tests/soak shows what was cut")]
