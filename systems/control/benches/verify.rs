@@ -3,6 +3,7 @@
 //! Run: `cargo bench -p gateward-control --bench verify`. It fails where that takes over twice the
 //! budget of 3 s; the better of three runs counts, since a machine may be shared.
 #![expect(
+    clippy::disallowed_methods,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,

@@ -174,6 +174,11 @@ fn verified(
         let name = records.display().to_string();
         vec![(name, verify_file(records, keys)?)]
     };
+    if reports.is_empty() {
+        // Nothing is wrong with nothing, but whoever asks takes 0 for a proof.
+        let folder = records.display();
+        return Err(Failed::new(Exit::Data, format_args!("`{folder}` holds no records")));
+    }
     if format == Format::Json {
         let reports: std::collections::BTreeMap<_, _> =
             reports.iter().map(|(name, report)| (name, report)).collect();

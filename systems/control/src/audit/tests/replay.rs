@@ -219,10 +219,8 @@ fn asked(policy: &Policy, owner: usize, permission: &str, count: u32) -> Kept {
     let ask =
         Ask::of_permissions(&view, [permission].into_iter(), None, Some("plant-7"), Mode::Direct);
     let mut kept = kept(policy);
-    let division = match ask.target() {
-        Target::Division(index) => view.division_id(index),
-        _ => None,
-    };
+    let Target::Division(index) = ask.target() else { panic!("a division that is known") };
+    let division = view.division_id(index);
     let record = Record {
         created_at: UnixMillis(NOW.0 * 1000),
         division,
