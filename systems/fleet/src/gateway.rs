@@ -29,6 +29,7 @@ const NOTICES: usize = 64;
 
 /// Nobody decides anything that would be written down.
 const NO_RECORDS: journal::Status = journal::Status {
+    written: 0,
     seq: 0,
     head: Head::START,
     bytes: 0,

@@ -172,7 +172,8 @@ mod tests {
             audit: Ratchet::new([2; 32]),
         };
         let (sync, now) = (Durability::Group, Stamp::default());
-        let options = Options { sync, max_bytes: 8 << 10, drop_oldest: false, boot, now };
+        let account = Uuid([7; 16]);
+        let options = Options { account, sync, max_bytes: 8 << 10, drop_oldest: false, boot, now };
         let opened = Journal::open(folder, ORIGIN.gateway, &identity, options).unwrap();
         let mut last = 0;
         for _ in 0..30 {

@@ -48,6 +48,7 @@ pub(super) fn opened(mut input: Input<'_>) {
 /// Opens the journal, reads all of it, and leaves a record there.
 fn used(folder: &Path) -> Recovered {
     let options = Options {
+        account: gateward_core::name::Uuid([7; 16]),
         sync: Durability::Group,
         max_bytes: 1 << 20,
         drop_oldest: false,

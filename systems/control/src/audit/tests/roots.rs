@@ -25,6 +25,7 @@ async fn every_record_names_the_root_that_decided_it_through_a_change_in_mid_seg
         audit: kept.ratchet.clone(),
     };
     let options = Options {
+        account: Uuid([7; 16]),
         sync: Durability::Group,
         max_bytes: 1 << 20,
         drop_oldest: false,
