@@ -5,6 +5,7 @@
 
 mod folder;
 mod held;
+mod hole;
 mod late;
 mod presence;
 mod shared;

@@ -146,7 +146,7 @@ fn message(publish: Publish) -> Result<FromBroker, Ended> {
 fn welcome(ack: &ConnAck) -> Welcome {
     let reason = Reason::from(ack.code);
     let Some(properties) = &ack.properties else {
-        return Welcome { shares: true, ..Welcome::plain(reason) };
+        return Welcome { shares: !reason.is_refusal(), ..Welcome::plain(reason) };
     };
 
     Welcome {

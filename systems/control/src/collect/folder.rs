@@ -27,6 +27,7 @@ use gateward_core::trust::Incarnation;
 use zeroize::Zeroizing;
 
 use super::held::{Held, Told, Trouble};
+use super::hole::Hole;
 use super::store::{Appended, New, Rows, Store};
 use super::{CollectFailed, batches_path, lines_path};
 use crate::enroll::Enrolled;
@@ -43,6 +44,8 @@ const FORMAT_1: &str = "gateward-collected 1";
 pub(super) struct Folder {
     folder: PathBuf,
     held: BTreeMap<String, Held>,
+    /// The last of each gateway: who says so says it again as long as the hole is there.
+    owned: BTreeMap<String, Hole>,
     events: Told,
     _lock: Lock,
 }
@@ -57,6 +60,7 @@ impl Folder {
         Ok(Self {
             folder: folder.to_owned(),
             held: BTreeMap::new(),
+            owned: BTreeMap::new(),
             events: Told::default(),
             _lock: lock,
         })
@@ -222,6 +226,20 @@ impl Store for Folder {
 
     async fn append(&mut self, new: &New<'_, Lines>) -> Result<Appended, CollectFailed> {
         self.add(new).map(|()| Appended::Safe)
+    }
+
+    async fn own_up(&mut self, enrolled: &Enrolled, hole: Hole) -> Result<(), CollectFailed> {
+        self.owned.insert(enrolled.gateway.clone(), hole);
+
+        Ok(())
+    }
+
+    async fn owned(
+        &mut self,
+        enrolled: &Enrolled,
+        from: u64,
+    ) -> Result<Option<Hole>, CollectFailed> {
+        Ok(self.owned.get(&enrolled.gateway).copied().filter(|hole| hole.holds(from)))
     }
 
     async fn head_at(

@@ -1,6 +1,6 @@
 //! What the collector holds of one gateway, and whether a batch goes on from there.
 //!
-//! Only what follows without a gap, has the right head and carries the tag of a key that the
+//! Only what follows without a gap, or behind one that the gateway has owned up to, has the right head and carries the tag of a key that the
 //! gateway has since destroyed is taken (TRUST section 5), and only with the signed checkpoint of its
 //! last record: what is kept can be shown to others. A batch is taken whole or not at all. Nothing
 //! that it says beside its records is believed.
@@ -16,6 +16,7 @@ use gateward_core::trust::{Checkpoint, Incarnation};
 use crate::enroll::Enrolled;
 use crate::fleet::alarm::Alarm;
 
+use super::hole::{Behind, Hole, behind};
 use super::late::{LateUse, Use};
 use super::store::Rows;
 
@@ -62,6 +63,8 @@ pub(super) enum Trouble {
     Back,
     #[error("the gateway has left the broker, or its connection broke")]
     Gone,
+    #[error("records {first} to {last} are lost: the gateway itself says that it cannot read them")]
+    Lost { first: u64, last: u64 },
     #[error("a batch of another enrolment; was the gateway enrolled again elsewhere?")]
     OtherEnrolment,
     #[error(
@@ -90,6 +93,7 @@ impl Trouble {
             Self::Fork(_) => "fork",
             Self::Gap { .. } => "gap",
             Self::Gone => "gone",
+            Self::Lost { .. } => "lost",
             Self::OtherEnrolment => "other_enrolment",
             Self::Restored(_) => "restored_backup",
             Self::Silent(_) => "silent",
@@ -145,6 +149,10 @@ pub(super) struct Taken<R> {
     pub(super) held: Held,
     /// Those of them that allowed something to somebody.
     pub(super) uses: Vec<Use>,
+    /// What was lost before them.
+    pub(super) lost: Option<Hole>,
+    /// What the gateway owns up to, though what is behind that has not come.
+    pub(super) told: Option<Hole>,
     /// Why not all of it was taken, or what else is wrong.
     pub(super) trouble: Option<Trouble>,
 }
@@ -163,24 +171,44 @@ impl Held {
         }
     }
 
-    /// Takes what of `batch` goes on from here, or nothing of it.
+    /// Takes what of `batch` goes on from here, or nothing of it; `owned` is what the gateway owned up to
+    /// in an earlier one.
     pub(super) fn take<R: Rows>(
         &self,
         batch: &Batch,
         enrolled: &Enrolled,
         account: Uuid,
+        owned: Option<Hole>,
     ) -> Taken<R> {
         let origin =
             Origin { account, gateway: enrolled.id(account), incarnation: enrolled.incarnation };
+        if let Err(trouble) = self.follows(batch, &origin) {
+            let Trouble::Gap { .. } = trouble else { return self.nothing_new(Some(trouble)) };
+            return match behind(self, batch, enrolled, account, owned) {
+                Behind::Owned(start, lost) => {
+                    let taken = start.go_on(batch, enrolled, &origin);
+                    if taken.trouble.is_some() {
+                        taken
+                    } else {
+                        Taken { lost: Some(lost), ..taken }
+                    }
+                }
+                Behind::Open { told, trouble } => Taken { told, ..self.nothing_new(Some(trouble)) },
+            };
+        }
+
+        self.go_on(batch, enrolled, &origin)
+    }
+
+    /// Takes what is new of a batch that goes on from here, or nothing of it.
+    fn go_on<R: Rows>(&self, batch: &Batch, enrolled: &Enrolled, origin: &Origin) -> Taken<R> {
         let mut taken = self.nothing_new(None);
-        let walked = self.follows(batch, &origin).and_then(|()| {
-            batch
-                .walk(|entry| taken.add(self, &entry, &origin))
-                .map_err(|bad| Trouble::BadBatch(bad.to_string()))
-        });
+        let walked = batch
+            .walk(|entry| taken.add(self, &entry, origin))
+            .map_err(|bad| Trouble::BadBatch(bad.to_string()));
         let trouble = match (walked, taken.trouble.take()) {
             (Err(trouble), _) | (_, Some(trouble)) => Some(trouble),
-            (Ok(head), None) => (!checkpoint_fits(batch, head, enrolled, account))
+            (Ok(head), None) => (!checkpoint_fits(batch, head, enrolled, origin.account))
                 .then(|| Trouble::BadCheckpoint(batch.last())),
         };
 
@@ -190,7 +218,9 @@ impl Held {
     fn nothing_new<R: Rows>(&self, trouble: Option<Trouble>) -> Taken<R> {
         let (rows, uses) = (R::default(), Vec::new());
 
-        Taken { rows, head: self.head, held: self.clone(), uses, trouble }
+        let (lost, told) = (None, None);
+
+        Taken { rows, head: self.head, held: self.clone(), uses, lost, told, trouble }
     }
 
     fn follows(&self, batch: &Batch, origin: &Origin) -> Result<(), Trouble> {
@@ -237,7 +267,12 @@ impl<R: Rows> Taken<R> {
 }
 
 /// Without a checkpoint, records can be shown to nobody who does not have the gateway's first key.
-fn checkpoint_fits(batch: &Batch, head: Head, enrolled: &Enrolled, account: Uuid) -> bool {
+pub(super) fn checkpoint_fits(
+    batch: &Batch,
+    head: Head,
+    enrolled: &Enrolled,
+    account: Uuid,
+) -> bool {
     let id = enrolled.id(account);
 
     Checkpoint::verify(&batch.checkpoint, &enrolled.key, account, id).is_ok_and(|checkpoint| {

@@ -26,6 +26,7 @@ use tracing::debug;
 
 use super::CollectFailed;
 use super::held::{Held, MOST_EVENTS, Trouble};
+use super::hole::Hole;
 use super::store::{Appended, New, Store};
 use crate::enroll::Enrolled;
 use crate::policy::{Policy, PrincipalStatus, Sources};
@@ -271,6 +272,37 @@ impl Store for Shared {
 
     async fn append(&mut self, new: &New<'_, Copy>) -> Result<Appended, CollectFailed> {
         Ok(self.add(new).await?)
+    }
+
+    async fn own_up(&mut self, enrolled: &Enrolled, hole: Hole) -> Result<(), CollectFailed> {
+        let id = self.id(enrolled);
+        let Ready { client, statements, .. } = self.ready()?;
+        let incarnation = enrolled.incarnation.0.as_slice();
+        let (first, last) = (signed(hole.first), signed(hole.last));
+        client
+            .execute(&statements.own_up, &[&id, &incarnation, &first, &last])
+            .await
+            .map_err(DatabaseFailed::from)?;
+
+        Ok(())
+    }
+
+    async fn owned(
+        &mut self,
+        enrolled: &Enrolled,
+        from: u64,
+    ) -> Result<Option<Hole>, CollectFailed> {
+        let id = self.id(enrolled);
+        let Ready { client, statements, .. } = self.ready()?;
+        let incarnation = enrolled.incarnation.0.as_slice();
+        let read = async {
+            let from = signed(from);
+            let row = client.query_opt(&statements.owned, &[&id, &incarnation, &from]).await?;
+            let Some(row) = row else { return Ok::<_, DatabaseFailed>(None) };
+            Ok(Some(Hole { first: number(row.try_get(0)?), last: number(row.try_get(1)?) }))
+        };
+
+        Ok(read.await?)
     }
 
     async fn head_at(

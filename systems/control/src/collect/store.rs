@@ -13,6 +13,7 @@ use gateward_core::time::UnixSeconds;
 
 use super::CollectFailed;
 use super::held::{Held, Taken, Trouble};
+use super::hole::Hole;
 use crate::enroll::Enrolled;
 
 /// Records of one batch in the form in which a store writes them.
@@ -66,6 +67,16 @@ pub(super) trait Store {
 
     /// Writes a batch, its records and what is to be told of them, and that they are held.
     async fn append(&mut self, new: &New<'_, Self::Rows>) -> Result<Appended, CollectFailed>;
+
+    /// Keeps in mind what a gateway has owned up to, for the batch behind it.
+    async fn own_up(&mut self, enrolled: &Enrolled, hole: Hole) -> Result<(), CollectFailed>;
+
+    /// Returns the longest hole owned up to that record `from` is in.
+    async fn owned(
+        &mut self,
+        enrolled: &Enrolled,
+        from: u64,
+    ) -> Result<Option<Hole>, CollectFailed>;
 
     /// Returns the chain's head after a record that is held; none where it is not there any more.
     async fn head_at(

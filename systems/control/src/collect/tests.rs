@@ -3,6 +3,7 @@
 
 mod batches;
 mod folder;
+mod holes;
 mod late;
 mod receipts;
 mod restored;
@@ -28,6 +29,7 @@ use tokio::task::JoinHandle;
 
 use super::folder::Lines;
 use super::held::{Held, Trouble};
+use super::hole::Hole;
 use super::store::New;
 use super::*;
 use crate::access;
@@ -110,24 +112,41 @@ impl Gateway {
         self.seal(&piece, &self.checkpoint())
     }
 
+    /// Writes one record that owns up to a hole.
+    fn own_up(&mut self, hole: (u64, u64)) -> Vec<u8> {
+        let gap = Record { span: Some(hole), ..Record::new(Outcome::Event(AuditEvent::Gap)) };
+        let piece = self.piece_of(&[gap], |_| {});
+
+        self.seal(&piece, &self.checkpoint())
+    }
+
     fn piece(&mut self, count: u64, change: impl Fn(&mut Vec<u8>)) -> Piece {
         self.piece_at(&vec![0; usize::try_from(count).unwrap()], change)
     }
 
     fn piece_at(&mut self, times: &[u64], change: impl Fn(&mut Vec<u8>)) -> Piece {
+        let record = |(nth, time): (u64, &u64)| {
+            let start = Record {
+                snapshot: Some(SnapshotName { epoch: 1, number: 7, root: [9; 32] }),
+                ..Record::new(Outcome::Event(AuditEvent::Start))
+            };
+            let is_first = self.seq + nth == 0;
+            let record = if is_first { start } else { Record::new(Outcome::Allow(Reason::Ok)) };
+            Record { created_at: UnixMillis(*time), ..record }
+        };
+        let records: Vec<_> = (0..).zip(times).map(record).collect();
+
+        self.piece_of(&records, change)
+    }
+
+    /// Writes these records, under the numbers that come next.
+    fn piece_of(&mut self, each: &[Record<'_>], change: impl Fn(&mut Vec<u8>)) -> Piece {
         let before = self.head;
         let first = self.seq + 1;
         let mut records = Vec::new();
-        for time in times {
+        for record in each {
             self.seq += 1;
-            let mut record = Record { seq: self.seq, ..Record::new(Outcome::Allow(Reason::Ok)) };
-            if self.seq == 1 {
-                record = Record {
-                    snapshot: Some(SnapshotName { epoch: 1, number: 7, root: [9; 32] }),
-                    ..Record { seq: 1, ..Record::new(Outcome::Event(AuditEvent::Start)) }
-                };
-            }
-            record.created_at = UnixMillis(*time);
+            let record = Record { seq: self.seq, ..*record };
             let mut buffer = [0; MAX_RECORD];
             let len = record.encode(&mut buffer).unwrap();
             self.head = self.head.next(&buffer[..len]);
@@ -155,7 +174,11 @@ impl Gateway {
     }
 
     fn take(&self, held: &Held, message: &[u8]) -> held::Taken<Lines> {
-        held.take(&Batch::decode(message).unwrap(), &self.enrolled, self.account)
+        self.take_behind(held, message, None)
+    }
+
+    fn take_behind(&self, held: &Held, message: &[u8], owned: Option<Hole>) -> held::Taken<Lines> {
+        held.take(&Batch::decode(message).unwrap(), &self.enrolled, self.account, owned)
     }
 }
 

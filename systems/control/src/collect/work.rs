@@ -18,6 +18,7 @@ use tracing::{debug, info, warn};
 use super::CollectFailed;
 use super::folder::Folder;
 use super::held::{Held, Trouble};
+use super::hole::Hole;
 use super::late::Late;
 use super::presence::{LOOK, Presence};
 use super::store::{Appended, New, Store};
@@ -236,14 +237,23 @@ impl<S: Store> Work<S> {
         };
         loop {
             let before = self.store.held(&enrolled).await?;
-            let taken = before.take::<S::Rows>(batch, &enrolled, self.account);
+            let next = before.through.saturating_add(1);
+            let owned =
+                if batch.first > next { self.store.owned(&enrolled, next).await? } else { None };
+            let taken = before.take::<S::Rows>(batch, &enrolled, self.account, owned);
+            if let Some(hole) = taken.told {
+                // What is behind the hole comes next.
+                self.store.own_up(&enrolled, hole).await?;
+                return Ok(Kept { held: None, trouble: None });
+            }
             if let Some(trouble) = taken.trouble {
                 return Ok(Kept { held: None, trouble: Some(trouble) });
             }
             if taken.held.through == before.through {
                 return self.known(&enrolled, batch, &taken.head, before).await;
             }
-            let late = self.late.uses(&taken.uses);
+            let mut late = self.late.uses(&taken.uses);
+            late.extend(taken.lost.map(|Hole { first, last }| Trouble::Lost { first, last }));
             let (enrolled, before, taken) = (&enrolled, &before, &taken);
             let (late, now) = (late.as_slice(), clock::now());
             let new = New { enrolled, before, taken, batch, message, late, now };

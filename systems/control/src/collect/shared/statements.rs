@@ -51,6 +51,11 @@ statements! {
            ON CONFLICT (account_id, id) DO UPDATE
                SET name = excluded.name, deleted = excluded.deleted
                WHERE (principal.name, principal.deleted) <> (excluded.name, excluded.deleted)";
+    own_up: "INSERT INTO hole (gateway_id, incarnation, first, last)
+             VALUES ($1::text::uuid, $2, $3, $4) ON CONFLICT DO NOTHING";
+    owned: "SELECT first, last FROM hole
+            WHERE gateway_id = $1::text::uuid AND incarnation = $2 AND first <= $3 AND last >= $3
+            ORDER BY last DESC LIMIT 1";
     position: "SELECT through, head, snapshot_epoch, snapshot_number, snapshot_root FROM position
                WHERE gateway_id = $1::text::uuid AND incarnation = $2";
     status: "INSERT INTO status (account_id, gateway, at, said, furthest)

@@ -69,6 +69,15 @@ CREATE TABLE batch (
 ) PARTITION BY RANGE (received_at);
 CREATE TABLE batch_other PARTITION OF batch DEFAULT;
 
+-- What a gateway has owned up to having lost, verified: another collector may get what is behind it.
+CREATE TABLE hole (
+    gateway_id uuid NOT NULL,
+    incarnation bytea NOT NULL,
+    first bigint NOT NULL,
+    last bigint NOT NULL,
+    PRIMARY KEY (gateway_id, incarnation, first, last)
+);
+
 CREATE TABLE event (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,

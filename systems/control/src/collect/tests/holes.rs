@@ -1,0 +1,85 @@
+//! Records that are lost for good: what is behind them is taken where the gateway owns up to it.
+
+use super::*;
+
+/// A gateway that wrote two records, lost three and goes on; what is held of it.
+fn with_a_hole() -> (Gateway, Held) {
+    let mut gateway = Gateway::new();
+    let one = gateway.write(2);
+    let held = gateway.take(&gateway.nothing(), &one).held;
+    let _lost = gateway.write(3);
+
+    (gateway, held)
+}
+
+#[test]
+fn what_is_behind_a_hole_is_taken_where_the_same_batch_owns_up_to_it() {
+    let (mut gateway, held) = with_a_hole();
+    let owned = gateway.own_up((3, 5));
+
+    let taken = gateway.take(&held, &owned);
+
+    assert_eq!((taken.trouble, taken.lost), (None, Some(Hole { first: 3, last: 5 })));
+    assert_eq!((taken.held.through, taken.held.head), (6, gateway.head));
+    assert_eq!(taken.rows.0.lines().count(), 1);
+    let next = gateway.write(2);
+    assert_eq!(gateway.take(&taken.held, &next).held.through, 8);
+}
+
+#[test]
+fn what_is_behind_a_hole_is_taken_after_a_batch_that_owned_up_to_it() {
+    let (mut gateway, held) = with_a_hole();
+    let behind = gateway.write(2);
+    let owned = gateway.own_up((3, 5));
+
+    let told = gateway.take(&held, &owned);
+    assert_eq!((told.told, told.held.through), (Some(Hole { first: 3, last: 5 }), 2));
+    let taken = gateway.take_behind(&held, &behind, told.told);
+
+    assert_eq!((taken.trouble, taken.held.through), (None, 7));
+}
+
+#[test]
+fn i9_a_hole_that_nobody_or_another_owns_up_to_or_only_a_part_of_it_is_a_gap() {
+    let gap = Some(Trouble::Gap { first: 3, last: 5 });
+    for part in [(4, 5), (3, 4), (1, 2), (6, 9)] {
+        let (mut gateway, held) = with_a_hole();
+        let taken = gateway.take(&held, &gateway.clone().own_up(part));
+        assert_eq!((taken.trouble, taken.held.through), (gap.clone(), 2), "{part:?}");
+        let hole = Hole { first: part.0, last: part.1 };
+        let behind = gateway.write(1);
+        assert_eq!(gateway.take_behind(&held, &behind, Some(hole)).trouble, gap, "{part:?}");
+    }
+
+    // Who has the account's broker and not the gateway's keys.
+    let (gateway, held) = with_a_hole();
+    let mut thief = gateway.clone();
+    thief.ratchet = Ratchet::new([0x66; 32]);
+    let forged = gateway.take(&held, &thief.own_up((3, 5)));
+    assert_eq!((forged.trouble, forged.told), (Some(Trouble::ForgedTag(6)), None));
+    let mut thief = gateway.clone();
+    thief.key = SigningKey::from_bytes(&[0x66; 32]);
+    let forged = gateway.take(&held, &thief.own_up((3, 5)));
+    assert_eq!((forged.trouble, forged.told), (Some(Trouble::BadCheckpoint(6)), None));
+}
+
+#[tokio::test]
+async fn a_receipt_goes_beyond_records_that_are_lost_and_an_event_names_them() {
+    let world = World::new().await;
+    let mut gateway = world.gateway.clone();
+    let mut work = world.work();
+    let one = gateway.write(2);
+    assert!(work.keep("edge-1", &Batch::decode(&one).unwrap(), &one).await.unwrap().held.is_some());
+    let _lost = gateway.write(3);
+    let behind = gateway.write(2);
+    let owned = gateway.own_up((3, 5));
+
+    let told = work.keep("edge-1", &Batch::decode(&owned).unwrap(), &owned).await.unwrap();
+    assert!(told.held.is_none() && told.trouble.is_none());
+    let kept = work.keep("edge-1", &Batch::decode(&behind).unwrap(), &behind).await.unwrap();
+
+    assert_eq!(kept.held.unwrap().through, 7);
+    let events = world.events();
+    assert!(events.iter().any(|line| line.contains(r#""event":"lost""#)), "{events:?}");
+    assert!(events.iter().any(|line| line.contains("records 3 to 5")), "{events:?}");
+}
