@@ -31,6 +31,7 @@ mod late;
 mod leaks;
 mod limits;
 mod loopback;
+mod lost;
 mod meaning;
 mod offline;
 mod own_broker;

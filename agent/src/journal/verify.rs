@@ -253,8 +253,9 @@ fn follow(
         Verified { damaged: damaged(folder).map_err(unreadable(folder))?, ..Verified::default() };
     let segments = list(folder).map_err(unreadable(folder))?;
     let newest = segments.last().copied();
-    // The hole before a segment, until the gap record that owns up to it is seen.
-    let mut open: Option<(PathBuf, u64, u64)> = None;
+    // Holes before segments, until the gap record that owns up to each is seen: a start writes it at
+    // once, the upload where it comes upon one.
+    let mut open: Vec<(PathBuf, u64, u64)> = Vec::new();
     for first in segments {
         let path = segment_path(folder, first);
         let bytes = fs::read(&path).map_err(unreadable(&path))?;
@@ -266,7 +267,7 @@ fn follow(
                 return Err(Broken::Order { path });
             }
             if first > last + 1 {
-                open = Some((path.clone(), last + 1, first - 1));
+                open.push((path.clone(), last + 1, first - 1));
             }
         }
         signed.begin(folder, &head, by, &mut verified).map_err(unreadable(&path))?;
@@ -281,7 +282,7 @@ fn follow(
             verified.span = Some((from, record.seq));
             verified.records += 1;
             if let (Outcome::Event(Event::Gap), Some(gap)) = (record.outcome, record.span) {
-                open = open.filter(|(_, first, last)| *first < gap.0 || *last > gap.1);
+                open.retain(|(_, first, last)| *first < gap.0 || *last > gap.1);
                 verified.gaps.push(gap);
             }
         }
@@ -296,9 +297,9 @@ fn follow(
         if !walk.is_over() && !is_torn(&bytes, walk.at) {
             return Err(Broken::Record { path, record: walk.last.saturating_add(1) });
         }
-        if let Some((path, first, last)) = open.take() {
-            return Err(Broken::Missing { path, first, last });
-        }
+    }
+    if let Some((path, first, last)) = open.into_iter().next() {
+        return Err(Broken::Missing { path, first, last });
     }
 
     signed.cut(&verified.gaps).map_or(Ok(verified), Err)
