@@ -65,6 +65,7 @@ fn i9_a_segment_that_is_deleted_is_named_by_everybody_and_what_follows_is_receip
     let verified = stage.gateway.cli(&["audit", "verify"]);
     assert_eq!(verified.code, 0, "{}{}", verified.out, verified.err);
     assert!(verified.out.contains(&format!("recorded gap: {first} to {missing}")));
+    assert!(verified.out.contains("signed by this gateway up to"), "{}", verified.out);
     collector.kill();
     let folder = stage.deck.collected().display().to_string();
     let said = stage.deck.control("audit verify --keys", &[&folder]);

@@ -118,9 +118,16 @@ fn rewrites_no_audit_unseen() {
     let audit = stage.gateway.state().join("audit");
     let changed = rewrite(&audit, b"ana.ruiz", b"eve.ruiz");
     assert!(changed > 0);
-    // The gateway itself cannot tell: what it would need has been overwritten, as it should be.
+    let verified = stage.gateway.cli(&["audit", "verify"]);
+    assert_eq!(verified.code, 65, "its signed checkpoints say otherwise");
+    // Its key is on the disk too: he could sign others, or take them away.
+    for path in files(&audit).iter().filter(|path| path.extension().is_some_and(|e| e == "ckp")) {
+        fs::remove_file(path).expect("our own file");
+    }
+    // Now the gateway itself cannot tell: what it would need has been overwritten, as it should be.
     let verified = stage.gateway.cli(&["audit", "verify"]);
     assert_eq!(verified.code, 0, "{}", verified.err);
+    assert!(verified.out.contains("no checkpoint of this gateway's"), "{}", verified.out);
     stage.gateway.start_ready();
 
     let collector = stage.deck.collector();

@@ -5,30 +5,52 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use gateward_core::name::Uuid;
 use gateward_core::trust::GatewayId;
 use serde::Serialize;
 
 use super::super::place::Unread;
 use super::super::{Exit, Global};
+use crate::config::Config;
 use crate::identity::Identity;
-use crate::journal::{self, Broken, Verified};
+use crate::journal::{self, Broken, Signer, Verified};
 use crate::proof::{self, Known};
 
 pub(super) fn verify(path: Option<PathBuf>, global: &Global) -> Result<Exit, Exit> {
-    let folder = match path {
+    let (folder, signer) = match path {
         Some(file) if file.is_file() => return Ok(export(&file, global)),
-        Some(folder) => folder,
-        None => global.load()?.state_dir,
+        Some(folder) => (folder, None),
+        None => {
+            let config = global.load()?;
+            let signer = own_keys(&config).map(|(account, gateway, identity)| Signer {
+                account,
+                gateway,
+                key: identity.key.verifying_key(),
+            });
+            (config.state_dir, signer)
+        }
     };
     let inner = folder.join("audit");
     let folder = if inner.is_dir() { inner } else { folder };
-    match journal::verify(&folder) {
+    let verified = match &signer {
+        Some(signer) => journal::verify_signed(&folder, signer),
+        None => journal::verify(&folder),
+    };
+    match verified {
         Ok(verified) => {
-            let report = Report::new(&folder, &verified);
+            let report = Report::new(&folder, &verified, signer.is_some());
             Ok(global.print(Exit::Success, &report, &report))
         }
         Err(broken) => Err(global.fail(exit(&broken), &broken)),
     }
+}
+
+/// Whose checkpoints are this gateway's; none where its key cannot be read.
+fn own_keys(config: &Config) -> Option<(Uuid, GatewayId, Identity)> {
+    let identity = Identity::load(&config.gateway_key).ok()?;
+    let gateway = GatewayId::of(config.account, config.gateway.as_str());
+
+    Some((config.account, gateway, identity))
 }
 
 /// Follows the chain through a file that is to be carried; where this is the gateway that wrote it,
@@ -40,10 +62,8 @@ fn export(file: &Path, global: &Global) -> Exit {
     };
     let own = global.config_path().is_file().then(|| global.load().ok()).flatten();
     let own = own.and_then(|config| {
-        let identity = Identity::load(&config.gateway_key).ok()?;
-        let gateway = GatewayId::of(config.account, config.gateway.as_str());
-        let key = identity.key.verifying_key();
-        let known = Known { account: config.account, key, ratchet: None };
+        let (account, gateway, identity) = own_keys(&config)?;
+        let known = Known { account, key: identity.key.verifying_key(), ratchet: None };
         Some(((gateway, identity.incarnation), known))
     });
     let known = |gateway, incarnation| {
@@ -82,11 +102,28 @@ struct Report<'a> {
     head: Option<String>,
     gaps: &'a [(u64, u64)],
     damaged: &'a [PathBuf],
+    /// How many checkpoints agree; absent where they were held against no key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoints: Option<u64>,
+    /// The last record that is signed for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed: Option<u64>,
+    /// Places for a checkpoint with something in them that this gateway did not sign.
+    #[serde(skip_serializing_if = "is_zero")]
+    unsigned_places: u64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it like that")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 impl<'a> Report<'a> {
-    fn new(folder: &'a Path, verified: &'a Verified) -> Self {
+    fn new(folder: &'a Path, verified: &'a Verified, by_key: bool) -> Self {
         Self {
+            checkpoints: by_key.then_some(verified.checkpoints),
+            signed: verified.signed,
+            unsigned_places: verified.unsigned_places,
             folder,
             records: verified.records,
             first: verified.span.map(|(first, _)| first),
@@ -103,6 +140,20 @@ impl fmt::Display for Report<'_> {
         write!(f, "{}: the chain is whole, {} records", self.folder.display(), self.records)?;
         if let (Some(first), Some(last), Some(head)) = (self.first, self.last, &self.head) {
             write!(f, ", {first} to {last}\nhead {head}")?;
+        }
+        match (self.checkpoints, self.signed) {
+            (Some(number), Some(signed)) => {
+                write!(f, "\nsigned by this gateway up to {signed}, {number} checkpoints agree")?;
+            }
+            (Some(_), None) => write!(f, "\nno checkpoint of this gateway's yet")?,
+            (None, _) => write!(f, "\ncheckpoints were held against no key")?,
+        }
+        if self.unsigned_places > 0 {
+            let places = self.unsigned_places;
+            write!(
+                f,
+                "\n{places} checkpoints are not signed by this gateway's key, and prove nothing"
+            )?;
         }
         for (first, last) in self.gaps {
             write!(f, "\nrecorded gap: {first} to {last}")?;
