@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use gateward_tests::{Gateway, until};
+use gateward_tests::{Gateway, Postgres, until};
 use serde_json::{Value, json};
 
 use crate::stage::Stage;
@@ -23,8 +23,8 @@ fn segments(gateway: &Gateway) -> Vec<PathBuf> {
     segments
 }
 
-#[test]
-fn i9_a_segment_that_is_deleted_is_named_by_everybody_and_what_follows_is_receipted() {
+/// A gateway with four segments that nobody has collected, of which the second is deleted.
+fn with_a_hole() -> Stage {
     let mut stage = Stage::new();
     assert!(stage.gateway.stop().success());
     stage.deck.broker.stop();
@@ -40,14 +40,25 @@ fn i9_a_segment_that_is_deleted_is_named_by_everybody_and_what_follows_is_receip
     }
     assert!(stage.gateway.stop().success());
     fs::remove_file(&segments(&stage.gateway)[1]).expect("there are four");
+
+    stage
+}
+
+fn is_receipted(gateway: &Gateway) {
+    until("a receipt for all that is there", || {
+        (gateway.status().pointer("/audit/backlog") == Some(&json!(0))).then_some(())
+    });
+}
+
+#[test]
+fn i9_a_segment_that_is_deleted_is_named_by_everybody_and_what_follows_is_receipted() {
+    let mut stage = with_a_hole();
     assert_eq!(stage.gateway.cli(&["audit", "verify"]).code, 65, "nobody has owned up to it yet");
 
     stage.deck.broker.restart();
     stage.gateway.start_ready();
     let collector = stage.deck.collector();
-    until("a receipt for all that is there", || {
-        (stage.gateway.status().pointer("/audit/backlog") == Some(&json!(0))).then_some(())
-    });
+    is_receipted(&stage.gateway);
 
     let last = stage.gateway.status()["audit"]["seq"].as_u64().expect("a number");
     let records = collector.has("edge-7a", last);
@@ -70,5 +81,26 @@ fn i9_a_segment_that_is_deleted_is_named_by_everybody_and_what_follows_is_receip
     let folder = stage.deck.collected().display().to_string();
     let said = stage.deck.control("audit verify --keys", &[&folder]);
     assert_eq!(said.code, 0, "{}{}", said.out, said.err);
+    stage.is_well();
+}
+
+#[test]
+fn i9_collectors_of_one_database_go_on_behind_a_hole_whichever_of_them_was_told_of_it() {
+    let mut stage = with_a_hole();
+    let database = Postgres::start(&stage.deck.logs().join("postgres.log"));
+    stage.deck.broker.restart();
+    let collectors =
+        [(); 2].map(|()| stage.deck.collector_into(&database, stage.deck.broker.port()));
+    stage.gateway.start_ready();
+    is_receipted(&stage.gateway);
+
+    let jumps = "SELECT count(*) FROM (SELECT seq, lag(seq) OVER (ORDER BY seq) AS before \
+                 FROM gateward.record) AS numbers WHERE seq <> before + 1";
+    assert_eq!(database.number(jumps), 1);
+    let doubles = "SELECT count(*) - count(DISTINCT seq) FROM gateward.record";
+    assert_eq!(database.number(doubles), 0);
+    let lost = "SELECT count(*) FROM gateward.event WHERE event = 'lost'";
+    assert_eq!(database.number(lost), 1);
+    drop(collectors);
     stage.is_well();
 }
