@@ -46,7 +46,7 @@ impl Severity {
     /// A refusal is what the product is for; what the audit may have lost is not.
     fn of(record: &Line<'_>) -> Self {
         match (record.decision.as_ref(), record.action.as_deref()) {
-            ("event", Some("gap" | "segment_damaged" | "audit_failed")) => Self::High,
+            ("event", Some("audit_failed" | "gap" | "segment_damaged" | "unsynced")) => Self::High,
             (
                 "event",
                 Some(

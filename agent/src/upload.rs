@@ -111,6 +111,9 @@ pub struct Upload<O, S> {
     max_payload: usize,
     /// How many bytes may be sent now.
     allowance: usize,
+    /// The last record that there was when the link came up: what was written since is never held
+    /// back.
+    behind: u64,
     /// Receipted.
     done: u64,
     /// The last numbers of the batches that are sent and not receipted.
@@ -153,6 +156,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
             seal,
             max_payload: 0,
             allowance: AT_ONCE,
+            behind: 0,
             done,
             sent: Vec::new(),
             reader,
@@ -232,6 +236,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         match heard {
             Heard::Up { max_payload } => {
                 self.max_payload = max_payload;
+                self.behind = self.records.status().seq;
                 self.rewind();
             }
             Heard::Down => {
@@ -267,8 +272,13 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         self.reader = self.records.reader(next);
     }
 
+    /// Whether what comes next is new, or there is some of the allowance for old records left.
+    const fn may_send(&self) -> bool {
+        self.allowance > 0 || self.next > self.behind
+    }
+
     async fn pump(&mut self) {
-        while self.max_payload > OVERHEAD && self.sent.len() < WINDOW && self.allowance > 0 {
+        while self.max_payload > OVERHEAD && self.sent.len() < WINDOW && self.may_send() {
             match self.send_one().await {
                 Ok(true) => {}
                 Ok(false) => return,
@@ -309,7 +319,9 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         }
         let len = message.len();
         if self.outlet.send(message) {
-            self.allowance = self.allowance.saturating_sub(len);
+            if piece.first <= self.behind {
+                self.allowance = self.allowance.saturating_sub(len);
+            }
             self.sent.push(piece.last);
             self.next = piece.last + 1;
             return Ok(true);

@@ -109,11 +109,11 @@ async fn answers(judge: &Judge, questions: &[Question<'_>]) -> Vec<Answer> {
 }
 
 /// Where nothing at all can be answered now, the whole batch is a problem as one question is.
-fn say(mut answers: Vec<Answer>) -> Response {
+fn say(answers: Vec<Answer>) -> Response {
     if answers.iter().all(Answer::is_unavailable)
-        && let Some(first) = answers.pop()
+        && let Some(first) = answers.first()
     {
-        return first.into_response();
+        return first.clone().into_response();
     }
     let answers = answers.into_iter().map(Native::from).collect();
 

@@ -17,7 +17,6 @@ use gateward_core::time::UnixSeconds;
 use gateward_core::trust::{Checkpoint, GatewayId, Incarnation, SEALED_LEN};
 
 use super::medium::{Handle, Medium};
-use super::recover::free;
 use super::writer::{Writer, segment_path};
 
 /// Bytes of one place: length u16 little-endian, signed checkpoint, zeros.
@@ -61,14 +60,11 @@ impl Found {
         by: &Signer,
         incarnation: Incarnation,
     ) -> io::Result<Self> {
-        let path = path(folder, first);
-        let bytes = match fs::metadata(&path) {
-            Ok(file) if file.len() <= MOST => fs::read(path)?,
-            // Too long for one that was written here: nothing in it is believed.
-            Ok(_) => return Ok(Self { bad: 1, ..Self::default() }),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            Err(error) => return Err(error),
-        };
+        Ok(Self::among(&bytes(folder, first)?, first, by, incarnation))
+    }
+
+    /// Looks at the places of a file that was read before.
+    pub(crate) fn among(bytes: &[u8], first: u64, by: &Signer, incarnation: Incarnation) -> Self {
         let mut found = Self::default();
         for place in bytes.chunks(PLACE).filter(|place| place.iter().any(|byte| *byte != 0)) {
             let read = signed(place)
@@ -80,13 +76,26 @@ impl Found {
             }
         }
 
-        Ok(found)
+        found
     }
 
     /// The last record that is signed for.
     pub(crate) fn last(&self) -> Option<(u64, Head)> {
         self.heads.last_key_value().map(|(number, head)| (*number, *head))
     }
+}
+
+/// Returns what stands beside the segment that begins with record `first`, as far as it is read.
+pub(crate) fn bytes(folder: &Path, first: u64) -> io::Result<Vec<u8>> {
+    let file = match fs::File::open(path(folder, first)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(file, MOST), &mut bytes)?;
+
+    Ok(bytes)
 }
 
 fn signed(place: &[u8]) -> Option<&[u8]> {
@@ -105,6 +114,8 @@ pub(crate) struct Checkpoints {
     /// Where the next one goes.
     at: u64,
     dirty: bool,
+    /// Minutes since one was signed because of the time.
+    minutes: u64,
 }
 
 /// What a checkpoint says beside who signs it.
@@ -120,7 +131,7 @@ pub(crate) struct Reached {
 
 impl Checkpoints {
     pub(crate) const fn new(account: Uuid, key: SigningKey) -> Self {
-        Self { account, key, signed: 0, file: None, at: 0, dirty: false }
+        Self { account, key, signed: 0, file: None, at: 0, dirty: false, minutes: 0 }
     }
 
     pub(crate) fn signer(&self, gateway: GatewayId) -> Signer {
@@ -134,13 +145,15 @@ impl Checkpoints {
         folder: &Path,
         first: u64,
     ) -> io::Result<()> {
-        // What is left of the segment before stays as it is: the last of its records is signed for.
-        self.sync()?;
+        let synced = self.sync();
+        // Whatever fails now, nothing about this segment goes beside the one before.
+        (self.file, self.dirty) = (None, false);
+        self.signed = self.signed.max(first.saturating_sub(1));
         let mut file = medium.open(&path(folder, first))?;
         file.cut(0)?;
-        (self.file, self.at) = (Some(file), 0);
+        (self.file, self.at, self.minutes) = (Some(file), 0, 0);
 
-        Ok(())
+        synced
     }
 
     /// Opens the file of a segment that is gone on with.
@@ -151,19 +164,34 @@ impl Checkpoints {
         first: u64,
     ) -> io::Result<()> {
         let path = path(folder, first);
-        if fs::metadata(&path).is_ok_and(|file| file.len() > MOST) {
-            medium.rename(&path, &free(&path))?;
-        }
         let is_new = !path.exists();
-        let file = medium.open(&path)?;
+        let mut file = medium.open(&path)?;
         if is_new {
             medium.sync_folder(folder)?;
         }
+        let len = fs::metadata(path)?.len();
+        if len > MOST {
+            // None that was written here: behind it nothing would be read.
+            file.cut(0)?;
+        }
         let place = u64::try_from(PLACE).unwrap_or(u64::MAX);
-        self.at = fs::metadata(path)?.len().div_ceil(place) * place;
+        self.at = if len > MOST { 0 } else { len.div_ceil(place) * place };
         self.file = Some(file);
 
         Ok(())
+    }
+
+    /// A minute has passed; returns whether one is signed because of that. The more there are beside a
+    /// segment, the more seldom: a quiet gateway has one for each record, and takes weeks for a segment.
+    pub(crate) const fn minute(&mut self) -> bool {
+        let places = self.at / PLACE as u64;
+        self.minutes += 1;
+        let is_due = self.minutes > (places / 64) * (places / 64);
+        if is_due {
+            self.minutes = 0;
+        }
+
+        is_due
     }
 
     /// Returns whether there is a record that no checkpoint covers.

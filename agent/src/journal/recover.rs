@@ -118,7 +118,9 @@ pub(crate) fn recover(
     let bytes = u64::try_from(end.good).unwrap_or_default();
     let file = segment.map(|first| medium.open(&segment_path(folder, first))).transpose()?;
     if let Some(first) = segment {
-        checkpoints.resume(&*medium, folder, first)?;
+        if let Err(error) = checkpoints.resume(&*medium, folder, first) {
+            tracing::warn!(%error, "the audit's checkpoints cannot be written for a while");
+        }
     }
     let Recovery { files, found, .. } = recovery;
     let mut writer = Writer {
@@ -237,11 +239,14 @@ impl Recovery<'_> {
     fn walk(&mut self, head: &SegmentHead, bytes: &[u8]) -> io::Result<End> {
         let mut walk = Walk::new(head, bytes);
         let mut key = self.files.key();
-        let signed = Found::read(self.folder, head.first, &self.by, self.incarnation)?;
+        // A bad block under the checkpoints is no reason to do without the records.
+        let signed = Found::read(self.folder, head.first, &self.by, self.incarnation)
+            .inspect_err(|error| tracing::warn!(%error, "the audit's checkpoints cannot be read"))
+            .unwrap_or_default();
         let mut before = (walk.at, walk.last, walk.head, walk.snapshot, walk.bounded);
         // What is signed for stands, whatever was made of the key file and of what follows.
         let mut proven = before;
-        let mut stopped = None;
+        let (mut stopped, mut stop) = (None, None);
         while let Some(frame) = walk.step() {
             if let Some((number, key)) = &mut key
                 && *number + 1 == walk.last
@@ -262,8 +267,13 @@ impl Recovery<'_> {
                 None => {}
             }
             before = here;
-            let outcome = Record::decode(frame.record).map(|record| record.outcome);
-            stopped = Some((walk.last, outcome == Ok(Outcome::Event(Event::Stop))));
+            let record = Record::decode(frame.record).ok();
+            let boot = record.as_ref().map(|record| record.boot);
+            if record.is_some_and(|record| record.outcome == Outcome::Event(Event::Stop)) {
+                stop = boot;
+            }
+            // What the same life writes behind its stop are sums of what was counted.
+            stopped = Some((walk.last, stop.is_some() && stop == boot));
         }
         let (good, last, chain, snapshot, bounded) = before;
         let rest = bytes.get(good..).unwrap_or_default();

@@ -75,8 +75,10 @@ pub(crate) async fn run(
                 untidy = true;
             }
             _ = seal.tick(), if writer.is_unsigned() => {
-                writer.sign();
-                untidy = true;
+                if writer.checkpoints.minute() {
+                    writer.sign();
+                    untidy = true;
+                }
             }
             count = from.recv_many(&mut commands, BATCH) => {
                 if count == 0 {

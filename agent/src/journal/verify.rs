@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use gateward_core::audit::{Event, Head, Outcome, Record, SnapshotName};
 
-use super::checkpoints::{Found, Signer};
+use super::checkpoints::{self, Found, Signer};
 use super::frame::{Frame, HEAD_LEN, SegmentHead};
 use super::recover::{list, list_of};
 use super::room::Share;
@@ -178,24 +178,26 @@ pub fn walk(
 #[derive(Default)]
 struct Signed {
     heads: BTreeMap<u64, Head>,
+    /// What stood beside the segments before the first of them was read: an agent may go on meanwhile,
+    /// and whatever was signed by then is in them.
+    beside: BTreeMap<u64, Vec<u8>>,
     missing: Vec<(PathBuf, u64)>,
 }
 
 impl Signed {
+    fn read(folder: &Path) -> io::Result<Self> {
+        let firsts = list_of(folder, "ckp")?.into_iter();
+        let beside = firsts.map(|first| Ok((first, checkpoints::bytes(folder, first)?)));
+
+        Ok(Self { beside: beside.collect::<io::Result<_>>()?, ..Self::default() })
+    }
+
     /// Takes up what stands beside a segment.
-    fn begin(
-        &mut self,
-        folder: &Path,
-        head: &SegmentHead,
-        by: Option<&Signer>,
-        verified: &mut Verified,
-    ) -> io::Result<()> {
-        let Some(by) = by else { return Ok(()) };
-        let found = Found::read(folder, head.first, by, head.incarnation)?;
+    fn begin(&mut self, head: &SegmentHead, by: Option<&Signer>, verified: &mut Verified) {
+        let (Some(by), Some(bytes)) = (by, self.beside.get(&head.first)) else { return };
+        let found = Found::among(bytes, head.first, by, head.incarnation);
         verified.unsigned_places += found.bad;
         self.heads = found.heads;
-
-        Ok(())
     }
 
     /// Returns whether what is signed for the record just walked over, if anything, agrees.
@@ -215,19 +217,14 @@ impl Signed {
 
     /// Takes up what is signed behind the last segment, which begins with `newest`: of segments that are
     /// gone.
-    fn behind(
-        &mut self,
-        folder: &Path,
-        newest: &SegmentHead,
-        by: Option<&Signer>,
-    ) -> io::Result<()> {
-        let Some(by) = by else { return Ok(()) };
-        for first in list_of(folder, "ckp")?.into_iter().filter(|first| *first > newest.first) {
-            self.heads = Found::read(folder, first, by, newest.incarnation)?.heads;
-            self.end(&segment_path(folder, first));
+    fn behind(&mut self, folder: &Path, newest: &SegmentHead, by: Option<&Signer>) {
+        let Some(by) = by else { return };
+        for (first, bytes) in std::mem::take(&mut self.beside) {
+            if first > newest.first {
+                self.heads = Found::among(&bytes, first, by, newest.incarnation).heads;
+                self.end(&segment_path(folder, first));
+            }
         }
-
-        Ok(())
     }
 
     /// The first record that is signed for, is not there, and is in no gap.
@@ -244,10 +241,14 @@ fn follow(
     by: Option<&Signer>,
     mut show: impl FnMut(&SegmentHead, &Record<'_>, (&Head, Option<SnapshotName>)),
 ) -> Result<Verified, Broken> {
-    let mut signed = Signed::default();
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |source| Broken::Unreadable { path, source }
+    };
+    let mut signed = if by.is_some() {
+        Signed::read(folder).map_err(unreadable(folder))?
+    } else {
+        <_>::default()
     };
     let mut verified =
         Verified { damaged: damaged(folder).map_err(unreadable(folder))?, ..Verified::default() };
@@ -270,7 +271,7 @@ fn follow(
                 open.push((path.clone(), last + 1, first - 1));
             }
         }
-        signed.begin(folder, &head, by, &mut verified).map_err(unreadable(&path))?;
+        signed.begin(&head, by, &mut verified);
         let mut walk = Walk::new(&head, &bytes);
         while let Some(frame) = walk.step() {
             let Ok(record) = Record::decode(frame.record) else { break };
@@ -289,7 +290,7 @@ fn follow(
         verified.head = Some(walk.head);
         signed.end(&path);
         if newest == Some(first) {
-            signed.behind(folder, &head, by).map_err(unreadable(folder))?;
+            signed.behind(folder, &head, by);
         }
         if !walk.is_over() && newest != Some(first) {
             return Err(Broken::Record { path, record: walk.last.saturating_add(1) });

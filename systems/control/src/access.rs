@@ -13,10 +13,13 @@ pub const CONTROL: &str = "control";
 /// The user that collects audit.
 pub const COLLECTOR: &str = "collector";
 
+/// What a collector's folder has beside the gateways' records.
+const EVENTS: &str = "events";
+
 /// Returns whether a name belongs to the control plane, so that no gateway may have it.
 #[must_use]
 pub fn is_ours(name: &str) -> bool {
-    matches!(name, CONTROL | COLLECTOR)
+    matches!(name, CONTROL | COLLECTOR | EVENTS)
 }
 
 /// Returns the lines for one gateway: it reads what its group is told, and writes what it says of

@@ -12,6 +12,7 @@
 
 mod agent;
 mod collector;
+mod interval;
 mod load;
 mod refusal;
 mod sync;
@@ -54,6 +55,10 @@ fn main() {
         collector::collector(&table);
         return;
     }
+    if std::env::args().any(|word| word == "interval") {
+        interval::interval(&table);
+        return;
+    }
     size(&table);
     let deck = Deck::new();
     let signer = Signer::of(&deck);
@@ -68,6 +73,7 @@ fn main() {
     starts(&table, &gateway, &questions, file_mib);
     decisions(&table, &gateway, &questions);
     durable(&table, &gateway, &questions);
+    interval::interval(&table);
     records(&table, &gateway, &questions);
     sync::connected(&table);
     collector::collector(&table);

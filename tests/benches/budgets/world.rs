@@ -24,7 +24,7 @@ pub(crate) const CHUNK_LOG2: u8 = 15;
 /// How many different tokens ask.
 const ASKING: usize = 4_096;
 /// What they ask about, 24 bytes.
-const RESOURCE: &str = "device/0123456789abcdef0";
+pub(crate) const RESOURCE: &str = "device/0123456789abcdef0";
 
 /// An account of so many API tokens.
 #[derive(Debug)]

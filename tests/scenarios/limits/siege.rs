@@ -36,7 +36,8 @@ fn enrolls(gateway: &Gateway, number: u64) {
     let target = format!("{EST}?device={number}");
     let headers = [("x-original-method", "POST"), ("x-original-uri", &target), ("x-passcode", "p")];
 
-    let _any_answer = gateway.try_send("GET", "/v1/auth/nginx", &headers, b"");
+    let answer = gateway.try_send("GET", "/v1/auth/nginx", &headers, b"");
+    assert_eq!(answer.expect("the agent should answer").status, 204, "devices enroll meanwhile");
 }
 
 fn is_bad(gateway: &Gateway, number: u64) {

@@ -138,7 +138,12 @@ fn replayed(
         say(&replayed)?;
     }
 
-    Ok(if replayed.has_changes() { Exit::No } else { Exit::Success })
+    // Nothing was tried, so it would be wrong to say that nothing changes.
+    Ok(match (replayed.has_changes(), replayed.unchanged) {
+        (true, _) => Exit::No,
+        (false, 0) => Exit::BadData,
+        (false, _) => Exit::Success,
+    })
 }
 
 /// Hands on every record of a folder, a file or standard input.

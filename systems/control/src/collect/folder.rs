@@ -45,7 +45,7 @@ pub(super) struct Folder {
     folder: PathBuf,
     held: BTreeMap<String, Held>,
     /// The last of each gateway: who says so says it again as long as the hole is there.
-    owned: BTreeMap<String, Hole>,
+    owned: BTreeMap<String, (Incarnation, Hole)>,
     events: Told,
     _lock: Lock,
 }
@@ -229,7 +229,7 @@ impl Store for Folder {
     }
 
     async fn own_up(&mut self, enrolled: &Enrolled, hole: Hole) -> Result<(), CollectFailed> {
-        self.owned.insert(enrolled.gateway.clone(), hole);
+        self.owned.insert(enrolled.gateway.clone(), (enrolled.incarnation, hole));
 
         Ok(())
     }
@@ -239,7 +239,11 @@ impl Store for Folder {
         enrolled: &Enrolled,
         from: u64,
     ) -> Result<Option<Hole>, CollectFailed> {
-        Ok(self.owned.get(&enrolled.gateway).copied().filter(|hole| hole.holds(from)))
+        let known = self.owned.get(&enrolled.gateway);
+        let fits =
+            |(of, hole): &&(Incarnation, Hole)| *of == enrolled.incarnation && hole.holds(from);
+
+        Ok(known.filter(fits).map(|(_, hole)| *hole))
     }
 
     async fn head_at(

@@ -13,6 +13,8 @@ use gateward_core::audit::{Head, Ratchet, SnapshotName};
 use gateward_core::name::Uuid;
 use gateward_core::trust::{Checkpoint, Incarnation};
 
+use tracing::warn;
+
 use crate::enroll::Enrolled;
 use crate::fleet::alarm::Alarm;
 
@@ -104,6 +106,21 @@ impl Trouble {
 }
 
 impl Trouble {
+    /// Whether a signature of the gateway's, or the lack of any word of it, is behind it: nobody else can
+    /// bring about that it is told again and again.
+    pub(super) const fn is_vouched_for(&self) -> bool {
+        matches!(
+            self,
+            Self::Alarm(_)
+                | Self::Back
+                | Self::Gone
+                | Self::Lost { .. }
+                | Self::Restored(_)
+                | Self::Silent(_)
+                | Self::UsedAfterRevocation(_)
+        )
+    }
+
     /// What a script needs beside the text.
     pub(super) fn details(&self) -> serde_json::Map<String, serde_json::Value> {
         if let Self::UsedAfterRevocation(late) = self { late.details() } else { <_>::default() }
@@ -128,10 +145,18 @@ impl Told {
             // Only a gateway with its keys brings this here, and each time it is another record.
             return true;
         }
-        if self.troubles.get(gateway) == Some(trouble) || self.count >= MOST_EVENTS {
+        if self.troubles.get(gateway) == Some(trouble) {
             return false;
         }
-        self.count += 1;
+        if !trouble.is_vouched_for() {
+            if self.count >= MOST_EVENTS {
+                return false;
+            }
+            self.count += 1;
+            if self.count == MOST_EVENTS {
+                warn!("no more trouble that anybody can make is written down until the next start");
+            }
+        }
         self.troubles.insert(gateway.to_owned(), trouble.clone());
 
         true

@@ -12,7 +12,7 @@ use super::held::{Held, Trouble, checkpoint_fits};
 use crate::enroll::Enrolled;
 
 /// So many keys are reckoned on to look behind a hole; it takes some seconds.
-const MOST: u64 = 1 << 24;
+const MOST: u64 = 1 << 26;
 
 /// Numbers that no record can be read for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -73,14 +73,19 @@ pub(super) fn behind(
         Ok(head) => head,
         Err(bad) => return Behind::open(Trouble::BadBatch(bad.to_string())),
     };
+    // First what costs a forger a signature: also before a gap is told, and before a batch waits.
+    if !checkpoint_fits(batch, head, enrolled, account) {
+        return Behind::open(Trouble::BadCheckpoint(batch.last()));
+    }
     told.retain(|hole| hole.holds(missing.first));
     let is_owned = owned.iter().chain(&told).any(|hole| hole.covers(missing));
     if (!is_owned && told.is_empty()) || missing.last.saturating_sub(held.through) > MOST {
         return Behind::open(gap);
     }
-    // First what costs a forger a signature, and then what costs us a walk along the keys.
-    if !checkpoint_fits(batch, head, enrolled, account) {
-        return Behind::open(Trouble::BadCheckpoint(batch.last()));
+    let again = told.iter().find(|hole| owned.is_some_and(|known| known.covers(**hole)));
+    if let (false, Some(hole)) = (is_owned, again) {
+        // Said before: no second walk along the keys.
+        return Behind::Open { told: Some(*hole), trouble: gap };
     }
     let mut ratchet = held.ratchet.clone();
     (missing.first..=missing.last).for_each(|_| ratchet.step());

@@ -9,7 +9,7 @@ use gateward_agent::upload::batch::Batch;
 use gateward_agent::upload::stick::{self, BadStick};
 
 use super::folder::Folder;
-use super::held::Trouble;
+use super::held::{Held, Trouble};
 use super::shared::Shared;
 use super::store::Store;
 use super::work::Work;
@@ -71,11 +71,19 @@ impl Carried {
         let runtime = tokio::runtime::Handle::current();
         let mut carried = Self { gateway: None, records: 0, through: 0, trouble: None };
         let mut receipt = None;
-        let opened = File::open(&options.stick)
-            .map_err(|error| CollectFailed::stick(options, BadStick::Io(error)))?;
+        let open = || {
+            let opened = File::open(&options.stick);
+            opened.map_err(|error| CollectFailed::stick(options, BadStick::Io(error)))
+        };
+        let (first, second) = (open()?, open()?);
         // Nothing else runs here: it may block.
         let taken = tokio::task::block_in_place(|| {
-            stick::read(BufReader::new(opened), |batch| {
+            // In order of numbers, what a gateway has lost is said behind what comes after it.
+            let mut ahead = None;
+            stick::read(BufReader::new(first), |batch| {
+                runtime.block_on(work.learn(batch, &mut ahead)).map_err(Stopped::Failed)
+            })?;
+            stick::read(BufReader::new(second), |batch| {
                 let taken = runtime.block_on(work.take_carried(batch, &mut carried))?;
                 receipt = taken.or(receipt.take());
                 Ok::<_, Stopped>(())
@@ -94,6 +102,25 @@ impl Carried {
 }
 
 impl<S: Store> Work<S> {
+    /// Keeps in mind what a batch owns up to, and in `ahead` how far the file leads; what is wrong with it
+    /// is told when it is taken.
+    async fn learn(&mut self, bytes: &[u8], ahead: &mut Option<Held>) -> Result<(), CollectFailed> {
+        let Ok(batch) = Batch::decode(bytes) else { return Ok(()) };
+        let id = |one: &&crate::enroll::Enrolled| one.id(self.account) == batch.gateway;
+        let Some(enrolled) = self.gateways.values().find(id).cloned() else { return Ok(()) };
+        let held = match ahead.take() {
+            Some(held) => held,
+            None => self.store.held(&enrolled).await?,
+        };
+        let taken = held.take::<S::Rows>(&batch, &enrolled, self.account, None);
+        if let Some(hole) = taken.told.or(taken.lost) {
+            self.store.own_up(&enrolled, hole).await?;
+        }
+        *ahead = Some(taken.held);
+
+        Ok(())
+    }
+
     /// Takes one batch; returns the receipt for all that is held, where there is one.
     async fn take_carried(
         &mut self,

@@ -83,3 +83,26 @@ async fn a_receipt_goes_beyond_records_that_are_lost_and_an_event_names_them() {
     assert!(events.iter().any(|line| line.contains(r#""event":"lost""#)), "{events:?}");
     assert!(events.iter().any(|line| line.contains("records 3 to 5")), "{events:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn carried_records_behind_a_hole_are_taken_though_the_gateway_owns_up_to_it_at_their_end() {
+    let world = World::new().await;
+    let mut gateway = world.gateway.clone();
+    let one = gateway.write(2);
+    let _lost = gateway.write(3);
+    let batches = [one, gateway.write(2), gateway.own_up((3, 5))];
+    let mut file = gateward_agent::upload::stick::MAGIC.to_vec();
+    for batch in &batches {
+        file.extend(u32::try_from(batch.len()).unwrap().to_le_bytes());
+        file.extend(batch);
+    }
+    let stick = world.dir.path().join("stick");
+    std::fs::write(&stick, file).unwrap();
+    let CollectOptions { dir, to, .. } = world.options();
+    let receipt = world.dir.path().join("receipt");
+
+    let carried = Carried::take(&StickOptions { dir, to, stick, receipt }).await.unwrap();
+
+    assert_eq!((carried.through, carried.trouble), (8, None));
+    assert!(world.events().iter().any(|line| line.contains("records 3 to 5 are lost")));
+}
