@@ -117,10 +117,10 @@ pub(crate) fn recover(
     let segment = end.segment.filter(|_| recovery.found.gap.is_none());
     let bytes = u64::try_from(end.good).unwrap_or_default();
     let file = segment.map(|first| medium.open(&segment_path(folder, first))).transpose()?;
-    if let Some(first) = segment {
-        if let Err(error) = checkpoints.resume(&*medium, folder, first) {
-            tracing::warn!(%error, "the audit's checkpoints cannot be written for a while");
-        }
+    if let Some(first) = segment
+        && let Err(error) = checkpoints.resume(&*medium, folder, first)
+    {
+        tracing::warn!(%error, "the audit's checkpoints cannot be written for a while");
     }
     let Recovery { files, found, .. } = recovery;
     let mut writer = Writer {

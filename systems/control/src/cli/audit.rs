@@ -141,7 +141,7 @@ fn replayed(
     // Nothing was tried, so it would be wrong to say that nothing changes.
     Ok(match (replayed.has_changes(), replayed.unchanged) {
         (true, _) => Exit::No,
-        (false, 0) => Exit::BadData,
+        (false, 0) => Exit::Data,
         (false, _) => Exit::Success,
     })
 }
