@@ -200,16 +200,21 @@ async fn n9_a_flipped_bit_sets_the_segment_aside_and_is_reported_wherever_it_is(
     }
 }
 
-#[tokio::test]
-async fn a_bad_record_with_a_good_one_behind_it_is_never_taken_for_a_torn_tail() {
-    let before = tempfile::tempdir().unwrap();
+/// Four records; key and mark know of two only, as after a crash.
+async fn four_of_which_two_are_marked() -> tempfile::TempDir {
+    let (before, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     write(before.path(), 1, 2).await;
-    let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1, 4).await;
-    // The mark knows of two records only, as after a crash.
     for name in ["key", "mark"] {
         fs::copy(before.path().join(name), folder.path().join(name)).unwrap();
     }
+
+    folder
+}
+
+#[tokio::test]
+async fn a_bad_record_with_a_good_one_behind_it_is_never_taken_for_a_torn_tail() {
+    let folder = four_of_which_two_are_marked().await;
     let mut bytes = fs::read(only_segment(folder.path())).unwrap();
     let third = ends(&bytes)[2];
     bytes[third + 8] ^= 1;

@@ -20,9 +20,8 @@ use gateward_agent::journal::Piece;
 use gateward_agent::journal::json::{self, Origin};
 use gateward_agent::upload::batch;
 use gateward_agent::upload::stick::MAGIC;
-use gateward_control::audit::folder::batches_path;
 use gateward_control::audit::verify::{Keys, verify};
-use gateward_control::collect::lines_path;
+use gateward_control::collect::{batches_path, lines_path};
 use gateward_control::enroll::Enrolled;
 use gateward_control::keys::{self, NewAccount};
 use gateward_core::audit::{

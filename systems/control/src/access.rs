@@ -14,7 +14,7 @@ pub const CONTROL: &str = "control";
 pub const COLLECTOR: &str = "collector";
 
 /// What a collector's folder has beside the gateways' records.
-const EVENTS: &str = "events";
+pub const EVENTS: &str = "events";
 
 /// Returns whether a name belongs to the control plane, so that no gateway may have it.
 #[must_use]

@@ -112,13 +112,7 @@ async fn i9_n9_a_journal_rewritten_with_every_key_of_the_folder_is_found_out_by_
 
 #[tokio::test]
 async fn n9_a_tail_cut_together_with_the_key_file_and_the_mark_is_missed_by_what_was_signed() {
-    let before = tempfile::tempdir().unwrap();
-    write(before.path(), 1, 2).await;
-    let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), 1, 4).await;
-    for name in ["key", "mark"] {
-        fs::copy(before.path().join(name), folder.path().join(name)).unwrap();
-    }
+    let folder = four_of_which_two_are_marked().await;
     let path = only_segment(folder.path());
     let whole = fs::read(&path).unwrap();
     fs::write(&path, &whole[..ends(&whole)[2]]).unwrap();

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use gateward_agent::journal::json::Line;
 use gateward_core::topic;
 
+use crate::access::EVENTS;
 use crate::collect::lines_path;
 use crate::whole;
 
@@ -49,7 +50,7 @@ pub fn gateways(folder: &Path, only: Option<&str>) -> Result<Vec<String>, Unread
         let name = entry.map_err(failed)?.file_name().into_string().unwrap_or_default();
         let stem = name.strip_suffix(".jsonl").or_else(|| name.strip_suffix(".batches"));
         // What the collector itself noticed stands beside them.
-        let stem = stem.filter(|stem| topic::is_level(stem) && *stem != "events");
+        let stem = stem.filter(|stem| topic::is_level(stem) && *stem != EVENTS);
         names.extend(stem.map(str::to_owned));
     }
     names.sort();
@@ -63,12 +64,6 @@ pub fn gateways(folder: &Path, only: Option<&str>) -> Result<Vec<String>, Unread
     }
 
     Ok(names)
-}
-
-/// Returns where the batches of a gateway are in a collector's folder.
-#[must_use]
-pub fn batches_path(folder: &Path, gateway: &str) -> PathBuf {
-    folder.join(format!("{gateway}.batches"))
 }
 
 /// Opens a file, none where it is not there.

@@ -19,8 +19,8 @@ use gateward_core::trust::{GatewayId, Incarnation};
 
 use self::counted::Counted;
 use self::lines::Compared;
-use super::folder::{self, Unreadable, batches_path};
-use crate::collect::lines_path;
+use super::folder::{self, Unreadable};
+use crate::collect::{batches_path, lines_path};
 use crate::enroll::Enrolled;
 use crate::policy::Unusable;
 use crate::{publish, secret, whole};

@@ -30,6 +30,7 @@ use super::held::{Held, Told, Trouble};
 use super::hole::Hole;
 use super::store::{Appended, New, Rows, Store};
 use super::{CollectFailed, batches_path, lines_path};
+use crate::access::EVENTS;
 use crate::enroll::Enrolled;
 use crate::lock::Lock;
 use crate::secret::{self, Problem, Unusable};
@@ -174,7 +175,7 @@ impl Folder {
         if let Some(line) = line.as_object_mut() {
             line.append(&mut trouble.details());
         }
-        let path = self.folder.join("events.jsonl");
+        let path = self.folder.join(format!("{EVENTS}.jsonl"));
         let write = || {
             let mut file = append_to(&path)?;
             // In one piece: somebody may be reading.

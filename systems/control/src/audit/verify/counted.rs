@@ -9,8 +9,7 @@ use std::{fs, thread};
 use gateward_agent::proof::{Follower, Mistake};
 use gateward_core::trust::Incarnation;
 
-use super::super::folder::batches_path;
-use crate::collect::lines_path;
+use crate::collect::{batches_path, lines_path};
 use crate::secret;
 
 /// How long a collector may take from a file to the count of it.
