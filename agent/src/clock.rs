@@ -3,9 +3,11 @@
 //! Whatever needs the time is given a [`Clock`], so that a test covers a year in a millisecond by
 //! handing out a [`Simulated`] one.
 
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use gateward_core::name::Uuid;
@@ -20,6 +22,9 @@ const SYNCHRONISED: &str = "/run/systemd/timesync/synchronized";
 /// How long the mark holds. The kernel calls its clock unsynchronised once the error may be 16
 /// seconds, which grows by 500 parts in a million.
 const SYNCHRONISED_FOR_S: u64 = 32_000;
+
+/// How long it is taken for granted when the mark was renewed; that it is too old is seen at once.
+const MARK_HOLDS_MS: u64 = 1_000;
 
 /// Where the kernel names this boot.
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
@@ -37,6 +42,7 @@ enum Source {
     /// Of the machine, with the reading at which this clock started.
     Real {
         started_ms: u64,
+        mark: Arc<Mark>,
     },
     Simulated(watch::Receiver<Reading>),
 }
@@ -45,7 +51,7 @@ impl Clock {
     /// Starts a clock of the machine.
     #[must_use]
     pub fn real() -> Self {
-        Self(Source::Real { started_ms: read_ms(ClockId::Boottime) })
+        Self(Source::Real { started_ms: read_ms(ClockId::Boottime), mark: Arc::default() })
     }
 
     /// Returns a clock that shows what `handle` says.
@@ -58,7 +64,7 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Millis {
         match &self.0 {
-            Source::Real { started_ms } => {
+            Source::Real { started_ms, .. } => {
                 Millis(read_ms(ClockId::Boottime).saturating_sub(*started_ms))
             }
             Source::Simulated(reading) => reading.borrow().now,
@@ -89,7 +95,10 @@ impl Clock {
     #[must_use]
     pub fn kernel_synchronised(&self) -> bool {
         match &self.0 {
-            Source::Real { .. } => is_recent(Path::new(SYNCHRONISED), self.wall()),
+            Source::Real { mark, .. } => {
+                let renewed = mark.renewed(Path::new(SYNCHRONISED), read_ms(ClockId::Boottime));
+                is_recent(renewed, self.wall())
+            }
             Source::Simulated(reading) => reading.borrow().synchronised,
         }
     }
@@ -181,12 +190,32 @@ fn read_ms(clock: ClockId) -> u64 {
     seconds.saturating_mul(1000).saturating_add(ms)
 }
 
-/// Tells whether `mark` was renewed lately and not in the future.
-fn is_recent(mark: &Path, now: UnixSeconds) -> bool {
-    let Ok(renewed) = fs::metadata(mark).and_then(|facts| facts.modified()) else { return false };
-    let Ok(renewed) = renewed.duration_since(UNIX_EPOCH) else { return false };
+/// When the mark of a synchronised clock was renewed, looked up once a second: every decision asks.
+#[derive(Debug, Default)]
+struct Mark {
+    /// The next reading at which the file is looked at again.
+    look_at_ms: AtomicU64,
+    /// In seconds since 1970; 0 where there is no mark.
+    renewed: AtomicU64,
+}
 
-    renewed.as_secs() <= now.0 && now.0 - renewed.as_secs() <= SYNCHRONISED_FOR_S
+impl Mark {
+    /// Two tasks that ask at once may both look, or one of them take what the other saw before.
+    fn renewed(&self, path: &Path, now_ms: u64) -> UnixSeconds {
+        if now_ms >= self.look_at_ms.load(Ordering::Relaxed) {
+            let modified = fs::metadata(path).and_then(|facts| facts.modified()).ok();
+            let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+            self.renewed.store(since.map_or(0, |since| since.as_secs()), Ordering::Relaxed);
+            self.look_at_ms.store(now_ms.saturating_add(MARK_HOLDS_MS), Ordering::Relaxed);
+        }
+
+        UnixSeconds(self.renewed.load(Ordering::Relaxed))
+    }
+}
+
+/// Tells whether a mark that was `renewed` then is of lately and not of the future.
+const fn is_recent(renewed: UnixSeconds, now: UnixSeconds) -> bool {
+    renewed.0 > 0 && renewed.0 <= now.0 && now.0 - renewed.0 <= SYNCHRONISED_FOR_S
 }
 
 #[cfg(test)]
@@ -247,14 +276,28 @@ mod tests {
     #[test]
     fn an_old_mark_or_one_from_the_future_does_not_vouch_for_the_clock() {
         let folder = tempfile::tempdir().unwrap();
-        let mark = folder.path().join("synchronized");
-        assert!(!is_recent(&mark, UnixSeconds(50_000)));
+        let path = folder.path().join("synchronized");
+        let renewed = |now_ms| Mark::default().renewed(&path, now_ms);
+        assert!(!is_recent(renewed(0), UnixSeconds(50_000)), "there is none");
 
-        let file = File::create(&mark).unwrap();
+        let file = File::create(&path).unwrap();
         file.set_modified(UNIX_EPOCH + Duration::from_secs(50_000)).unwrap();
-        assert!(is_recent(&mark, UnixSeconds(50_000)));
-        assert!(is_recent(&mark, UnixSeconds(82_000)));
-        assert!(!is_recent(&mark, UnixSeconds(82_001)));
-        assert!(!is_recent(&mark, UnixSeconds(49_999)));
+        assert!(is_recent(renewed(0), UnixSeconds(50_000)));
+        assert!(is_recent(renewed(0), UnixSeconds(82_000)));
+        assert!(!is_recent(renewed(0), UnixSeconds(82_001)));
+        assert!(!is_recent(renewed(0), UnixSeconds(49_999)));
+    }
+
+    #[test]
+    fn the_mark_is_looked_at_once_a_second() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("synchronized");
+        let mark = Mark::default();
+        assert_eq!(mark.renewed(&path, 5_000), UnixSeconds(0));
+
+        let file = File::create(&path).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(50_000)).unwrap();
+        assert_eq!(mark.renewed(&path, 5_999), UnixSeconds(0));
+        assert_eq!(mark.renewed(&path, 6_000), UnixSeconds(50_000));
     }
 }
