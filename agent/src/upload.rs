@@ -203,11 +203,12 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
                         }
                     }
                 },
-                changed = status.changed(), if open => {
+                // Looked at only where there is something to do about it: while decisions run, every
+                // record changes it.
+                changed = status.changed(), if open && linger.is_none() && self.has_room() => {
                     // The journal's last words go out without waiting for more.
                     (open, pump) = (changed.is_ok(), changed.is_err());
-                    let unsent = self.max_payload > 0 && self.sent.len() < WINDOW;
-                    if unsent && linger.is_none() {
+                    if open {
                         linger = Some(Box::pin(sleep(LINGER)));
                     }
                 }
@@ -277,8 +278,13 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         self.allowance > 0 || self.next > self.behind
     }
 
+    /// Whether the link is up and takes another batch before the next receipt.
+    const fn has_room(&self) -> bool {
+        self.max_payload > OVERHEAD && self.sent.len() < WINDOW
+    }
+
     async fn pump(&mut self) {
-        while self.max_payload > OVERHEAD && self.sent.len() < WINDOW && self.may_send() {
+        while self.has_room() && self.may_send() {
             match self.send_one().await {
                 Ok(true) => {}
                 Ok(false) => return,
