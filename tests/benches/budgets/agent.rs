@@ -14,9 +14,9 @@ use serde_json::Value;
 
 /// How long an agent is left alone before it is watched: what nobody receipts is sent again ever more
 /// seldom.
-const SETTLE: Duration = Duration::from_secs(15);
+const SETTLE: Duration = Duration::from_secs(50);
 /// How long an idle agent is watched.
-const REST: Duration = Duration::from_secs(20);
+const REST: Duration = Duration::from_secs(40);
 /// The kernel's unit of CPU time, the same on every Linux that this runs on.
 const TICKS_A_SECOND: f64 = 100.0;
 

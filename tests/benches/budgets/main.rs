@@ -44,41 +44,59 @@ const MIB: f64 = 1_048_576.0;
 
 fn main() {
     let table = Table::begin();
-    // `cargo bench ... -- refusal` measures only that; `-- collector` what comes in elsewhere.
-    if std::env::args().any(|word| word == "refusal") {
-        let deck = Deck::new();
-        let gateway = deck.gateway("edge-7a");
-        refusal::refusal(&table, &deck, &gateway);
-        return;
+    let words: Vec<String> =
+        std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
+    // `cargo bench ... -- refusal collector` measures only those.
+    let is_asked = |part: &str| words.is_empty() || words.iter().any(|word| word == part);
+    if is_asked("size") {
+        size(&table);
     }
-    if std::env::args().any(|word| word == "collector") {
-        collector::collector(&table);
-        return;
-    }
-    if std::env::args().any(|word| word == "interval") {
-        interval::interval(&table);
-        return;
-    }
-    size(&table);
     let deck = Deck::new();
-    let signer = Signer::of(&deck);
     let gateway = deck.gateway("edge-7a");
+    if ["snapshots", "start", "decisions", "group", "records"].into_iter().any(is_asked) {
+        of_100k(&table, &deck, &gateway, is_asked);
+    }
+    if is_asked("interval") {
+        interval::interval(&table);
+    }
+    if is_asked("sync") {
+        sync::connected(&table);
+    }
+    if is_asked("collector") {
+        collector::collector(&table);
+    }
+    if is_asked("refusal") {
+        refusal::refusal(&table, &deck, &gateway);
+    }
+    if is_asked("1M") {
+        opening(&table, &Signer::of(&deck), "1M", 100.0, &World::new(deck.account(), 1_000_000));
+    }
+}
+
+/// What an agent does that has a snapshot of 100k tokens.
+fn of_100k(table: &Table, deck: &Deck, gateway: &Gateway, is_asked: impl Fn(&str) -> bool) {
+    let signer = Signer::of(deck);
     let world = World::new(deck.account(), 100_000);
-    snapshots(&table, &signer, &world);
+    if is_asked("snapshots") {
+        snapshots(table, &signer, &world);
+    }
     let file = world.file(VerifierLen::Full);
     let file_mib = file.len() as f64 / MIB;
-    signer.install(&gateway, &file);
+    signer.install(gateway, &file);
     let questions = world.questions().into();
 
-    starts(&table, &gateway, &questions, file_mib);
-    decisions(&table, &gateway, &questions);
-    durable(&table, &gateway, &questions);
-    interval::interval(&table);
-    records(&table, &gateway, &questions);
-    sync::connected(&table);
-    collector::collector(&table);
-    refusal::refusal(&table, &deck, &gateway);
-    opening(&table, &signer, "1M", 100.0, &World::new(deck.account(), 1_000_000));
+    if is_asked("start") {
+        starts(table, gateway, &questions, file_mib);
+    }
+    if is_asked("decisions") {
+        decisions(table, gateway, &questions);
+    }
+    if is_asked("group") {
+        durable(table, gateway, &questions);
+    }
+    if is_asked("records") {
+        records(table, gateway, &questions);
+    }
 }
 
 /// The program as it is installed, without symbols.
