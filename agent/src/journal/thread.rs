@@ -24,6 +24,10 @@ const SEAL: Duration = Duration::from_secs(60);
 /// For how long what asks the same is counted.
 const SECOND: Duration = Duration::from_secs(1);
 
+/// For how long others are waited for that came before: as long as a sync of the fastest flash.
+const SLICE: Duration = Duration::from_micros(50);
+const SLICES: usize = 8;
+
 type Reply = oneshot::Sender<Result<Written, NotWritten>>;
 
 /// What the thread is asked to do.
@@ -62,7 +66,7 @@ pub(crate) async fn run(
         interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     }
     let mut commands = Vec::with_capacity(BATCH);
-    let mut untidy = true;
+    let (mut crowd, mut untidy) = (Crowd::default(), true);
     loop {
         let was_open = writer.tally.is_open();
         let mut answers = Vec::new();
@@ -84,6 +88,7 @@ pub(crate) async fn run(
                 if count == 0 {
                     break;
                 }
+                crowd.gather(&mut from, &mut commands);
                 answers = writer.serve(commands.drain(..));
                 untidy = true;
             }
@@ -108,6 +113,33 @@ pub(crate) async fn run(
     writer.flush();
     writer.sign();
     writer.tidy();
+}
+
+/// How many ask at once, by what shared the last two writes.
+///
+/// Callers who got their answers together ask again one after the other. Without this the first of
+/// them has a write and a sync of its own, and wakes this thread for it, while all others wait.
+#[derive(Debug, Default)]
+struct Crowd([usize; 2]);
+
+impl Crowd {
+    /// Waits a moment for as many as came before; where fewer come, once more at the most.
+    fn gather(&mut self, from: &mut mpsc::Receiver<Command>, commands: &mut Vec<Command>) {
+        let [before, last] = self.0;
+        let expected = before.max(last).min(BATCH);
+        for _ in 0..SLICES {
+            // Those who hand over wake nobody meanwhile.
+            if commands.len() + from.len() >= expected {
+                break;
+            }
+            std::thread::sleep(SLICE);
+        }
+        while commands.len() < BATCH {
+            let Ok(command) = from.try_recv() else { break };
+            commands.push(command);
+        }
+        self.0 = [last, commands.len()];
+    }
 }
 
 impl Writer {
@@ -203,5 +235,39 @@ impl Writer {
             let event = Draft::event(Event::AuditFailed, self.last, "counted, and never written");
             self.commit([Draft { count, ..event }].iter());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waiting(count: usize) -> (mpsc::Sender<Command>, mpsc::Receiver<Command>) {
+        let (to, from) = mpsc::channel(BATCH * 2);
+        for _ in 0..count {
+            let draft = Draft::event(Event::Start, Stamp::default(), "");
+            assert!(to.try_send(Command::Append(Box::new(draft), None)).is_ok());
+        }
+
+        (to, from)
+    }
+
+    #[test]
+    fn as_many_as_came_together_before_share_a_write_and_who_stays_away_is_not_waited_for_again() {
+        let (_to, mut from) = waiting(BATCH + 10);
+        let mut first = Vec::new();
+        let mut crowd = Crowd([1, 64]);
+        crowd.gather(&mut from, &mut first);
+        assert_eq!((first.len(), crowd.0), (BATCH, [64, BATCH]));
+
+        let mut rest = Vec::new();
+        crowd.gather(&mut from, &mut rest);
+        assert_eq!((rest.len(), crowd.0), (10, [BATCH, 10]));
+
+        let (_to, mut nobody) = waiting(0);
+        for _ in 0..2 {
+            crowd.gather(&mut nobody, &mut vec![Command::Release(1, Stamp::default())]);
+        }
+        assert_eq!(crowd.0, [1, 1], "now one alone waits for nobody");
     }
 }
