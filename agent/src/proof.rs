@@ -156,6 +156,11 @@ impl Follower {
         self.mistakes.add(mistake);
     }
 
+    /// Writes down all that is wrong beside the chain.
+    pub fn note_all(&mut self, mistakes: Mistakes) {
+        self.mistakes.add_all(mistakes);
+    }
+
     /// Ends, and returns what was looked at, what the records say is missing, and all mistakes.
     #[must_use]
     pub fn finish(mut self) -> (Seen, Vec<(u64, u64)>, Mistakes) {

@@ -132,6 +132,15 @@ impl Deck {
         ran
     }
 
+    /// Runs a command of `gateward-control` that is not about the policy folder.
+    #[must_use]
+    pub fn command(&self, args: &[&str]) -> Ran {
+        let ran = run(Command::new(built("gateward-control")).args(args), b"");
+        self.note(&format!("$ gateward-control {}\n{}{}", args.join(" "), ran.out, ran.err));
+
+        ran
+    }
+
     /// Replaces text of the policy.
     ///
     /// # Panics

@@ -45,4 +45,5 @@ mod serve;
 mod shared;
 mod shutdown;
 mod stage;
+mod tables;
 mod zones;

@@ -153,14 +153,19 @@ impl<'a> Line<'a> {
         self.created_at.parse::<jiff::Timestamp>().ok().map(jiff::Timestamp::as_millisecond)
     }
 
-    /// Writes it as JSON, without the end of a line.
+    /// Returns it as JSON, without the end of a line.
     #[must_use]
     pub fn to_json(&self) -> String {
         let mut json = Vec::with_capacity(640);
-        // Texts and numbers always have a form in JSON.
-        let _always = serde_json::to_writer(&mut json, self);
+        self.write_json(&mut json);
 
         String::from_utf8(json).unwrap_or_default()
+    }
+
+    /// Adds it to `json`, without the end of a line.
+    pub fn write_json(&self, json: &mut Vec<u8>) {
+        // Texts and numbers always have a form in JSON.
+        let _always = serde_json::to_writer(json, self);
     }
 }
 
@@ -278,21 +283,32 @@ pub fn resource(record: &Record<'_>) -> Option<String> {
 
 /// A verifier makes a line for every record that it compares, so digits are written without `fmt`.
 fn hex(bytes: &[u8]) -> Cow<'static, str> {
-    let digit = |value: u8| char::from(if value < 10 { b'0' + value } else { b'a' + value - 10 });
-    let digits = bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
-    let mut text = String::with_capacity(bytes.len() * 2);
-    text.extend(digits);
+    let mut digits = Vec::with_capacity(bytes.len() * 2);
+    add_hex(&mut digits, bytes);
 
-    text.into()
+    String::from_utf8(digits).unwrap_or_default().into()
 }
 
 fn id(Uuid(bytes): Uuid) -> Cow<'static, str> {
-    let mut text = hex(&bytes).into_owned();
-    for at in [20, 16, 12, 8] {
-        text.insert(at, '-');
+    let mut digits = Vec::with_capacity(36);
+    let mut rest = bytes.as_slice();
+    for len in [4, 2, 2, 2, 6] {
+        let (group, after) = rest.split_at_checked(len).unwrap_or_default();
+        if !digits.is_empty() {
+            digits.push(b'-');
+        }
+        add_hex(&mut digits, group);
+        rest = after;
     }
 
-    text.into()
+    String::from_utf8(digits).unwrap_or_default().into()
+}
+
+fn add_hex(digits: &mut Vec<u8>, bytes: &[u8]) {
+    let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
+    for byte in bytes {
+        digits.extend([digit(byte >> 4), digit(byte & 15)]);
+    }
 }
 
 /// Returns where the request came from.

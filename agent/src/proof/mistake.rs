@@ -6,8 +6,8 @@ use gateward_core::trust::Incarnation;
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the fields are the enrolment and the numbers that the text names")]
 pub enum Mistake {
-    /// The JSON line of a record does not say what the record says.
-    #[error("enrolment {incarnation}: the line of record {number} was altered{}", which(.fields))]
+    /// The line or row of a record does not say what the record says.
+    #[error("enrolment {incarnation}: what is shown of record {number} was altered{}", which(.fields))]
     Altered { incarnation: Incarnation, number: u64, fields: Vec<String> },
     /// A line belongs to no record.
     #[error("line {line} belongs to no record: it was added, or stands twice")]
@@ -41,12 +41,18 @@ pub enum Mistake {
     /// Records are missing and no gap record says so.
     #[error("enrolment {incarnation}: records {first} to {last} are missing")]
     Missing { incarnation: Incarnation, first: u64, last: u64 },
-    /// Lines of records are missing.
-    #[error("enrolment {incarnation}: the lines of records {first} to {last} were removed")]
+    /// Lines or rows of records are missing.
+    #[error("enrolment {incarnation}: what is shown of records {first} to {last} was removed")]
     Removed { incarnation: Incarnation, first: u64, last: u64 },
     /// A batch repeats records that were there, in a way that cannot be compared.
     #[error("batch {batch} only repeats records {first} to {last}, and cannot be compared")]
     Repeated { batch: u64, first: u64, last: u64 },
+    /// A row belongs to no record.
+    #[error(
+        "enrolment {enrolment}: the table has a row of record {number} that belongs to no record: it was \
+         added, or stands twice"
+    )]
+    Surplus { enrolment: String, number: u64 },
     /// Tags are not those of the gateway's key.
     #[error(
         "enrolment {incarnation}: records {first} to {last} do not carry the tags of the gateway's \
@@ -64,6 +70,11 @@ pub enum Mistake {
          killed left it, and the next one cuts it off"
     )]
     Uncounted,
+    /// Nothing says how far its records were receipted.
+    #[error(
+        "enrolment {0}: its row in the table `position` is gone; nothing says where its records end"
+    )]
+    Unheld(Incarnation),
     /// Nothing is known of the enrolment.
     #[error(
         "enrolment {0} is not one that the policy folder knows; its tags and checkpoints prove nothing"
@@ -94,9 +105,11 @@ impl Mistake {
             Self::Missing { .. } => "missing",
             Self::Removed { .. } => "line_removed",
             Self::Repeated { .. } => "repeated",
+            Self::Surplus { .. } => "row_added",
             Self::Tag { .. } => "forged_tag",
             Self::TooFar { .. } => "too_far",
             Self::Uncounted => "uncounted",
+            Self::Unheld(_) => "unheld",
             Self::Unknown(_) => "unknown_enrolment",
             Self::Unproved { .. } => "unproved",
         }
@@ -144,6 +157,12 @@ impl Mistakes {
             Some(_) => self.more += 1,
             None => {}
         }
+    }
+
+    /// Adds what somebody else found.
+    pub fn add_all(&mut self, others: Self) {
+        others.found.into_iter().for_each(|mistake| self.add(mistake));
+        self.more += others.more;
     }
 
     /// Those that are kept.

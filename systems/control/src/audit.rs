@@ -2,6 +2,7 @@
 //!
 //! Nothing here writes, so a collector may go on meanwhile.
 
+pub mod database;
 pub mod export;
 pub mod folder;
 pub mod replay;

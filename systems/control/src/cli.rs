@@ -6,6 +6,7 @@ mod certificate;
 mod check;
 mod collect;
 mod compile;
+mod database;
 mod diff;
 mod enroll;
 mod init;

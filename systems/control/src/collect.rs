@@ -8,7 +8,7 @@ mod held;
 mod hole;
 mod late;
 mod presence;
-mod shared;
+pub(crate) mod shared;
 mod stick;
 mod store;
 #[cfg(test)]
@@ -33,7 +33,7 @@ use crate::policy::Unusable;
 use crate::{secret, whole};
 use folder::Folder;
 use shared::Shared;
-pub use shared::{BadDatabase, Database, DatabaseFailed};
+pub use shared::{BadDatabase, Database, DatabaseFailed, ReadFailed};
 pub use stick::{Carried, StickOptions};
 use store::Store;
 use work::Work;

@@ -1,11 +1,13 @@
 //! A collector's store in the forms that others read, by the mapping of the gateway's own export.
 
 use std::io::{self, Write};
-use std::path::Path;
 
 use gateward_agent::export::{self, As};
+use gateward_agent::journal::json::Line;
 
+use super::database;
 use super::folder::{self, Unreadable};
+use crate::collect::Destination;
 
 /// Why not everything was exported.
 #[derive(Debug, thiserror::Error)]
@@ -18,20 +20,23 @@ pub enum NotExported {
     Write(#[from] io::Error),
 }
 
-/// Writes every record of the folder in a form, a line each.
+/// Writes every record of a store in a form, a line each.
 ///
 /// # Errors
 ///
-/// The folder cannot be read, or `out` cannot be written to.
+/// The store cannot be read, or `out` cannot be written to.
 pub fn export(
-    folder: &Path,
+    from: &Destination,
     only: Option<&str>,
     form: As,
     out: &mut impl Write,
 ) -> Result<(), NotExported> {
-    folder::each(folder, only, |line| {
-        writeln!(out, "{}", export::line(line, form)).map_err(NotExported::Write)
-    })?;
+    let show =
+        |line: &Line<'_>| writeln!(out, "{}", export::line(line, form)).map_err(NotExported::Write);
+    match from {
+        Destination::Folder(folder) => folder::each(folder, only, show)?,
+        Destination::Postgres(from) => database::each(from, only, show)?,
+    }
 
     Ok(out.flush()?)
 }

@@ -2,13 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use gateward_agent::journal::json::Line;
 use gateward_core::topic;
 
 use crate::access::EVENTS;
-use crate::collect::lines_path;
+use crate::collect::{DatabaseFailed, ReadFailed, lines_path};
 use crate::whole;
 
 /// No line that a collector writes is longer.
@@ -25,17 +25,34 @@ pub enum Unreadable {
         /// Which line, counted from 1.
         line: u64,
     },
+    /// A database cannot be read.
+    #[error(transparent)]
+    Database(#[from] ReadFailed),
     /// A file cannot be read.
     #[error(transparent)]
     Failed(#[from] whole::Failed),
+    /// What a database holds was altered or cut.
+    #[error(
+        "what the database holds of `{gateway}` is not whole; `audit verify --postgres` says more"
+    )]
+    NotWhole {
+        /// Of which gateway.
+        gateway: String,
+    },
     /// There is nothing of that gateway.
-    #[error("`{}` holds no records of `{gateway}`", folder.display())]
+    #[error("{place} holds no records of `{gateway}`")]
     NoSuchGateway {
-        /// The folder.
-        folder: PathBuf,
+        /// Where it was looked for.
+        place: String,
         /// What was asked for.
         gateway: String,
     },
+}
+
+impl From<DatabaseFailed> for Unreadable {
+    fn from(failed: DatabaseFailed) -> Self {
+        Self::Database(failed.into())
+    }
 }
 
 /// Returns the names of the gateways whose records are in the folder, in order.
@@ -58,8 +75,8 @@ pub fn gateways(folder: &Path, only: Option<&str>) -> Result<Vec<String>, Unread
     if let Some(gateway) = only {
         names.retain(|name| name == gateway);
         if names.is_empty() {
-            let (folder, gateway) = (folder.to_owned(), gateway.to_owned());
-            return Err(Unreadable::NoSuchGateway { folder, gateway });
+            let (place, gateway) = (format!("`{}`", folder.display()), gateway.to_owned());
+            return Err(Unreadable::NoSuchGateway { place, gateway });
         }
     }
 
@@ -117,6 +134,19 @@ impl<R: Read> Lines<R> {
                 return Ok(Some(&self.text));
             }
         }
+    }
+
+    /// Goes on over the next line if it is `expected`; returns whether. Where it cannot be told without
+    /// reading on, it is not, and [`Lines::next_line`] tells.
+    pub fn take_if(&mut self, expected: &[u8]) -> bool {
+        let rest = self.from.buffer().strip_prefix(expected);
+        let is_next = rest.and_then(<[u8]>::first) == Some(&b'\n');
+        if is_next {
+            self.from.consume(expected.len() + 1);
+            self.number += 1;
+        }
+
+        is_next
     }
 
     /// The number of the line, counted from 1.

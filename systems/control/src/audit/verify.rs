@@ -4,23 +4,27 @@
 //! The batches prove, as they were received; each line of JSON is made again from them and compared,
 //! so no field of a line can be changed unseen. Everything that is wrong is told.
 
+mod beside;
 mod counted;
+mod database;
+mod follow;
 mod lines;
+mod rows;
 
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use gateward_agent::journal::json::{Line, Origin};
 use gateward_agent::proof::{Follower, Known, Mistake, Report, of_file};
 use gateward_agent::upload::stick::{self, BadStick};
 use gateward_core::name::Uuid;
 use gateward_core::trust::{GatewayId, Incarnation};
 
+use self::beside::Beside;
 use self::counted::Counted;
-use self::lines::Compared;
-use super::folder::{self, Unreadable};
-use crate::collect::{batches_path, lines_path};
+use self::follow::{Batches, Step, follow};
+use super::folder::{self, Lines, Unreadable};
+use crate::collect::{DatabaseFailed, ReadFailed, batches_path, lines_path};
 use crate::enroll::Enrolled;
 use crate::policy::Unusable;
 use crate::{publish, secret, whole};
@@ -28,6 +32,9 @@ use crate::{publish, secret, whole};
 /// Why nothing could be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum NotVerified {
+    /// The database cannot be read on.
+    #[error("the database: {0}")]
+    Cut(std::io::Error),
     /// The policy folder cannot be read.
     #[error(transparent)]
     Policy(#[from] Unusable),
@@ -37,6 +44,18 @@ pub enum NotVerified {
     /// The store cannot be read.
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
+}
+
+impl From<DatabaseFailed> for NotVerified {
+    fn from(failed: DatabaseFailed) -> Self {
+        Self::Unreadable(failed.into())
+    }
+}
+
+impl From<ReadFailed> for NotVerified {
+    fn from(failed: ReadFailed) -> Self {
+        Self::Unreadable(failed.into())
+    }
 }
 
 impl From<whole::Failed> for NotVerified {
@@ -90,6 +109,8 @@ pub fn verify(
         .collect()
 }
 
+pub use self::database::verify_database;
+
 /// Looks at a file that a gateway exported.
 ///
 /// # Errors
@@ -108,25 +129,29 @@ fn one(folder: &Path, gateway: &str, keys: Option<&Keys>) -> Result<Report, NotV
     let (lines_at, batches_at) = (lines_path(folder, gateway), batches_path(folder, gateway));
     let failed = |source| whole::Failed::new("read", &lines_at)(source);
     let most = |counted: Option<u64>| counted.unwrap_or(u64::MAX);
-    let lines: Box<dyn Read> = match folder::open(&lines_at)? {
+    let lines: Box<dyn Read + Send> = match folder::open(&lines_at)? {
         Some(file) => Box::new(file.take(most(counted.as_ref().map(|counted| counted.bytes)))),
         None => Box::new(std::io::empty()),
     };
-    let mut compared = Compared::new(lines);
-    let mut follower = Follower::new(true);
-    match folder::open(&batches_at)? {
+    let mut lines = Beside::new(Lines::new(lines));
+    let mut follower = match folder::open(&batches_at)? {
         Some(file) => {
             let batches = most(counted.as_ref().and_then(|counted| counted.batches));
-            follow(file.take(batches), keys, &mut follower, &mut compared).map_err(failed)?;
+            // The account is no part of a record; every line says the same one, and the gateway's id is
+            // made from it.
+            let account = match keys {
+                Some(keys) => Some(keys.account),
+                None => lines::account(&mut lines).map_err(failed)?,
+            };
+            let account = account.unwrap_or(Uuid([0; 16]));
+            follow(OfFile(file.take(batches)), lines, account, keys).map_err(failed)?
         }
         None => {
-            let lines = compared.count().map_err(failed)?;
-            follower.note(Mistake::Unproved { lines });
+            let mut follower = Follower::new(true);
+            follower.note(Mistake::Unproved { lines: lines.count().map_err(failed)? });
+            follower
         }
-    }
-    for mistake in compared.finish().map_err(failed)? {
-        follower.note(mistake);
-    }
+    };
     if let Some(counted) = counted {
         counted.hold(folder, gateway, &mut follower);
     }
@@ -134,49 +159,21 @@ fn one(folder: &Path, gateway: &str, keys: Option<&Keys>) -> Result<Report, NotV
     Ok(Report::of(follower))
 }
 
-/// Follows the batches and holds the lines against them.
-fn follow(
-    file: impl Read,
-    keys: Option<&Keys>,
-    follower: &mut Follower,
-    compared: &mut Compared<Box<dyn Read>>,
-) -> std::io::Result<()> {
-    let (mut batch, mut unread) = (0, None);
-    let mut unknown = Vec::new();
-    // The account is no part of a record; every line says the same one, and the gateway's id is made
-    // from it.
-    let account = match keys {
-        Some(keys) => Some(keys.account),
-        None => compared.account()?,
-    };
-    let read = stick::read::<BadStick>(BufReader::new(file), |message| {
-        batch += 1;
-        let known = |gateway, incarnation| {
-            let known = keys.and_then(|keys| keys.known(gateway, incarnation));
-            if keys.is_some() && known.is_none() {
-                unknown.push(incarnation);
-            }
-            known
-        };
-        follower.take(message, known, |at, entry, snapshot| {
-            let origin = Origin {
-                account: account.unwrap_or(Uuid([0; 16])),
-                gateway: at.gateway,
-                incarnation: at.incarnation,
-            };
-            let line = Line::of(&entry.record, &origin, snapshot, &entry.head);
-            if let Err(error) = compared.hold(&line, at.incarnation) {
-                unread.get_or_insert(error);
-            }
-        });
-        for incarnation in unknown.drain(..) {
-            follower.note(Mistake::Unknown(incarnation));
-        }
-        Ok(())
-    });
-    if let Err(bad) = read {
-        follower.note(Mistake::File { batch, why: bad.to_string() });
-    }
+/// Batches one after the other in a file.
+struct OfFile<R>(R);
 
-    unread.map_or(Ok(()), Err)
+impl<R: Read> Batches for OfFile<R> {
+    fn each(self, show: &mut dyn FnMut(Step<'_>)) -> std::io::Result<()> {
+        let mut batch = 0;
+        let read = stick::read::<BadStick>(BufReader::new(self.0), |message| {
+            batch += 1;
+            show(Step::Batch(message));
+            Ok(())
+        });
+        if let Err(bad) = read {
+            show(Step::Wrong(Mistake::File { batch, why: bad.to_string() }));
+        }
+
+        Ok(())
+    }
 }

@@ -9,12 +9,15 @@ use gateward_agent::proof::Report;
 use gateward_core::decide::Mode;
 use gateward_core::division::DivisionRules;
 
+use super::database::DatabaseArgs;
 use super::lists::print_json;
 use super::{Failed, Format, say};
+use crate::audit::database;
 use crate::audit::export::{NotExported, export};
 use crate::audit::folder::{Unreadable, each, each_line};
 use crate::audit::replay::{Gateways, NotReplayed, Replay};
-use crate::audit::verify::{Keys, NotVerified, verify, verify_file};
+use crate::audit::verify::{Keys, NotVerified, verify, verify_database, verify_file};
+use crate::collect::Destination;
 use crate::exit::Exit;
 
 #[derive(Debug, Subcommand)]
@@ -22,7 +25,10 @@ pub(super) enum Command {
     /// Print what a collector keeps in the form of others, one line a record
     Export {
         /// The folder that `collect --out` writes to
-        folder: PathBuf,
+        #[arg(required_unless_present = "postgres", conflicts_with = "postgres")]
+        folder: Option<PathBuf>,
+        #[command(flatten)]
+        database: DatabaseArgs,
         /// The form
         #[arg(long = "as", value_enum, value_name = "FORM")]
         form: As,
@@ -33,11 +39,14 @@ pub(super) enum Command {
     /// Say what a policy would have answered to recorded requests; 0 the same, 1 otherwise
     Replay {
         /// The folder that `collect --out` writes to, a file of JSON lines, or `-` for standard input
-        records: PathBuf,
+        #[arg(required_unless_present = "postgres", conflicts_with = "postgres")]
+        records: Option<PathBuf>,
+        #[command(flatten)]
+        database: DatabaseArgs,
         /// The policy folder to try
         #[arg(long, value_name = "DIR")]
         against: PathBuf,
-        /// Only this gateway of the folder
+        /// Only this gateway
         #[arg(long, value_name = "NAME")]
         gateway: Option<String>,
         #[command(flatten)]
@@ -51,11 +60,14 @@ pub(super) enum Command {
     /// Say whether what a collector keeps is what the gateways wrote; 0 yes, 65 no, with all mistakes
     Verify {
         /// The folder that `collect --out` writes to, or a file that `gateward audit export` wrote
-        records: PathBuf,
+        #[arg(required_unless_present = "postgres", conflicts_with = "postgres")]
+        records: Option<PathBuf>,
+        #[command(flatten)]
+        database: DatabaseArgs,
         /// The policy folder: with the keys that `enroll` wrote down, checkpoints and tags prove
         #[arg(long, value_name = "DIR")]
         keys: Option<PathBuf>,
-        /// Only this gateway of the folder
+        /// Only this gateway
         #[arg(long, value_name = "NAME")]
         gateway: Option<String>,
         #[arg(long, value_enum, default_value = "human")]
@@ -98,25 +110,36 @@ impl Setup {
     }
 }
 
+/// Where records are: a folder, or a file of them, unless it is the database.
+fn place(path: Option<PathBuf>, database: DatabaseArgs) -> Result<Destination, Failed> {
+    match (path, database.database()) {
+        (Some(path), None) => Ok(Destination::Folder(path)),
+        (None, Some(database)) => Ok(Destination::Postgres(database)),
+        _ => Err(Failed::new(Exit::Usage, "say a folder or --postgres URL")),
+    }
+}
+
 impl Command {
     pub(super) fn run(self) -> Result<Exit, Failed> {
         match self {
-            Self::Export { folder, form, gateway } => exported(&folder, gateway.as_deref(), form),
-            Self::Replay { records, against, gateway, setup, all, format } => {
-                let replay = Replay::against(&against, setup.gateways(), all)?;
-                replayed(replay, &records, gateway.as_deref(), format)
+            Self::Export { folder, database, form, gateway } => {
+                exported(&place(folder, database)?, gateway.as_deref(), form)
             }
-            Self::Verify { records, keys, gateway, format } => {
+            Self::Replay { records, database, against, gateway, setup, all, format } => {
+                let replay = Replay::against(&against, setup.gateways(), all)?;
+                replayed(replay, &place(records, database)?, gateway.as_deref(), format)
+            }
+            Self::Verify { records, database, keys, gateway, format } => {
                 let keys = keys.as_deref().map(Keys::load).transpose()?;
-                verified(&records, gateway.as_deref(), keys.as_ref(), format)
+                verified(&place(records, database)?, gateway.as_deref(), keys.as_ref(), format)
             }
         }
     }
 }
 
-fn exported(folder: &Path, only: Option<&str>, form: As) -> Result<Exit, Failed> {
+fn exported(from: &Destination, only: Option<&str>, form: As) -> Result<Exit, Failed> {
     let mut out = BufWriter::new(io::stdout().lock());
-    match export(folder, only, form, &mut out) {
+    match export(from, only, form, &mut out) {
         Err(NotExported::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
         done => done?,
     }
@@ -126,11 +149,17 @@ fn exported(folder: &Path, only: Option<&str>, form: As) -> Result<Exit, Failed>
 
 fn replayed(
     mut replay: Replay,
-    records: &Path,
+    from: &Destination,
     only: Option<&str>,
     format: Format,
 ) -> Result<Exit, Failed> {
-    take(&mut replay, records, only)?;
+    match from {
+        Destination::Folder(records) => take(&mut replay, records, only)?,
+        Destination::Postgres(from) => database::each(from, only, |line| {
+            replay.take(line);
+            Ok::<_, Unreadable>(())
+        })?,
+    }
     let replayed = replay.finish();
     if format == Format::Json {
         print_json(&replayed.to_json())?;
@@ -168,21 +197,25 @@ pub(super) fn take(
 }
 
 fn verified(
-    records: &Path,
+    records: &Destination,
     only: Option<&str>,
     keys: Option<&Keys>,
     format: Format,
 ) -> Result<Exit, Failed> {
-    let reports = if records.is_dir() {
-        verify(records, only, keys)?
-    } else {
-        let name = records.display().to_string();
-        vec![(name, verify_file(records, keys)?)]
+    let reports = match records {
+        Destination::Postgres(database) => verify_database(database, only, keys)?,
+        Destination::Folder(folder) if folder.is_dir() => verify(folder, only, keys)?,
+        Destination::Folder(file) => {
+            vec![(file.display().to_string(), verify_file(file, keys)?)]
+        }
     };
     if reports.is_empty() {
         // Nothing is wrong with nothing, but whoever asks takes 0 for a proof.
-        let folder = records.display();
-        return Err(Failed::new(Exit::Data, format_args!("`{folder}` holds no records")));
+        let place = match records {
+            Destination::Folder(folder) => format!("`{}`", folder.display()),
+            Destination::Postgres(_) => "the database".to_owned(),
+        };
+        return Err(Failed::new(Exit::Data, format_args!("{place} holds no records")));
     }
     if format == Format::Json {
         let reports: std::collections::BTreeMap<_, _> =
@@ -199,8 +232,11 @@ fn verified(
 impl From<Unreadable> for Failed {
     fn from(failed: Unreadable) -> Self {
         match failed {
+            Unreadable::Database(failed) => failed.into(),
             Unreadable::Failed(failed) => failed.into(),
-            Unreadable::BadLine { .. } => Self::new(Exit::Data, failed),
+            Unreadable::BadLine { .. } | Unreadable::NotWhole { .. } => {
+                Self::new(Exit::Data, failed)
+            }
             Unreadable::NoSuchGateway { .. } => Self::new(Exit::Usage, failed),
         }
     }
@@ -230,6 +266,7 @@ impl From<NotReplayed> for Failed {
 impl From<NotVerified> for Failed {
     fn from(failed: NotVerified) -> Self {
         match failed {
+            NotVerified::Cut(_) => Self::new(Exit::Unavailable, failed),
             NotVerified::Policy(failed) => failed.into(),
             NotVerified::Secret(failed) => failed.into(),
             NotVerified::Unreadable(failed) => failed.into(),

@@ -7,11 +7,12 @@ use gateward_agent::upload::stick::BadStick;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::database::DatabaseArgs;
 use super::reach::{ReachArgs, block_on};
 use super::{Failed, say};
 use crate::collect::{
-    BadDatabase, Carried, CollectFailed, CollectOptions, Collector, Database, DatabaseFailed,
-    Destination, SILENT_AFTER, StickOptions, until_ended,
+    BadDatabase, Carried, CollectFailed, CollectOptions, Collector, DatabaseFailed, Destination,
+    ReadFailed, SILENT_AFTER, StickOptions, until_ended,
 };
 use crate::exit::Exit;
 
@@ -38,25 +39,22 @@ pub(super) struct Args {
 #[derive(clap::Args, Debug)]
 struct To {
     /// The folder to write records to, one file for each gateway; one collector at a time
-    #[arg(long, value_name = "FOLDER", required_unless_present = "postgres")]
+    #[arg(
+        long,
+        value_name = "FOLDER",
+        required_unless_present = "postgres",
+        conflicts_with = "postgres"
+    )]
     out: Option<PathBuf>,
-    /// The database to write records to, which several collectors share
-    #[arg(long, value_name = "URL", conflicts_with = "out")]
-    postgres: Option<String>,
-    /// A file with the password for it, which only we can read
-    #[arg(long, value_name = "FILE", requires = "postgres")]
-    postgres_password: Option<PathBuf>,
-    /// Who vouches for it, PEM; required where it is on another machine
-    #[arg(long, value_name = "FILE", requires = "postgres")]
-    postgres_ca: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 impl To {
     fn destination(self) -> Result<Destination, Failed> {
-        let Self { out, postgres, postgres_password: password, postgres_ca: ca } = self;
-        match (out, postgres) {
+        match (self.out, self.database.database()) {
             (Some(out), None) => Ok(Destination::Folder(out)),
-            (None, Some(url)) => Ok(Destination::Postgres(Database { url, password, ca })),
+            (None, Some(database)) => Ok(Destination::Postgres(database)),
             _ => Err(Failed::new(Exit::Usage, "say --out FOLDER or --postgres URL")),
         }
     }
@@ -112,17 +110,47 @@ async fn carried(options: StickOptions) -> Result<Exit, Failed> {
     trouble.map_or(Ok(Exit::Success), |trouble| Err(Failed::new(Exit::Data, trouble)))
 }
 
+impl From<BadDatabase> for Failed {
+    fn from(failed: BadDatabase) -> Self {
+        match failed {
+            BadDatabase::Secret(failed) => failed.into(),
+            BadDatabase::Authority { .. } | BadDatabase::NoTls | BadDatabase::Url => {
+                Self::new(Exit::Usage, failed)
+            }
+        }
+    }
+}
+
+impl From<DatabaseFailed> for Failed {
+    fn from(failed: DatabaseFailed) -> Self {
+        let exit = match failed {
+            DatabaseFailed::Altered
+            | DatabaseFailed::Empty
+            | DatabaseFailed::Newer { .. }
+            | DatabaseFailed::Older => Exit::Data,
+            DatabaseFailed::Away | DatabaseFailed::Said(_) => Exit::Unavailable,
+        };
+
+        Self::new(exit, failed)
+    }
+}
+
+impl From<ReadFailed> for Failed {
+    fn from(failed: ReadFailed) -> Self {
+        match failed {
+            ReadFailed::Bad(failed) => failed.into(),
+            ReadFailed::Failed(failed) => failed.into(),
+        }
+    }
+}
+
 impl From<CollectFailed> for Failed {
     fn from(failed: CollectFailed) -> Self {
         match failed {
-            CollectFailed::BadDatabase(BadDatabase::Secret(failed)) => failed.into(),
-            CollectFailed::BadDatabase(failed) => Self::new(Exit::Usage, failed),
+            CollectFailed::BadDatabase(failed) => failed.into(),
             CollectFailed::Broker(failed) => failed.into(),
             CollectFailed::Chain(failed) => failed.into(),
-            CollectFailed::Database(
-                failed @ (DatabaseFailed::Altered | DatabaseFailed::Newer { .. }),
-            ) => Self::new(Exit::Data, failed),
-            CollectFailed::Database(failed) => Self::new(Exit::Unavailable, failed),
+            CollectFailed::Database(failed) => failed.into(),
             CollectFailed::Failed(failed) => failed.into(),
             CollectFailed::NotLocked(failed) => failed.into(),
             CollectFailed::Policy(failed) => failed.into(),

@@ -8,7 +8,7 @@
 mod connect;
 mod month;
 mod ratchets;
-mod rows;
+pub(crate) mod rows;
 mod schema;
 mod statements;
 mod tls;
@@ -32,10 +32,12 @@ use crate::enroll::Enrolled;
 use crate::policy::{Policy, PrincipalStatus, Sources};
 use crate::{clock, publish};
 use connect::Settings;
-pub use connect::{BadDatabase, Database, DatabaseFailed};
+pub(crate) use connect::connect_to_read;
+pub use connect::{BadDatabase, Database, DatabaseFailed, ReadFailed};
 use month::Month;
 use ratchets::Ratchets;
 use rows::Copy;
+pub(crate) use schema::check;
 use statements::Statements;
 
 /// A table that has a partition for each month.

@@ -9,6 +9,7 @@ use std::{fs, thread};
 use gateward_agent::proof::{Follower, Mistake};
 use gateward_core::trust::Incarnation;
 
+use super::follow::hold_to;
 use crate::collect::{batches_path, lines_path};
 use crate::secret;
 
@@ -42,12 +43,7 @@ impl Counted {
 
     /// Notes where less is there than was receipted, or more than is counted.
     pub(super) fn hold(&self, folder: &Path, gateway: &str, follower: &mut Follower) {
-        let at = follower.at().map(|at| (at.incarnation, at.last));
-        let found = at.filter(|at| at.0 == self.incarnation).map_or(0, |at| at.1);
-        if found < self.through {
-            let Self { incarnation, through, .. } = *self;
-            follower.note(Mistake::CutShort { incarnation, found, through });
-        }
+        hold_to(follower, self.incarnation, self.through);
         if self.leaves_something(folder, gateway) {
             thread::sleep(PATIENCE);
             // A collector that goes on has counted more since.

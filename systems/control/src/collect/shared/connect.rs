@@ -70,6 +70,11 @@ pub enum DatabaseFailed {
     /// There is no connection.
     #[error("there is no connection to the database")]
     Away,
+    /// There are no tables of ours.
+    #[error(
+        "no collector has written to this database; say the one that `collect --postgres` names"
+    )]
+    Empty,
     /// Tables of a later program.
     #[error("the tables are of version {found}, and this program knows {known}; use a newer one")]
     Newer {
@@ -78,6 +83,9 @@ pub enum DatabaseFailed {
         /// The newest that is known here.
         known: u64,
     },
+    /// Tables of an earlier program.
+    #[error("the tables are of an earlier version; a collector of this one brings them up to date")]
+    Older,
     /// As it says itself.
     #[error("the database: {0}")]
     Said(String),
@@ -149,6 +157,32 @@ impl Settings {
 
         Ok(client)
     }
+}
+
+/// Connects only to read, which a replica of the database serves as well.
+pub(crate) async fn connect_to_read(database: &Database) -> Result<Client, ReadFailed> {
+    let mut settings = Settings::read(database)?;
+    settings
+        .config
+        .application_name("gateward-control audit")
+        .target_session_attrs(TargetSessionAttrs::Any);
+    let client = match settings.tls {
+        None => attend(settings.config.connect(NoTls).await.map_err(DatabaseFailed::from)?),
+        Some(tls) => attend(settings.config.connect(tls).await.map_err(DatabaseFailed::from)?),
+    };
+
+    Ok(client)
+}
+
+/// Why nothing can be read from a database.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadFailed {
+    /// It cannot be used as it was given.
+    #[error(transparent)]
+    Bad(#[from] BadDatabase),
+    /// It did not do what it was asked.
+    #[error(transparent)]
+    Failed(#[from] DatabaseFailed),
 }
 
 /// Has the connection worked on for as long as the client is there.

@@ -10,15 +10,48 @@ use gateward_core::name::Uuid;
 use super::super::store::Rows;
 use super::month::Month;
 
-/// The columns, in the order of [`Copy::add`].
-pub(super) const COPY: &str = "COPY record (gateway_id, incarnation, seq, created_at, boot_id, \
-     time_quality, account_id, authentication_type, authentication_id, authentication, \
-     credential_id, action, operation, permission, division_id, resource, method, path, decision, \
-     reason, snapshot_version, snapshot_root, stale, source, request_id, decision_id, mono_ms, \
-     route_id, count, dropped_before, head) FROM STDIN BINARY";
-const COLUMNS: i16 = 31;
+/// The columns of a record, in the order of [`Copy::add`].
+pub(crate) const COLUMNS: [&str; 31] = [
+    "gateway_id",
+    "incarnation",
+    "seq",
+    "created_at",
+    "boot_id",
+    "time_quality",
+    "account_id",
+    "authentication_type",
+    "authentication_id",
+    "authentication",
+    "credential_id",
+    "action",
+    "operation",
+    "permission",
+    "division_id",
+    "resource",
+    "method",
+    "path",
+    "decision",
+    "reason",
+    "snapshot_version",
+    "snapshot_root",
+    "stale",
+    "source",
+    "request_id",
+    "decision_id",
+    "mono_ms",
+    "route_id",
+    "count",
+    "dropped_before",
+    "head",
+];
+
+/// Asks the database to take a copy.
+pub(super) fn copy_in() -> String {
+    format!("COPY record ({}) FROM STDIN BINARY", COLUMNS.join(", "))
+}
+
 /// How such a copy begins: no flags, no extension.
-const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub(crate) const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 /// 2000-01-01T00:00:00Z, from which the database counts, in milliseconds since 1970.
 const EPOCH_MS: i64 = 946_684_800_000;
 /// The end of the year 9999: what a gateway says beyond that is not told apart.
@@ -94,6 +127,19 @@ impl Copy {
     }
 }
 
+/// Adds the row of one record to `out`, for whoever compares it with what the database has.
+pub(crate) fn add_row(
+    record: &Record<'_>,
+    origin: &Origin,
+    snapshot: Option<SnapshotName>,
+    head: &Head,
+    out: &mut Vec<u8>,
+) {
+    let mut copy = Copy::default();
+    copy.add(record, origin, snapshot, head);
+    out.extend_from_slice(&copy.rows);
+}
+
 impl Rows for Copy {
     fn add(
         &mut self,
@@ -108,7 +154,7 @@ impl Rows for Copy {
         let DecisionId(decision) =
             DecisionId::new(origin.gateway, origin.incarnation, record.boot, record.seq);
         self.months.insert(Month::of(record.created_at.0));
-        self.rows.put_i16(COLUMNS);
+        self.rows.put_i16(31);
         self.field(&origin.gateway.0);
         self.field(&origin.incarnation.0);
         self.number(record.seq);

@@ -42,6 +42,23 @@ pub(super) async fn migrate(client: &mut Client) -> Result<(), DatabaseFailed> {
     Ok(())
 }
 
+/// Sees whether the tables are what this program reads, and changes nothing.
+pub(crate) async fn check(client: &Client) -> Result<(), DatabaseFailed> {
+    let there = "SELECT to_regclass('gateward.schema') IS NOT NULL";
+    if !client.query_one(there, &[]).await?.try_get::<_, bool>(0)? {
+        return Err(DatabaseFailed::Empty);
+    }
+    let row =
+        client.query_one("SELECT coalesce(max(version), 0) FROM gateward.schema", &[]).await?;
+    let (found, known): (i64, _) = (row.try_get(0)?, MIGRATIONS.len() as u64);
+
+    match u64::try_from(found) {
+        Ok(done) if done == known => Ok(()),
+        Ok(done) if done < known => Err(DatabaseFailed::Older),
+        _ => Err(DatabaseFailed::Newer { found, known }),
+    }
+}
+
 async fn lock(transaction: &Transaction<'_>) -> Result<(), DatabaseFailed> {
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
 

@@ -3,7 +3,7 @@
 use tokio_postgres::{Client, Statement};
 
 use super::DatabaseFailed;
-use super::rows::COPY;
+use super::rows;
 
 macro_rules! statements {
     ($($(#[$about:meta])* $name:ident: $sql:expr;)*) => {
@@ -27,7 +27,7 @@ statements! {
     /// Before anything is held of a gateway.
     begin: "INSERT INTO position (gateway_id, incarnation, account_id, gateway, through, head)
             VALUES ($1::text::uuid, $2, $3::text::uuid, $4, 0, $5) ON CONFLICT DO NOTHING";
-    copy: COPY;
+    copy: &rows::copy_in();
     event: "INSERT INTO event (at, account_id, gateway, event, detail, more)
             VALUES (to_timestamp($1::bigint::float8), $2::text::uuid, $3, $4, $5, $6::text::jsonb)";
     /// Who is no longer in the policy.

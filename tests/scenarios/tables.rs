@@ -1,0 +1,211 @@
+//! What a database of collectors holds, proved, tried against a policy and exported by the same commands
+//! as a folder.
+
+use std::fs;
+
+use gateward_tests::{Deck, Gateway, Postgres, Ran};
+use serde_json::{Value, json};
+
+/// A database that holds what a gateway wrote, in two batches.
+struct Stage {
+    deck: Deck,
+    database: Postgres,
+    gateway: Gateway,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let mut deck = Deck::new();
+        deck.broker.kill();
+        let database = Postgres::start(&deck.logs().join("postgres.log"));
+        let token = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+        let bundle = deck.root().join("bundle").display().to_string();
+        drop(deck.control("compile", &["--group", "plant-7", "--bundle", "--out", &bundle]).ok());
+        let mut gateway = deck.gateway("edge-7a");
+        drop(gateway.cli(&["snapshot", "import", &bundle]).ok());
+        gateway.start_ready();
+        let stage = Self { deck, database, gateway };
+        for batch in ["one", "two"] {
+            for n in 0..5 {
+                let question = json!({ "token": token, "permission": "manage_device",
+                                       "resource": format!("device/{batch}/{n}") });
+                assert_eq!(stage.gateway.authorize(&question).json()["allow"], true);
+            }
+            stage.carry(batch);
+        }
+
+        stage
+    }
+
+    /// Carries all records into the database.
+    fn carry(&self, name: &str) {
+        let path = |name: &str| self.deck.root().join(name).display().to_string();
+        let (stick, receipt) = (path(name), path(&format!("{name}.receipt")));
+        drop(self.gateway.cli(&["audit", "export", "--out", &stick]).ok());
+        let url = self.database.url();
+        let args = ["--postgres", &url, "--stick", &stick, "--receipt", &receipt];
+        drop(self.deck.control("collect", &args).ok());
+        drop(self.gateway.cli(&["audit", "receipt", &receipt]).ok());
+    }
+
+    /// Runs a command on what the database holds.
+    fn audit(&self, command: &str, more: &[&str]) -> Ran {
+        let url = self.database.url();
+
+        self.deck.command(&[&["audit", command, "--postgres", &url], more].concat())
+    }
+
+    fn verify(&self) -> Value {
+        let policy = self.deck.dir().display().to_string();
+        let ran = self.audit("verify", &["--keys", &policy, "--format", "json"]);
+        let said: Value = serde_json::from_str(&ran.out).expect("JSON");
+        let is_whole = said["edge-7a"]["mistakes"] == json!([])
+            && said.as_object().map(|all| all.len()) == Some(1);
+        assert_eq!(ran.code, if is_whole { 0 } else { 65 }, "{said}");
+
+        said
+    }
+
+    /// What is wrong after a statement that only somebody with the password can make; it is taken back.
+    fn wrong_after(&self, statement: &str) -> Vec<(String, String)> {
+        let tables = ["record", "batch", "position"];
+        for table in tables {
+            let keep = format!(
+                "DROP TABLE IF EXISTS kept_{table}; \
+                CREATE TABLE kept_{table} AS SELECT * FROM gateward.{table}"
+            );
+            let _ = self.database.ask(&keep);
+        }
+        let _ = self.database.ask(&format!("SET search_path TO gateward; {statement}"));
+        let said = self.verify();
+        for table in tables {
+            let back = format!(
+                "DELETE FROM gateward.{table}; \
+                INSERT INTO gateward.{table} SELECT * FROM kept_{table}"
+            );
+            let _ = self.database.ask(&back);
+        }
+        let of = |report: &Value| report["mistakes"].as_array().cloned().unwrap_or_default();
+        let mistakes = said.as_object().into_iter().flatten().flat_map(|(_, report)| of(report));
+        let text = |mistake: &Value, of: &str| mistake[of].as_str().unwrap_or_default().to_owned();
+
+        mistakes.map(|mistake| (text(&mistake, "mistake"), text(&mistake, "text"))).collect()
+    }
+}
+
+/// What is done to the tables, and what is said of it.
+const TAMPERING: [(&str, &[(&str, &str)]); 12] = [
+    (
+        "UPDATE record SET resource = 'device/none' WHERE seq = 4",
+        &[("line_altered", "record 4 was altered: resource")],
+    ),
+    (
+        "UPDATE record SET decision = 'deny', reason = NULL WHERE seq = 4",
+        &[("line_altered", "record 4 was altered: decision, reason")],
+    ),
+    (
+        "UPDATE record SET created_at = created_at - interval '40 years' WHERE seq = 5",
+        &[("line_altered", "record 5 was altered: created_at")],
+    ),
+    (
+        "DELETE FROM record WHERE seq BETWEEN 3 AND 5",
+        &[("line_removed", "records 3 to 5 was removed")],
+    ),
+    ("DELETE FROM record WHERE seq >= 6", &[("line_removed", "records 6 to ")]),
+    (
+        "UPDATE record SET seq = 1000 WHERE seq = 2",
+        &[("line_removed", "records 2 to 2"), ("row_added", "record 1000")],
+    ),
+    (
+        "CREATE TEMP TABLE new AS SELECT * FROM record WHERE seq = 2; UPDATE new SET seq = 900; \
+         INSERT INTO record SELECT * FROM new",
+        &[("row_added", "record 900")],
+    ),
+    (
+        "DELETE FROM batch WHERE first = 1",
+        &[("missing", "records 1 to "), ("row_added", "record 1 ")],
+    ),
+    (
+        "DELETE FROM batch WHERE first > 1; DELETE FROM record WHERE seq > (SELECT max(last) FROM batch)",
+        &[("cut_short", "receipts were signed up to")],
+    ),
+    (
+        "UPDATE batch SET message = overlay(message placing '\\x00' from 60 for 1) WHERE first = 1",
+        &[("bad_batch", "cannot be read"), ("missing", "records 1 to ")],
+    ),
+    ("DELETE FROM position", &[("unheld", "the table `position`")]),
+    (
+        "CREATE TEMP TABLE new AS SELECT * FROM record WHERE seq = 2; \
+         UPDATE new SET gateway_id = gen_random_uuid(); INSERT INTO record SELECT * FROM new",
+        &[("unheld", "the table `position`"), ("row_added", "record 2 ")],
+    ),
+];
+
+#[test]
+fn i9_whatever_is_altered_in_a_database_of_collectors_is_named() {
+    let stage = Stage::new();
+    let whole = stage.verify();
+    let records = stage.database.number("SELECT count(*) FROM gateward.record");
+    assert!(records >= 11, "{records}");
+    assert_eq!(
+        (&whole["edge-7a"]["records"], &whole["edge-7a"]["tags"]),
+        (&json!(records), &json!(records))
+    );
+    assert_eq!(whole["edge-7a"]["checkpoints"], 2);
+    for (statement, expected) in TAMPERING {
+        let found = stage.wrong_after(statement);
+        let said = |(code, text): &&(&str, &str)| {
+            found.iter().any(|(found, says)| found == code && says.contains(text))
+        };
+        let unsaid: Vec<_> = expected.iter().filter(|one| !said(one)).collect();
+        assert!(unsaid.is_empty(), "{statement}: {unsaid:?} is not in {found:?}");
+    }
+    assert_eq!(stage.verify(), whole, "all was put back");
+}
+
+#[test]
+fn i6_an_export_of_a_database_says_what_the_gateway_says() {
+    let stage = Stage::new();
+    let own = stage.gateway.cli(&["audit", "tail", "-n", "1000", "--format", "json"]).ok();
+    let exported = stage.audit("export", &["--as", "jsonl"]).ok();
+    let records = stage.database.number("SELECT count(*) FROM gateward.record");
+    let lines: Vec<_> = exported.lines().collect();
+    assert_eq!(lines.len() as u64, records);
+    assert_eq!(lines, own.lines().take(lines.len()).collect::<Vec<_>>());
+
+    let missing = stage.audit("export", &["--as", "cef", "--gateway", "edge-9"]);
+    assert_eq!((missing.code, missing.out.as_str()), (2, ""), "{}", missing.err);
+    let _ = stage.database.ask("UPDATE gateward.batch SET message = '\\x00' WHERE first > 1");
+    let cut = stage.audit("export", &["--as", "jsonl"]);
+    assert_eq!(cut.code, 65, "{}", cut.err);
+    assert!(cut.err.contains("audit verify --postgres"), "{}", cut.err);
+}
+
+#[test]
+fn a_policy_is_tried_on_what_a_database_holds() {
+    let stage = Stage::new();
+    let policy = stage.deck.dir().display().to_string();
+    let same = stage.audit("replay", &["--against", &policy, "--mode", "direct"]);
+    assert_eq!(same.code, 0, "{}{}", same.out, same.err);
+
+    drop(stage.deck.control("user disable", &["ana.ruiz"]).ok());
+    let other = stage.audit("replay", &["--against", &policy, "--mode", "direct"]);
+    assert_eq!(other.code, 1, "{}{}", other.out, other.err);
+    assert!(other.out.contains("ana.ruiz") && other.out.contains("10"), "{}", other.out);
+}
+
+#[test]
+fn a_database_without_tables_of_a_collector_is_no_proof() {
+    let root = tempfile::tempdir().expect("a folder can be made");
+    let database = Postgres::start(&root.path().join("postgres.log"));
+    let deck = Deck::new();
+    let ran = deck.command(&["audit", "verify", "--postgres", &database.url()]);
+    assert_eq!(ran.code, 65, "{}", ran.err);
+    assert!(ran.err.contains("no collector has written to this database"), "{}", ran.err);
+    assert_eq!(
+        database.ask("SELECT to_regnamespace('gateward') IS NULL"),
+        "t",
+        "and none were made"
+    );
+    let _ = fs::remove_dir(root.path());
+}
