@@ -253,7 +253,7 @@ impl Store for Folder {
         seq: u64,
     ) -> Result<Option<Head>, CollectFailed> {
         let path = lines_path(&self.folder, &enrolled.gateway);
-        let found = lines::head_at(&path, seq);
+        let found = lines::head_at(&path, enrolled, seq);
 
         Ok(found.map_err(whole::Failed::new("read", &path))?)
     }
