@@ -332,6 +332,8 @@ impl<A: Ask> Sync<A> {
         }
         self.tell_limits();
         if self.status_at.is_some_and(|due| due <= now) {
+            // So that each word is a newer one, and none can pass for it that was said before.
+            self.bring_time_up_to_date();
             let sent = self.publish_status();
             // A busy link is tried again soon.
             self.status_at = Some(now.plus(if sent { STATUS_EVERY_MS } else { 1_000 }));
