@@ -147,6 +147,7 @@ pub(crate) fn recover(
         failing: false,
         refused: 0,
         dropped: 0,
+        lost: None,
         unsaid: Vec::new(),
         last: options.now,
         medium,
