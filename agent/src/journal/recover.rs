@@ -201,6 +201,8 @@ impl Recovery<'_> {
 
     /// Finds where the journal goes on, from the last segment backwards to one that can be read.
     fn end(&mut self, segments: &mut VecDeque<Segment>) -> io::Result<End> {
+        // Where there never was anything, nothing can be missing of it.
+        let stopped = segments.is_empty() && self.files.durable() == 0;
         while let Some(last) = segments.back_mut() {
             let path = segment_path(self.folder, last.first);
             let bytes = fs::read(&path)?;
@@ -232,7 +234,7 @@ impl Recovery<'_> {
             snapshot: None,
             good: 0,
             bounded: 0,
-            stopped: true,
+            stopped,
             segment: None,
         })
     }
