@@ -36,7 +36,7 @@ pub use checkpoints::Signer;
 pub use draft::{Draft, Stamp};
 pub use frame::SegmentHead;
 pub use reader::{NotRead, Piece, Reader};
-pub use recover::Recovered;
+pub use recover::{Recovered, torn};
 pub use verify::{Broken, Verified, segment, verify, verify_signed, walk};
 
 use crate::identity::Identity;
