@@ -18,6 +18,7 @@ mod room;
 mod slots;
 mod tally;
 mod thread;
+mod torn;
 mod verify;
 mod writer;
 
@@ -36,7 +37,8 @@ pub use checkpoints::Signer;
 pub use draft::{Draft, Stamp};
 pub use frame::SegmentHead;
 pub use reader::{NotRead, Piece, Reader};
-pub use recover::{Recovered, torn};
+pub use recover::Recovered;
+pub use torn::torn;
 pub use verify::{Broken, Verified, segment, verify, verify_signed, walk};
 
 use crate::identity::Identity;

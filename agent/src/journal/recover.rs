@@ -21,8 +21,9 @@ use super::known::Known;
 use super::medium::Medium;
 use super::metered::Metered;
 use super::room::Level;
-use super::slots::{self, Slots};
+use super::slots::Slots;
 use super::tally::Tally;
+use super::torn::signed_for;
 use super::verify::Walk;
 use super::writer::{Chain, Segment, Writer, segment_path};
 use super::{Draft, Durability, Options};
@@ -336,44 +337,9 @@ impl Recovery<'_> {
     }
 }
 
-/// The last record that a checkpoint in `folder` is signed for.
-fn signed_for(folder: &Path, by: &Signer, incarnation: Incarnation) -> u64 {
-    let newest = list_of(folder, "ckp").ok().and_then(|firsts| firsts.last().copied());
-    let found = newest.and_then(|first| Found::read(folder, first, by, incarnation).ok());
-
-    found.and_then(|found| found.last()).map_or(0, |(number, _)| number)
-}
-
-/// Returns how many bytes at the end of a journal that nobody writes a start would cut off, since they were
-/// never a whole record.
-///
-/// # Errors
-///
-/// A file cannot be read.
-pub fn torn(folder: &Path, by: &Signer, incarnation: Incarnation) -> io::Result<u64> {
-    let Some(first) = list(folder)?.pop() else { return Ok(0) };
-    let bytes = fs::read(segment_path(folder, first))?;
-    let mut known = signed_for(folder, by, incarnation);
-    for name in ["key", "mark"] {
-        let (_, slot) = slots::newer(&folder.join(name), incarnation)?;
-        known = known.max(slot.map_or(0, |slot| slot.number));
-    }
-    let head = SegmentHead::decode(&bytes).filter(|head| head.first == first);
-    let Some(head) = head else {
-        let is_empty = bytes.len() <= HEAD_LEN && known < first;
-        return Ok(if is_empty { u64::try_from(bytes.len()).unwrap_or_default() } else { 0 });
-    };
-    let mut walk = Walk::new(&head, &bytes);
-    while walk.step().is_some() {}
-    let rest = bytes.get(walk.at..).unwrap_or_default();
-    let is_torn = walk.last >= known && behind(rest, walk.last, u64::MAX).is_none();
-
-    Ok(if is_torn { u64::try_from(rest.len()).unwrap_or_default() } else { 0 })
-}
-
 /// Returns the highest number of a whole record anywhere in `bytes` that comes after `last`; one
 /// above `most` shows that there is one, and its number is not believed.
-fn behind(bytes: &[u8], last: u64, most: u64) -> Option<u64> {
+pub(super) fn behind(bytes: &[u8], last: u64, most: u64) -> Option<u64> {
     let mut highest = None;
     let mut rest = bytes;
     while !rest.is_empty() {
