@@ -18,6 +18,7 @@ mod room;
 mod slots;
 mod tally;
 mod thread;
+mod torn;
 mod verify;
 mod writer;
 
@@ -37,6 +38,7 @@ pub use draft::{Draft, Stamp};
 pub use frame::SegmentHead;
 pub use reader::{NotRead, Piece, Reader};
 pub use recover::Recovered;
+pub use torn::torn;
 pub use verify::{Broken, Verified, segment, verify, verify_signed, walk};
 
 use crate::identity::Identity;

@@ -332,15 +332,22 @@ impl<A: Ask> Sync<A> {
         }
         self.tell_limits();
         if self.status_at.is_some_and(|due| due <= now) {
+            // So that each word is a newer one, and none can pass for it that was said before; it may say
+            // only what outlives a power cut.
+            self.keep_time_now(now);
             let sent = self.publish_status();
             // A busy link is tried again soon.
             self.status_at = Some(now.plus(if sent { STATUS_EVERY_MS } else { 1_000 }));
         }
         if self.keep_time_at <= now {
-            self.keep_time_at = now.plus(KEEP_TIME_EVERY_MS);
-            if let Err(error) = self.keep_time() {
-                self.storage_failed(&error);
-            }
+            self.keep_time_now(now);
+        }
+    }
+
+    fn keep_time_now(&mut self, now: Millis) {
+        self.keep_time_at = now.plus(KEEP_TIME_EVERY_MS);
+        if let Err(error) = self.keep_time() {
+            self.storage_failed(&error);
         }
     }
 

@@ -7,6 +7,7 @@
     reason = "what is missing in a scenario ends it, with the line where it was missed"
 )]
 
+mod altered;
 mod attackers;
 mod audit;
 mod batch;

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
+use tokio::task::yield_now;
 
 use super::answer::{Answer, Native, problem};
 use super::authorize::{BadRequest, Body};
@@ -18,6 +19,8 @@ use super::listen::Peer;
 
 /// The most questions of one request (INTERFACES section 5).
 const MOST: usize = 64;
+/// So many are decided before others have a turn.
+const AT_ONCE: usize = 4;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,16 +99,30 @@ pub(super) async fn authorize(
 
 /// Decides about all, then waits for all records.
 async fn answers(judge: &Judge, questions: &[Question<'_>]) -> Vec<Answer> {
-    let mut begun = Vec::with_capacity(questions.len());
-    for question in questions {
-        begun.push(judge.begin(question).await);
-    }
+    let begun = each_in_turn(questions, |question| judge.begin(question)).await;
     let mut answers = Vec::with_capacity(begun.len());
     for one in begun {
         answers.push(one.end(judge).await);
     }
 
     answers
+}
+
+/// Begins all, in order, and lets others have the thread now and then: they share it with whoever asks
+/// much at once.
+async fn each_in_turn<'q, Q, B, F>(questions: &'q [Q], begin: impl Fn(&'q Q) -> F) -> Vec<B>
+where
+    F: Future<Output = B>,
+{
+    let mut begun = Vec::with_capacity(questions.len());
+    for some in questions.chunks(AT_ONCE) {
+        for question in some {
+            begun.push(begin(question).await);
+        }
+        yield_now().await;
+    }
+
+    begun
 }
 
 /// Where nothing at all can be answered now, the whole batch is a problem as one question is.
@@ -122,6 +139,9 @@ fn say(answers: Vec<Answer>) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     fn questions(number: usize) -> Vec<u8> {
@@ -139,6 +159,28 @@ mod tests {
                 matches!(Batch::read(&questions(number)), Err(BadBatch::Number(n)) if n == number)
             );
         }
+    }
+
+    #[tokio::test]
+    async fn others_have_their_turn_while_a_batch_is_decided_and_its_answers_keep_their_order() {
+        let (taken, turns) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let (seen, had) = (Arc::clone(&taken), Arc::clone(&turns));
+        let other = tokio::spawn(async move {
+            while seen.load(Ordering::Relaxed) < MOST {
+                had.fetch_add(1, Ordering::Relaxed);
+                yield_now().await;
+            }
+        });
+        let questions: Vec<_> = (0..MOST).collect();
+        let begun = each_in_turn(&questions, |question| {
+            taken.fetch_add(1, Ordering::Relaxed);
+            std::future::ready(*question)
+        });
+
+        assert_eq!(begun.await, questions);
+        let turns = turns.load(Ordering::Relaxed);
+        assert!(turns >= MOST / AT_ONCE - 1, "{turns}");
+        other.await.unwrap();
     }
 
     #[test]

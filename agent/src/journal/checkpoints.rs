@@ -24,6 +24,8 @@ const PLACE: usize = 192;
 /// After so many records one is signed. A signature takes as long as a few records do, so this adds
 /// less than a hundredth; and a thief who has the key file can rewrite no more than these.
 const EVERY: u64 = 1024;
+/// No signature ends with so many zeros; what was not written does.
+const TORN: usize = 4;
 /// No file is read further: more than a segment of the smallest records brings about.
 const MOST: u64 = 1 << 20;
 
@@ -43,8 +45,10 @@ pub struct Signer {
 pub(crate) struct Found {
     /// By the number of the record: the chain's head after it.
     pub(crate) heads: BTreeMap<u64, Head>,
-    /// Places with something in them that this gateway did not sign: torn, damaged or forged.
+    /// Places with something in them that this gateway did not sign: damaged or forged.
     pub(crate) bad: u64,
+    /// The last place was being written when the power went; a start cuts it off.
+    pub(crate) is_torn: bool,
 }
 
 /// The file name of the checkpoints of the segment that begins with record `first`.
@@ -66,7 +70,9 @@ impl Found {
     /// Looks at the places of a file that was read before.
     pub(crate) fn among(bytes: &[u8], first: u64, by: &Signer, incarnation: Incarnation) -> Self {
         let mut found = Self::default();
-        for place in bytes.chunks(PLACE).filter(|place| place.iter().any(|byte| *byte != 0)) {
+        let whole = bytes.get(..whole(bytes)).unwrap_or_default();
+        found.is_torn = whole.len() < bytes.len();
+        for place in whole.chunks(PLACE).filter(|place| place.iter().any(|byte| *byte != 0)) {
             let read = signed(place)
                 .and_then(|signed| Checkpoint::verify(signed, &by.key, by.account, by.gateway).ok())
                 .filter(|read| read.incarnation == incarnation && read.number >= first);
@@ -96,6 +102,18 @@ pub(crate) fn bytes(folder: &Path, first: u64) -> io::Result<Vec<u8>> {
     io::Read::read_to_end(&mut io::Read::take(file, MOST), &mut bytes)?;
 
     Ok(bytes)
+}
+
+/// Returns how many bytes there are before a place at the end that was not written to its end, or not from
+/// its beginning.
+fn whole(bytes: &[u8]) -> usize {
+    let Some(last) = bytes.chunks(PLACE).next_back() else { return 0 };
+    let is_empty = last.iter().all(|byte| *byte == 0);
+    let signed = signed(last).filter(|signed| !signed.is_empty());
+    let is_torn = last.len() < PLACE
+        || (!is_empty && signed.is_none_or(|signed| signed.ends_with(&[0; TORN])));
+
+    bytes.len() - if is_torn { last.len() } else { 0 }
 }
 
 fn signed(place: &[u8]) -> Option<&[u8]> {
@@ -170,12 +188,12 @@ impl Checkpoints {
             medium.sync_folder(folder)?;
         }
         let len = fs::metadata(path)?.len();
-        if len > MOST {
-            // None that was written here: behind it nothing would be read.
-            file.cut(0)?;
+        // None longer was written here: behind it nothing would be read.
+        let good = if len > MOST { 0 } else { whole(&bytes(folder, first)?) };
+        self.at = u64::try_from(good).unwrap_or(u64::MAX);
+        if self.at < len {
+            file.cut(self.at)?;
         }
-        let place = u64::try_from(PLACE).unwrap_or(u64::MAX);
-        self.at = if len > MOST { 0 } else { len.div_ceil(place) * place };
         self.file = Some(file);
 
         Ok(())

@@ -23,6 +23,7 @@ use super::metered::Metered;
 use super::room::Level;
 use super::slots::Slots;
 use super::tally::Tally;
+use super::torn::signed_for;
 use super::verify::Walk;
 use super::writer::{Chain, Segment, Writer, segment_path};
 use super::{Draft, Durability, Options};
@@ -147,6 +148,7 @@ pub(crate) fn recover(
         failing: false,
         refused: 0,
         dropped: 0,
+        lost: None,
         unsaid: Vec::new(),
         last: options.now,
         medium,
@@ -200,6 +202,8 @@ impl Recovery<'_> {
 
     /// Finds where the journal goes on, from the last segment backwards to one that can be read.
     fn end(&mut self, segments: &mut VecDeque<Segment>) -> io::Result<End> {
+        // Where there never was anything, nothing can be missing of it.
+        let stopped = segments.is_empty() && self.files.durable() == 0;
         while let Some(last) = segments.back_mut() {
             let path = segment_path(self.folder, last.first);
             let bytes = fs::read(&path)?;
@@ -231,7 +235,7 @@ impl Recovery<'_> {
             snapshot: None,
             good: 0,
             bounded: 0,
-            stopped: true,
+            stopped,
             segment: None,
         })
     }
@@ -298,10 +302,7 @@ impl Recovery<'_> {
 
     /// The last record that a checkpoint is signed for, and notes it as seen.
     fn signed_for(&mut self) -> u64 {
-        let newest = list_of(self.folder, "ckp").ok().and_then(|firsts| firsts.last().copied());
-        let found = newest
-            .and_then(|first| Found::read(self.folder, first, &self.by, self.incarnation).ok());
-        let last = found.and_then(|found| found.last()).map_or(0, |(number, _)| number);
+        let last = signed_for(self.folder, &self.by, self.incarnation);
         self.seen = self.seen.max(last);
 
         last
@@ -338,7 +339,7 @@ impl Recovery<'_> {
 
 /// Returns the highest number of a whole record anywhere in `bytes` that comes after `last`; one
 /// above `most` shows that there is one, and its number is not believed.
-fn behind(bytes: &[u8], last: u64, most: u64) -> Option<u64> {
+pub(super) fn behind(bytes: &[u8], last: u64, most: u64) -> Option<u64> {
     let mut highest = None;
     let mut rest = bytes;
     while !rest.is_empty() {

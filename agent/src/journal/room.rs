@@ -69,6 +69,16 @@ pub(crate) struct Pending {
     pub(crate) bounded: u64,
     /// Bytes of [`Share::Bounded`] on disk before them.
     pub(crate) held: u64,
+    /// What records among them own up to having dropped.
+    pub(crate) dropped: Option<(u64, u64)>,
+}
+
+/// The numbers from the first of both to the last of both: what is dropped is always the oldest.
+pub(crate) fn together(one: Option<(u64, u64)>, other: Option<(u64, u64)>) -> Option<(u64, u64)> {
+    match (one, other) {
+        (Some((first, last)), Some((from, to))) => Some((first.min(from), last.max(to))),
+        (one, other) => one.or(other),
+    }
 }
 
 impl Writer {
@@ -187,35 +197,32 @@ impl Writer {
         pairs.take_while(|(_, next)| next.first <= self.released + 1).map(|(segment, _)| segment)
     }
 
-    /// Makes room for one more frame behind `pending`; returns the numbers of records that nobody
-    /// else holds and that had to go for it.
-    pub(crate) fn make_room(
-        &mut self,
-        share: Share,
-        pending: &Pending,
-    ) -> Result<Option<(u64, u64)>, NotWritten> {
+    /// Makes room for one more frame behind `pending`; records that nobody else holds and that had to go
+    /// for it are [`Writer::lost`], also where that was not enough.
+    pub(crate) fn make_room(&mut self, share: Share, pending: &Pending) -> Result<(), NotWritten> {
         let frame = u64::try_from(MAX_FRAME).unwrap_or(u64::MAX);
         let bounded = pending.held + pending.bounded + frame;
         if share == Share::Bounded && bounded > self.options.max_bytes / 4 {
             return Err(NotWritten::Bounded);
         }
         let needed = u64::try_from(pending.frames.len() + ROOM).unwrap_or(u64::MAX);
-        let mut lost: Option<(u64, u64)> = None;
+        let mut has_dropped = false;
         while self.bytes() + needed > self.limit(share) {
             let released = self.reclaimable().next().is_some();
             let next = self.segments.get(1).map(|segment| segment.first);
             let (true, Some(next)) = (released || self.may_drop(), next) else {
-                return if lost.is_some() { Ok(lost) } else { Err(NotWritten::Full) };
+                return if has_dropped { Ok(()) } else { Err(NotWritten::Full) };
             };
             let Some(oldest) = self.segments.front().copied() else { return Err(NotWritten::Full) };
             self.remove(oldest.first)?;
             self.segments.pop_front();
             if !released {
                 let first = oldest.first.max(self.released + 1);
-                lost = Some((lost.map_or(first, |(first, _)| first), next - 1));
+                self.lost = together(self.lost, Some((first, next - 1)));
+                has_dropped = true;
             }
         }
 
-        Ok(lost)
+        Ok(())
     }
 }

@@ -40,19 +40,11 @@ impl Slots {
         path: &Path,
         incarnation: Incarnation,
     ) -> io::Result<(Self, Option<Slot>)> {
-        let bytes = match fs::read(path) {
-            Ok(bytes) => Zeroizing::new(bytes),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Zeroizing::default(),
-            Err(error) => return Err(error),
-        };
-        let first = read(bytes.get(..SLOT), incarnation);
-        let second = read(bytes.get(SLOT..2 * SLOT), incarnation);
-        let number = |slot: &Option<Slot>| slot.as_ref().map(|slot| slot.number);
-        let first_is_newer = number(&first) >= number(&second);
+        let (first_is_newer, newer) = newer(path, incarnation)?;
         let file = medium.open(path)?;
         let slots = Self { file, incarnation, second: first_is_newer, dirty: false };
 
-        Ok((slots, if first_is_newer { first } else { second }))
+        Ok((slots, newer))
     }
 
     /// Overwrites the older slot.
@@ -81,6 +73,21 @@ impl Slots {
 
         Ok(())
     }
+}
+
+/// Returns what the newer good slot of this incarnation holds, and whether it is the first.
+pub(crate) fn newer(path: &Path, incarnation: Incarnation) -> io::Result<(bool, Option<Slot>)> {
+    let bytes = match fs::read(path) {
+        Ok(bytes) => Zeroizing::new(bytes),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Zeroizing::default(),
+        Err(error) => return Err(error),
+    };
+    let first = read(bytes.get(..SLOT), incarnation);
+    let second = read(bytes.get(SLOT..2 * SLOT), incarnation);
+    let number = |slot: &Option<Slot>| slot.as_ref().map(|slot| slot.number);
+    let first_is_newer = number(&first) >= number(&second);
+
+    Ok((first_is_newer, if first_is_newer { first } else { second }))
 }
 
 fn read(slot: Option<&[u8]>, incarnation: Incarnation) -> Option<Slot> {

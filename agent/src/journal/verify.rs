@@ -77,6 +77,8 @@ pub struct Verified {
     pub signed: Option<u64>,
     /// Places for a checkpoint with something in them that the gateway did not sign.
     pub unsigned_places: u64,
+    /// Checkpoints that were being written when the power went.
+    pub torn_checkpoints: u64,
 }
 
 /// Where a journal's chain is broken.
@@ -197,6 +199,7 @@ impl Signed {
         let (Some(by), Some(bytes)) = (by, self.beside.get(&head.first)) else { return };
         let found = Found::among(bytes, head.first, by, head.incarnation);
         verified.unsigned_places += found.bad;
+        verified.torn_checkpoints += u64::from(found.is_torn);
         self.heads = found.heads;
     }
 

@@ -19,7 +19,7 @@ use gateward_core::trust::{GatewayId, Incarnation};
 use super::checkpoints::Checkpoints;
 use super::frame::{Frame, HEAD_LEN, SegmentHead, crc32};
 use super::medium::{Handle, Medium};
-use super::room::{Level, Pending, Permission, Share};
+use super::room::{Level, Pending, Permission, Share, together};
 use super::slots::Slots;
 use super::tally::Tally;
 use super::{Draft, Durability, NotWritten, Options, Stamp, Status, Written};
@@ -86,6 +86,8 @@ pub(crate) struct Writer {
     pub(crate) failing: bool,
     pub(crate) refused: u32,
     pub(crate) dropped: u32,
+    /// Numbers of records that were dropped and that no record owns up to yet; it comes before any other.
+    pub(crate) lost: Option<(u64, u64)>,
     /// What was found at start and had no room yet; nothing is written before it.
     pub(crate) unsaid: Vec<Draft>,
     pub(crate) last: Stamp,
@@ -110,7 +112,7 @@ impl Writer {
         drafts: impl ExactSizeIterator<Item = &'d Draft>,
     ) -> Vec<Result<Written, NotWritten>> {
         let count = drafts.len();
-        if count == 0 {
+        if count == 0 && self.lost.is_none() {
             return Vec::new();
         }
         if let Err(error) = self.ready() {
@@ -120,6 +122,8 @@ impl Writer {
         let (before, kept) = (self.chain.clone(), self.unsynced.len());
         let (dropped, refused) = (self.dropped, self.refused);
         let mut pending = Pending { held: self.bounded(), ..Pending::default() };
+        // There is room: it was made for this record before it could not be written.
+        let _fits = self.say_lost(self.last, &mut pending);
         if self.refused > 0 {
             let count = mem::take(&mut self.refused);
             let event = Draft::event(Event::AuditFailed, self.last, "");
@@ -136,6 +140,7 @@ impl Writer {
         if let Err(error) = self.write(&pending) {
             self.chain = before;
             self.unsynced.truncate(kept);
+            self.lost = together(pending.dropped, self.lost);
             (self.dropped, self.refused, self.unsaid) = (dropped, refused, unsaid);
             self.fail(&error, count);
             results.fill(Err(NotWritten::Failed));
@@ -148,14 +153,8 @@ impl Writer {
     fn add(&mut self, draft: &Draft, pending: &mut Pending) -> Result<Written, NotWritten> {
         self.last = draft.stamp;
         let share = Share::of(draft.outcome);
-        if let Some((first, last)) = self.make_room(share, pending)? {
-            let lost = u32::try_from(last - first + 1).unwrap_or(u32::MAX);
-            self.dropped = self.dropped.saturating_add(lost);
-            let event = Draft::event(Event::Gap, draft.stamp, "dropped to make room");
-            // From the last receipt on: the gap record before this one may be among what went.
-            let gap = Draft { span: Some((self.released + 1, last)), count: lost, ..event };
-            self.encode(&gap, &mut pending.frames)?;
-        }
+        self.make_room(share, pending)?;
+        self.say_lost(draft.stamp, pending)?;
         let before = len(&pending.frames);
         let written = self.encode(draft, &mut pending.frames)?;
         if share == Share::Bounded {
@@ -163,6 +162,20 @@ impl Writer {
         }
 
         Ok(written)
+    }
+
+    /// Appends the frame that owns up to what was dropped, if anything was.
+    fn say_lost(&mut self, at: Stamp, pending: &mut Pending) -> Result<(), NotWritten> {
+        let Some((first, last)) = self.lost else { return Ok(()) };
+        let lost = u32::try_from(last - first + 1).unwrap_or(u32::MAX);
+        self.dropped = self.dropped.saturating_add(lost);
+        let event = Draft::event(Event::Gap, at, "dropped to make room");
+        // From the last receipt on: the gap record before this one may be among what went.
+        let gap = Draft { span: Some((self.released + 1, last)), count: lost, ..event };
+        self.encode(&gap, &mut pending.frames)?;
+        pending.dropped = together(pending.dropped, self.lost.take());
+
+        Ok(())
     }
 
     fn encode(&mut self, draft: &Draft, frames: &mut Vec<u8>) -> Result<Written, NotWritten> {
@@ -268,6 +281,9 @@ impl Writer {
             && let Err(error) = self.ready()
         {
             self.fail(&error, 0);
+        }
+        if !self.failing && self.lost.is_some() {
+            self.commit([].iter());
         }
         // A newer manifest may have changed what may be dropped.
         self.tell();

@@ -150,6 +150,7 @@ impl From<Unusable> for Failed {
     fn from(unusable: Unusable) -> Self {
         match unusable {
             Unusable::Mistakes(mistakes) => Self::new(Exit::Data, mistakes),
+            Unusable::Missing(_) => Self::new(Exit::InputOutput, unusable),
             Unusable::Unreadable(failed) => failed.into(),
         }
     }

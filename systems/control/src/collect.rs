@@ -11,9 +11,11 @@ mod presence;
 pub(crate) mod shared;
 mod stick;
 mod store;
+mod talk;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod words;
 mod work;
 
 use std::future::Future;
@@ -140,6 +142,13 @@ pub enum CollectFailed {
     /// A task of it panicked, which has been printed.
     #[error("collecting broke off; start it again")]
     Panicked,
+}
+
+impl CollectFailed {
+    /// Whether somebody has altered what is held of one gateway; the others can go on.
+    const fn is_altered(&self) -> bool {
+        matches!(self, Self::Database(DatabaseFailed::Altered))
+    }
 }
 
 /// Collects the audit of every gateway of an account.

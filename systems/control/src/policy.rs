@@ -31,7 +31,7 @@ pub(crate) use folder::{POLICY, SERVICE_USERS, TOKENS, USERS};
 pub(crate) use pending::Pending;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gateward_core::name::Uuid;
 
@@ -58,6 +58,9 @@ pub enum Unusable {
     /// It says something that is wrong.
     #[error(transparent)]
     Mistakes(#[from] Mistakes),
+    /// There is no policy there.
+    #[error("`{}` is missing, so this is no policy folder; `gateward-control init` makes one", .0.display())]
+    Missing(PathBuf),
     /// A file of it cannot be read.
     #[error(transparent)]
     Unreadable(#[from] whole::Failed),

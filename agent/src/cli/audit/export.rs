@@ -6,7 +6,7 @@ use super::super::{Exit, Global};
 use super::records::{Durable, Next, Records, durable, missing};
 use crate::export::{self, As};
 
-/// Prints all records that are on disk for good. Ends with 0, with 65 where some are missing (what is
+/// Prints all records that are on disk for good, and none of a torn end. Ends with 0, with 65 where some are missing (what is
 /// there is printed), with 69 where an agent has the journal and does not answer.
 pub(super) fn print(form: As, global: &Global) -> Result<Exit, Exit> {
     let config = global.load()?;
@@ -17,6 +17,15 @@ pub(super) fn print(form: As, global: &Global) -> Result<Exit, Exit> {
     };
     let mut out = BufWriter::new(io::stdout().lock());
     let written = write(&mut records, durable, form, &mut out);
+    if records.torn() > 0 {
+        // Where even standard error is closed, there is nobody to tell.
+        let _ = writeln!(
+            io::stderr().lock(),
+            "{} bytes behind the last record are no record: the power went while it was written, and the \
+             next start of the agent cuts them off",
+            records.torn()
+        );
+    }
 
     match written.and_then(|holes| out.flush().map(|()| holes)) {
         Ok(holes) if holes.is_empty() => Ok(Exit::Success),

@@ -11,7 +11,7 @@ use super::super::{Exit, Global};
 use crate::config::Config;
 use crate::identity::Identity;
 use crate::journal::json::{Line, Origin};
-use crate::journal::{NotRead, Piece, Reader};
+use crate::journal::{NotRead, Piece, Reader, Signer, torn};
 use crate::upload::batch::Batch;
 
 /// Bytes of records that are held at once.
@@ -40,6 +40,10 @@ pub(super) struct Records {
     held: Option<Piece>,
     /// The hole without an end that was told.
     told: Option<u64>,
+    /// Whose checkpoints count; none where the key is not at hand.
+    by: Option<Signer>,
+    /// How many bytes behind the last record are the beginning of one.
+    torn: u64,
 }
 
 impl Records {
@@ -50,8 +54,10 @@ impl Records {
         let Config { account, ref gateway, .. } = *config;
         let gateway = GatewayId::of(account, gateway.as_str());
         let origin = Origin { account, gateway, incarnation: identity.incarnation };
+        let by = Signer { account, gateway, key: identity.key.verifying_key() };
+        let records = Self::of(config.state_dir.join("audit"), origin, after);
 
-        Ok(Self::of(config.state_dir.join("audit"), origin, after))
+        Ok(Self { by: Some(by), ..records })
     }
 
     pub(super) fn of(folder: PathBuf, origin: Origin, after: u64) -> Self {
@@ -59,11 +65,16 @@ impl Records {
         let reader = Reader::new(&folder, next);
         let next = (after > 0).then_some(next);
 
-        Self { folder, origin, reader, next, held: None, told: None }
+        Self { folder, origin, reader, next, held: None, told: None, by: None, torn: 0 }
     }
 
     pub(super) const fn folder(&self) -> &PathBuf {
         &self.folder
+    }
+
+    /// How many bytes behind the last record the next start of the agent cuts off.
+    pub(super) const fn torn(&self) -> u64 {
+        self.torn
     }
 
     /// Reads on, no further than number `durable`.
@@ -74,6 +85,9 @@ impl Records {
                 Ok(Some(piece)) => piece,
                 Ok(None) => return Ok(Next::End),
                 Err(NotRead::Io(error)) => return Err(error),
+                Err(NotRead::Damaged { next: None, .. }) if self.ends_torn(durable)? => {
+                    return Ok(Next::End);
+                }
                 Err(NotRead::Damaged { from, next, .. }) => return Ok(self.damaged(from, next)),
             },
         };
@@ -87,6 +101,15 @@ impl Records {
         self.next = Some(piece.last.saturating_add(1));
 
         Ok(Next::Records(piece))
+    }
+
+    /// Whether nobody writes, and what cannot be read was never a record: a power cut has left it.
+    fn ends_torn(&mut self, durable: u64) -> io::Result<bool> {
+        if let (Some(by), u64::MAX) = (&self.by, durable) {
+            self.torn = torn(&self.folder, by, self.origin.incarnation)?;
+        }
+
+        Ok(self.torn > 0)
     }
 
     /// A hole is told once: the reader comes upon one without an end again and again.
@@ -249,5 +272,32 @@ mod tests {
         fs::remove_file(&segment).unwrap();
         let mut late = Records::of(folder.clone(), ORIGIN, 1);
         assert_eq!(read(&mut late, u64::MAX), ((next..=last).collect(), vec![(2, Some(next - 1))]));
+    }
+
+    #[tokio::test]
+    async fn what_a_power_cut_tore_is_no_hole_and_what_was_durable_once_is_one() {
+        let state = tempfile::tempdir().unwrap();
+        let folder = state.path().join("audit");
+        let last = run(&folder, 1).await;
+        let by = Signer {
+            account: Uuid([7; 16]),
+            gateway: ORIGIN.gateway,
+            key: SigningKey::from_bytes(&[9; 32]).verifying_key(),
+        };
+        let records = || Records { by: Some(by), ..Records::of(folder.clone(), ORIGIN, 0) };
+        let path = segments(&folder).pop().unwrap().1;
+        let whole = fs::read(&path).unwrap();
+        for torn in [&whole[60..61], &whole[60..90], &[0; 100]] {
+            fs::write(&path, [&whole[..], torn].concat()).unwrap();
+            let mut records = records();
+            assert_eq!(read(&mut records, u64::MAX), ((1..=last).collect(), vec![]));
+            assert_eq!(records.torn(), u64::try_from(torn.len()).unwrap());
+        }
+
+        // The mark says that it was there.
+        fs::write(&path, &whole[..whole.len() - 10]).unwrap();
+        let mut records = records();
+        assert_eq!(read(&mut records, u64::MAX), ((1..last).collect(), vec![(last, None)]));
+        assert_eq!(records.torn(), 0);
     }
 }

@@ -111,6 +111,9 @@ struct Report<'a> {
     /// Places for a checkpoint with something in them that this gateway did not sign.
     #[serde(skip_serializing_if = "is_zero")]
     unsigned_places: u64,
+    /// Checkpoints that were being written when the power went, which is no mistake.
+    #[serde(skip_serializing_if = "is_zero")]
+    torn_checkpoints: u64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it like that")]
@@ -124,6 +127,7 @@ impl<'a> Report<'a> {
             checkpoints: by_key.then_some(verified.checkpoints),
             signed: verified.signed,
             unsigned_places: verified.unsigned_places,
+            torn_checkpoints: verified.torn_checkpoints,
             folder,
             records: verified.records,
             first: verified.span.map(|(first, _)| first),
@@ -154,6 +158,10 @@ impl fmt::Display for Report<'_> {
                 f,
                 "\n{places} checkpoints are not signed by this gateway's key, and prove nothing"
             )?;
+        }
+        if self.torn_checkpoints > 0 {
+            let torn = self.torn_checkpoints;
+            write!(f, "\n{torn} checkpoints are torn: the power went while they were written")?;
         }
         for (first, last) in self.gaps {
             write!(f, "\nrecorded gap: {first} to {last}")?;

@@ -162,3 +162,46 @@ async fn checkpoints_that_are_torn_flipped_anothers_or_gone_cost_no_record() {
     let places = u64::try_from(whole.len() / 192).unwrap();
     assert_eq!((verified.signed, verified.unsigned_places), (None, places));
 }
+
+#[tokio::test]
+async fn a_checkpoint_that_a_power_cut_tore_is_called_torn_and_cut_off_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    for boot in 1..=2 {
+        write(folder.path(), boot, 2).await;
+    }
+    let whole = fs::read(path(folder.path(), 1)).unwrap();
+    let place = whole.len() - 192;
+    let signed = place + 2 + usize::from(whole[place]);
+    let figures = |folder: &Path| {
+        let verified = verify_signed(folder, &signer()).unwrap();
+        (verified.checkpoints, verified.unsigned_places, verified.torn_checkpoints)
+    };
+    let (total, unsigned, torn) = figures(folder.path());
+    assert!(total > 1 && (unsigned, torn) == (0, 0));
+
+    for at in place + 1..signed - 4 {
+        // The end is not there, or the file has its length and not its bytes, or only the later ones.
+        let short = whole[..at].to_vec();
+        let mut early = whole.clone();
+        early[at..].fill(0);
+        let mut late = whole.clone();
+        late[place..=at].fill(0);
+        for torn in [short, early, late] {
+            fs::write(path(folder.path(), 1), &torn).unwrap();
+            assert_eq!(figures(folder.path()), (total - 1, 0, 1), "{at}");
+        }
+        if at % 16 == 0 {
+            close(open(folder.path(), 3)).await;
+            // What is left unsigned is signed for again, in the same place.
+            assert_eq!(figures(folder.path()), (total, 0, 0), "{at}");
+        }
+    }
+    write(folder.path(), 4, 1).await;
+    let (total, unsigned, torn) = figures(folder.path());
+    assert_eq!((unsigned, torn), (0, 0));
+    // What was altered is none of that.
+    let mut forged = fs::read(path(folder.path(), 1)).unwrap();
+    forged[place + 20] ^= 1;
+    fs::write(path(folder.path(), 1), forged).unwrap();
+    assert_eq!(figures(folder.path()), (total - 1, 1, 0));
+}

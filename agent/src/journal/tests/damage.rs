@@ -189,3 +189,42 @@ async fn a_disk_that_is_read_only_or_full_at_the_start_of_a_segment_allows_nothi
     close(opened).await;
     assert_eq!(verify(folder.path()).unwrap().records, 2);
 }
+
+#[tokio::test]
+async fn i8_with_an_interval_a_start_that_sets_every_segment_aside_says_that_records_may_be_missing()
+ {
+    let every =
+        |boot| Options { sync: Durability::Interval(Duration::from_millis(5)), ..options(boot) };
+    let folder = tempfile::tempdir().unwrap();
+    let opened = Journal::open(folder.path(), GATEWAY, &identity(), every(1)).unwrap();
+    assert_eq!(opened.recovered.unsynced, None, "there never was anything");
+    opened.journal.append(draft()).await.unwrap();
+    close(opened).await;
+    let path = only_segment(folder.path());
+    let mut bytes = fs::read(&path).unwrap();
+    bytes[0] ^= 1;
+    fs::write(&path, bytes).unwrap();
+
+    let opened = Journal::open(folder.path(), GATEWAY, &identity(), every(2)).unwrap();
+    assert_eq!(opened.recovered.damaged.len(), 1);
+    assert_eq!(opened.recovered.unsynced, Some(Duration::from_millis(5)));
+    close(opened).await;
+    assert!(room::events(folder.path()).contains(&Event::Unsynced));
+}
+
+#[tokio::test]
+async fn i8_with_an_interval_a_power_cut_that_leaves_an_empty_segment_may_have_cost_records() {
+    let every = Options { sync: Durability::Interval(Duration::from_secs(3_600)), ..options(1) };
+    let folder = tempfile::tempdir().unwrap();
+    let opened = Journal::open(folder.path(), GATEWAY, &identity(), every).unwrap();
+    assert_eq!(opened.journal.append(draft()).await.unwrap().seq, 1);
+    // What had reached the disk by then: the beginning of the segment.
+    let left = tempfile::tempdir().unwrap();
+    let head = fs::read(only_segment(folder.path())).unwrap();
+    fs::write(only_segment(left.path()), &head[..frame::HEAD_LEN / 2]).unwrap();
+    close(opened).await;
+
+    let opened = Journal::open(left.path(), GATEWAY, &identity(), every).unwrap();
+    assert!(opened.recovered.cut > 0 && opened.recovered.unsynced.is_some());
+    close(opened).await;
+}

@@ -109,3 +109,65 @@ async fn with_an_interval_what_was_answered_survives_a_failed_sync() {
 
     assert_eq!(verify(folder.path()).unwrap().span, Some((1, 2)));
 }
+
+/// Brings a journal that may drop its oldest records to where it has dropped some, and the disk then
+/// refuses what was to follow; returns it with the first number that is left.
+fn dropped_for_nothing(folder: &Path, faults: &Arc<Mutex<Faults>>) -> (writer::Writer, u64) {
+    let medium = Arc::new(Faulty(Arc::clone(faults)));
+    let small = Options { max_bytes: 16 << 10, drop_oldest: true, ..options(1) };
+    let (mut writer, _) = recover::recover(medium, folder, GATEWAY, &identity(), small).unwrap();
+    writer.serve([Command::DropWhile(room::always())].into_iter());
+    let mut first = 1;
+    for _ in 0..2_000 {
+        for fail_writes in [false, true] {
+            faults.lock().unwrap().fail_writes = fail_writes;
+            writer.serve([Command::Append(Box::new(draft()), None)].into_iter());
+            let oldest = recover::list(folder).unwrap()[0];
+            if fail_writes && oldest > first {
+                return (writer, oldest);
+            }
+            first = oldest;
+        }
+    }
+    panic!("nothing was dropped");
+}
+
+/// The gaps that are owned up to, and whether one is the first record behind number `after`.
+fn gaps(folder: &Path, after: u64) -> (Vec<(u64, u64)>, bool) {
+    let (mut gaps, mut is_next) = (Vec::new(), false);
+    let verified = walk(folder, |_, record, _| {
+        if let (Outcome::Event(Event::Gap), Some(span)) = (record.outcome, record.span) {
+            gaps.push(span);
+            is_next |= record.seq == after + 1;
+        }
+    });
+    verified.unwrap();
+
+    (gaps, is_next)
+}
+
+#[test]
+fn what_was_dropped_before_a_write_that_failed_is_owned_up_to_before_anything_else_is_written() {
+    for waits_for_a_record in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = Arc::new(Mutex::new(Faults::default()));
+        let (mut writer, first) = dropped_for_nothing(folder.path(), &faults);
+        let last = writer.durable.0.seq;
+        let (before, _) = gaps(folder.path(), last);
+        assert!(!before.iter().any(|gap| gap.1 >= first - 1), "{before:?}");
+        // It goes on to fail for a while.
+        writer.tidy();
+        writer.serve([Command::Append(Box::new(draft()), None)].into_iter());
+
+        *faults.lock().unwrap() = Faults::default();
+        if waits_for_a_record {
+            writer.serve([Command::Append(Box::new(draft()), None)].into_iter());
+        } else {
+            writer.tidy();
+        }
+        let (after, is_next) = gaps(folder.path(), last);
+        assert_eq!(after.last(), Some(&(1, first - 1)), "{after:?}");
+        assert!(is_next, "something else was written before");
+        assert_eq!(after.len(), before.len() + 1, "it is said once");
+    }
+}

@@ -148,3 +148,15 @@ async fn a_lost_link_in_the_middle_costs_nothing_that_was_fetched() {
     assert_eq!(chunks.len(), 1, "{chunks:?}");
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn each_status_is_later_than_the_one_before_so_that_a_replayed_one_is_none() {
+    let gateway = Gateway::new();
+    gateway.connect().await;
+    let first = gateway.status(|_| true).await;
+    gateway.clock.advance(30_000);
+    gateway.connect().await;
+
+    gateway.status(|status| status.floor_time >= first.floor_time.plus(30)).await;
+    gateway.stop().await;
+}

@@ -19,7 +19,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio_postgres::{Client, CopyOutStream, Row};
 
 use super::folder::Unreadable;
-use crate::collect::shared::{check, connect_to_read};
+use crate::collect::shared::{Attendant, check, connect_to_read};
 use crate::collect::{Database, DatabaseFailed, ReadFailed};
 
 /// How many batches are asked for at once.
@@ -73,6 +73,7 @@ pub(super) struct Place {
 pub(super) struct Reading {
     runtime: Runtime,
     client: Client,
+    _attendant: Attendant,
 }
 
 impl Reading {
@@ -97,14 +98,14 @@ impl Reading {
     fn begin(database: &Database, begin: &str) -> Result<Self, ReadFailed> {
         let runtime = Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| DatabaseFailed::Said(error.to_string()))?;
-        let client = runtime.block_on(async {
-            let client = connect_to_read(database).await?;
+        let (client, attendant) = runtime.block_on(async {
+            let (client, attendant) = connect_to_read(database).await?;
             client.batch_execute(begin).await.map_err(DatabaseFailed::from)?;
             check(&client).await?;
-            Ok::<_, ReadFailed>(client)
+            Ok::<_, ReadFailed>((client, attendant))
         })?;
 
-        Ok(Self { runtime, client })
+        Ok(Self { runtime, client, _attendant: attendant })
     }
 
     fn ask(&self, sql: &str) -> Result<Row, DatabaseFailed> {

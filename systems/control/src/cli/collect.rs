@@ -128,7 +128,9 @@ impl From<DatabaseFailed> for Failed {
             | DatabaseFailed::Empty
             | DatabaseFailed::Newer { .. }
             | DatabaseFailed::Older => Exit::Data,
-            DatabaseFailed::Away | DatabaseFailed::Said(_) => Exit::Unavailable,
+            DatabaseFailed::Away | DatabaseFailed::Said(_) | DatabaseFailed::Silent(_) => {
+                Exit::Unavailable
+            }
         };
 
         Self::new(exit, failed)

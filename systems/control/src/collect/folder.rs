@@ -28,7 +28,7 @@ use zeroize::Zeroizing;
 
 use super::held::{Held, Told, Trouble};
 use super::hole::Hole;
-use super::store::{Appended, New, Rows, Store};
+use super::store::{New, Rows, Store, Stored};
 use super::{CollectFailed, batches_path, lines_path};
 use crate::access::EVENTS;
 use crate::enroll::Enrolled;
@@ -225,8 +225,8 @@ impl Store for Folder {
         self.holds(enrolled)
     }
 
-    async fn append(&mut self, new: &New<'_, Lines>) -> Result<Appended, CollectFailed> {
-        self.add(new).map(|()| Appended::Safe)
+    async fn append(&mut self, new: &New<'_, Lines>) -> Result<Stored, CollectFailed> {
+        self.add(new).map(|()| Stored::Safe)
     }
 
     async fn own_up(&mut self, enrolled: &Enrolled, hole: Hole) -> Result<(), CollectFailed> {
@@ -253,7 +253,7 @@ impl Store for Folder {
         seq: u64,
     ) -> Result<Option<Head>, CollectFailed> {
         let path = lines_path(&self.folder, &enrolled.gateway);
-        let found = lines::head_at(&path, seq);
+        let found = lines::head_at(&path, enrolled, seq);
 
         Ok(found.map_err(whole::Failed::new("read", &path))?)
     }
@@ -277,13 +277,15 @@ impl Store for Folder {
         &mut self,
         gateway: &str,
         status: &[u8],
+        _before: Option<&[u8]>,
         is_furthest: bool,
-    ) -> Result<(), CollectFailed> {
+    ) -> Result<Stored, CollectFailed> {
         if is_furthest {
             whole::write(&self.furthest_path(gateway), status, 0o644)?;
         }
+        whole::write(&self.folder.join("status").join(gateway), status, 0o644)?;
 
-        Ok(whole::write(&self.folder.join("status").join(gateway), status, 0o644)?)
+        Ok(Stored::Safe)
     }
 
     async fn note(

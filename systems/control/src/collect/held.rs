@@ -46,6 +46,11 @@ pub(super) struct Held {
 pub(super) enum Trouble {
     #[error("{0}")]
     Alarm(Alarm),
+    #[error(
+        "what is held of the gateway was altered in the database by somebody else; nothing more of it is \
+         taken until the table `gateward.position` is restored"
+    )]
+    Altered,
     #[error("a batch cannot be read: {0}")]
     BadBatch(String),
     #[error(
@@ -88,6 +93,7 @@ impl Trouble {
         match self {
             Self::Alarm(Alarm::FellBack { .. }) => "fell_back",
             Self::Alarm(Alarm::TwoRoots { .. }) => "two_roots",
+            Self::Altered => "position_altered",
             Self::Back => "back",
             Self::BadBatch(_) => "bad_batch",
             Self::BadCheckpoint(_) => "bad_checkpoint",

@@ -7,32 +7,32 @@
 
 mod connect;
 mod month;
+mod patient;
 mod ratchets;
 pub(crate) mod rows;
 mod schema;
 mod statements;
 mod tls;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use futures_util::SinkExt as _;
+use gateward_agent::upload::batch::Batch;
 use gateward_core::audit::{Head, SnapshotName};
 use gateward_core::name::Uuid;
 use gateward_core::time::UnixSeconds;
 use tokio_postgres::{Client, Row, Transaction};
-use tracing::debug;
 
 use super::CollectFailed;
-use super::held::{Held, MOST_EVENTS, Trouble};
-use super::hole::Hole;
-use super::store::{Appended, New, Store};
+use super::held::{Held, MOST_EVENTS, Trouble, checkpoint_fits};
+use super::store::{New, Stored};
 use crate::enroll::Enrolled;
-use crate::policy::{Policy, PrincipalStatus, Sources};
-use crate::{clock, publish};
+use crate::policy::{Policy, PrincipalStatus};
+use crate::publish;
 use connect::Settings;
-pub(crate) use connect::connect_to_read;
+pub(crate) use connect::{Attendant, connect_to_read};
 pub use connect::{BadDatabase, Database, DatabaseFailed, ReadFailed};
 use month::Month;
 use ratchets::Ratchets;
@@ -60,6 +60,7 @@ pub(super) struct Shared {
 #[derive(Debug)]
 struct Ready {
     client: Client,
+    _attendant: Attendant,
     statements: Statements,
     /// Partitions that are known to be there.
     months: BTreeSet<(&'static str, Month)>,
@@ -82,6 +83,23 @@ impl Shared {
         self.ready.as_mut().ok_or(DatabaseFailed::Away)
     }
 
+    #[cfg(test)]
+    pub(super) fn with_patience(mut self, patience: std::time::Duration) -> Self {
+        self.settings.patience = patience;
+
+        self
+    }
+
+    async fn connect(&mut self) -> Result<(), DatabaseFailed> {
+        let (mut client, attendant) = self.settings.connect().await?;
+        schema::migrate(&mut client).await?;
+        let statements = Statements::prepare(&client).await?;
+        let months = BTreeSet::new();
+        self.ready = Some(Ready { client, _attendant: attendant, statements, months });
+
+        Ok(())
+    }
+
     fn id(&self, enrolled: &Enrolled) -> String {
         Uuid(enrolled.id(self.account).0).to_string()
     }
@@ -92,15 +110,41 @@ impl Shared {
         let incarnation = enrolled.incarnation.0.as_slice();
         let row = client.query_opt(&statements.position, &[&id, &incarnation]).await?;
         let Some(row) = row else { return Ok(Held::nothing(enrolled, (0, 0))) };
-        let through = number(row.try_get(0)?);
-        let (head, snapshot) = (bytes(&row, 1)?, snapshot(&row)?);
+        let through =
+            u64::try_from(row.try_get::<_, i64>(0)?).map_err(|_| DatabaseFailed::Altered)?;
+        let (head, snapshot) = (Head(bytes(&row, 1)?), snapshot(&row)?);
+        if !self.ratchets.is_near(enrolled, through)
+            && !self.is_proven(enrolled, through, head).await?
+        {
+            return Err(DatabaseFailed::Altered);
+        }
         let ratchet = self.ratchets.after(enrolled, through);
         let incarnation = enrolled.incarnation;
 
-        Ok(Held { incarnation, through, head: Head(head), ratchet, snapshot, bytes: 0, batches: 0 })
+        Ok(Held { incarnation, through, head, ratchet, snapshot, bytes: 0, batches: 0 })
     }
 
-    async fn add(&mut self, new: &New<'_, Copy>) -> Result<Appended, DatabaseFailed> {
+    /// Returns whether the gateway has signed for a position: whoever altered that would have keys reckoned
+    /// for years.
+    async fn is_proven(
+        &mut self,
+        enrolled: &Enrolled,
+        through: u64,
+        head: Head,
+    ) -> Result<bool, DatabaseFailed> {
+        let (id, account) = (self.id(enrolled), self.account);
+        let Ready { client, statements, .. } = self.ready()?;
+        let (incarnation, last) = (enrolled.incarnation.0.as_slice(), signed(through));
+        let row = client.query_opt(&statements.proof, &[&id, &incarnation, &last]).await?;
+        let message = row.map(|row| row.try_get::<_, Vec<u8>>(0)).transpose()?;
+        let batch = message.and_then(|message| Batch::decode(&message).ok());
+
+        Ok(batch.is_some_and(|batch| {
+            batch.last() == through && checkpoint_fits(&batch, head, enrolled, account)
+        }))
+    }
+
+    async fn add(&mut self, new: &New<'_, Copy>) -> Result<Stored, DatabaseFailed> {
         let (account, id) = (self.account.to_string(), self.id(new.enrolled));
         let ready = self.ready()?;
         let now = Month::of(new.now.0.saturating_mul(1_000));
@@ -111,7 +155,7 @@ impl Shared {
         let Ready { client, statements, .. } = ready;
         let transaction = client.transaction().await?;
         if !lock(&transaction, statements, &account, &id, new).await? {
-            return Ok(Appended::Moved);
+            return Ok(Stored::Moved);
         }
         let copy = transaction.copy_in(&statements.copy).await?;
         let mut copy = std::pin::pin!(copy);
@@ -125,7 +169,7 @@ impl Shared {
         transaction.commit().await?;
         self.ratchets.take(new.enrolled, new.taken.held.through, &new.taken.held.ratchet);
 
-        Ok(Appended::Safe)
+        Ok(Stored::Safe)
     }
 
     /// Writes an event unless it is the gateway's last one already, from whichever collector.
@@ -260,138 +304,6 @@ async fn write_event(
         .await?;
 
     Ok(())
-}
-
-impl Store for Shared {
-    type Rows = Copy;
-    const SHARED: bool = true;
-
-    async fn begin(&mut self) -> Result<(), CollectFailed> {
-        let mut client = self.settings.connect().await?;
-        schema::migrate(&mut client).await?;
-        let statements = Statements::prepare(&client).await?;
-        self.ready = Some(Ready { client, statements, months: BTreeSet::new() });
-
-        Ok(())
-    }
-
-    async fn held(&mut self, enrolled: &Enrolled) -> Result<Held, CollectFailed> {
-        Ok(self.position(enrolled).await?)
-    }
-
-    async fn append(&mut self, new: &New<'_, Copy>) -> Result<Appended, CollectFailed> {
-        Ok(self.add(new).await?)
-    }
-
-    async fn own_up(&mut self, enrolled: &Enrolled, hole: Hole) -> Result<(), CollectFailed> {
-        let id = self.id(enrolled);
-        let Ready { client, statements, .. } = self.ready()?;
-        let incarnation = enrolled.incarnation.0.as_slice();
-        let (first, last) = (signed(hole.first), signed(hole.last));
-        client
-            .execute(&statements.own_up, &[&id, &incarnation, &first, &last])
-            .await
-            .map_err(DatabaseFailed::from)?;
-
-        Ok(())
-    }
-
-    async fn owned(
-        &mut self,
-        enrolled: &Enrolled,
-        from: u64,
-    ) -> Result<Option<Hole>, CollectFailed> {
-        let id = self.id(enrolled);
-        let Ready { client, statements, .. } = self.ready()?;
-        let incarnation = enrolled.incarnation.0.as_slice();
-        let read = async {
-            let from = signed(from);
-            let row = client.query_opt(&statements.owned, &[&id, &incarnation, &from]).await?;
-            let Some(row) = row else { return Ok::<_, DatabaseFailed>(None) };
-            Ok(Some(Hole { first: number(row.try_get(0)?), last: number(row.try_get(1)?) }))
-        };
-
-        Ok(read.await?)
-    }
-
-    async fn head_at(
-        &mut self,
-        enrolled: &Enrolled,
-        seq: u64,
-    ) -> Result<Option<Head>, CollectFailed> {
-        let id = self.id(enrolled);
-        let Ready { client, statements, .. } = self.ready()?;
-        let incarnation = enrolled.incarnation.0.as_slice();
-        let row = client.query_opt(&statements.head_at, &[&id, &incarnation, &signed(seq)]).await;
-
-        Ok(row.map_err(DatabaseFailed::from)?.map(|row| bytes(&row, 0)).transpose()?.map(Head))
-    }
-
-    async fn wrote(&mut self, enrolled: &Enrolled) -> Result<Option<UnixSeconds>, CollectFailed> {
-        let id = self.id(enrolled);
-        let Ready { client, statements, .. } = self.ready()?;
-        let read = async {
-            let row = client.query_one(&statements.wrote, &[&id]).await?;
-            Ok::<Option<i64>, DatabaseFailed>(row.try_get(0)?)
-        };
-
-        Ok(read.await?.map(|at| UnixSeconds(number(at))))
-    }
-
-    async fn furthest(
-        &mut self,
-        gateways: &[&str],
-    ) -> Result<BTreeMap<String, Vec<u8>>, CollectFailed> {
-        let account = self.account.to_string();
-        let Ready { client, statements, .. } = self.ready()?;
-        let read = async {
-            let rows = client.query(&statements.furthest, &[&account, &gateways]).await?;
-            let kept = rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
-            kept.collect::<Result<_, DatabaseFailed>>()
-        };
-
-        Ok(read.await?)
-    }
-
-    async fn keep_status(
-        &mut self,
-        gateway: &str,
-        status: &[u8],
-        is_furthest: bool,
-    ) -> Result<(), CollectFailed> {
-        let (account, at) = (self.account.to_string(), signed(clock::now().0));
-        let Ready { client, statements, .. } = self.ready()?;
-        client
-            .execute(&statements.status, &[&account, &gateway, &at, &status, &is_furthest])
-            .await
-            .map_err(DatabaseFailed::from)?;
-
-        Ok(())
-    }
-
-    async fn note(
-        &mut self,
-        gateway: &str,
-        trouble: &Trouble,
-        now: UnixSeconds,
-    ) -> Result<bool, CollectFailed> {
-        Ok(self.add_event(gateway, trouble, now).await?)
-    }
-
-    async fn name(&mut self, dir: &Path) -> Result<(), CollectFailed> {
-        let stamps = Sources::stamps(dir);
-        if self.policy.as_ref() == Some(&stamps) {
-            return Ok(());
-        }
-        match Policy::load(dir) {
-            Ok(policy) => self.take_names(&policy).await?,
-            // `serve` and `check` say more; names are the old ones until then.
-            Err(error) => debug!(%error, "names are not taken from the policy"),
-        }
-        self.policy = Some(stamps);
-
-        Ok(())
-    }
 }
 
 /// As the database has numbers. Those that do not fit are made up, and come back as something else.

@@ -43,9 +43,9 @@ pub(super) struct New<'a, R> {
     pub(super) now: UnixSeconds,
 }
 
-/// What became of a batch that goes on.
+/// What became of what goes on from something.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Appended {
+pub(super) enum Stored {
     /// It is safe.
     Safe,
     /// Another collector has gone on in the meantime: look again.
@@ -62,11 +62,12 @@ pub(super) trait Store {
     /// Makes it ready.
     async fn begin(&mut self) -> Result<(), CollectFailed>;
 
-    /// Returns what is held of a gateway in the enrolment that `enrolled` says.
+    /// Returns what is held of a gateway in the enrolment that `enrolled` says; an error of
+    /// [`CollectFailed::is_altered`] is about this gateway alone.
     async fn held(&mut self, enrolled: &Enrolled) -> Result<Held, CollectFailed>;
 
     /// Writes a batch, its records and what is to be told of them, and that they are held.
-    async fn append(&mut self, new: &New<'_, Self::Rows>) -> Result<Appended, CollectFailed>;
+    async fn append(&mut self, new: &New<'_, Self::Rows>) -> Result<Stored, CollectFailed>;
 
     /// Keeps in mind what a gateway has owned up to, for the batch behind it.
     async fn own_up(&mut self, enrolled: &Enrolled, hole: Hole) -> Result<(), CollectFailed>;
@@ -94,13 +95,15 @@ pub(super) trait Store {
         gateways: &[&str],
     ) -> Result<BTreeMap<String, Vec<u8>>, CollectFailed>;
 
-    /// Keeps what a gateway said last, signed, and whether it is the furthest.
+    /// Keeps what a gateway said last, signed, and whether it is the furthest; `before` is the furthest
+    /// that it was compared with.
     async fn keep_status(
         &mut self,
         gateway: &str,
         status: &[u8],
+        before: Option<&[u8]>,
         is_furthest: bool,
-    ) -> Result<(), CollectFailed>;
+    ) -> Result<Stored, CollectFailed>;
 
     /// Writes down that something is wrong, unless that is known; returns whether it was news.
     async fn note(

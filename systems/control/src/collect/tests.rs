@@ -4,6 +4,7 @@
 mod batches;
 mod folder;
 mod holes;
+mod hung;
 mod late;
 mod receipts;
 mod restored;

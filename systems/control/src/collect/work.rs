@@ -9,8 +9,8 @@ use gateward_agent::link::{Event, Fate, Handle};
 use gateward_agent::upload::batch::Batch;
 use gateward_core::name::Uuid;
 use gateward_core::topic::{GatewayTopic, GatewayTopics};
+use gateward_core::trust::Role;
 use gateward_core::trust::sign::{PrivateKey, ReceiptDraft};
-use gateward_core::trust::{Role, Status};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
@@ -21,11 +21,11 @@ use super::held::{Held, Trouble};
 use super::hole::Hole;
 use super::late::Late;
 use super::presence::{LOOK, Presence};
-use super::store::{Appended, New, Store};
+use super::store::{New, Store, Stored};
 use super::waiting::{TICK, Waiting};
+use super::words::Words;
 use crate::clock;
 use crate::enroll::Enrolled;
-use crate::fleet::alarm::{fell_back, two_roots};
 use crate::keys::{self, Chain};
 use crate::publish;
 
@@ -37,14 +37,24 @@ const SHARE: &str = "$share/gateward/";
 pub(super) struct Kept {
     /// What is to be receipted; none where nothing is.
     pub(super) held: Option<Held>,
+    /// Some of it was not held before: nobody else can have sent that at another time.
+    pub(super) is_new: bool,
     pub(super) trouble: Option<Trouble>,
+}
+
+impl Kept {
+    const NOTHING: Self = Self { held: None, is_new: false, trouble: None };
+
+    const fn trouble(trouble: Trouble) -> Self {
+        Self { trouble: Some(trouble), ..Self::NOTHING }
+    }
 }
 
 /// What the thread that writes owns.
 #[derive(Debug)]
 pub(super) struct Work<S> {
     pub(super) account: Uuid,
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     pub(super) gateways: BTreeMap<String, Enrolled>,
     /// Of the newest key set when `signers` were read.
     epoch: u32,
@@ -52,7 +62,8 @@ pub(super) struct Work<S> {
     signers: Vec<PrivateKey>,
     pub(super) store: S,
     waiting: Waiting,
-    presence: Presence,
+    pub(super) presence: Presence,
+    pub(super) words: Words,
 }
 
 impl Work<Folder> {
@@ -81,9 +92,9 @@ impl<S: Store> Work<S> {
         let (dir, epoch) = (dir.to_owned(), chain.newest().epoch());
         let late = Late::new(&dir, account);
         let presence = Presence::new(silent_after, clock::now());
-        let waiting = Waiting::default();
+        let (waiting, words) = (Waiting::default(), Words::default());
 
-        Ok(Self { account, dir, gateways, epoch, late, signers, store, waiting, presence })
+        Ok(Self { account, dir, gateways, epoch, late, signers, store, waiting, presence, words })
     }
 
     pub(super) async fn begin(&mut self) -> Result<(), CollectFailed> {
@@ -188,7 +199,7 @@ impl<S: Store> Work<S> {
                 return Ok(false);
             }
         };
-        let Kept { held, trouble } = self.keep(name, &batch, payload).await?;
+        let Kept { held, is_new, trouble } = self.keep(name, &batch, payload).await?;
         if let Some(trouble) = &trouble {
             let is_gap = matches!(trouble, Trouble::Gap { .. });
             if S::SHARED && is_gap {
@@ -200,7 +211,9 @@ impl<S: Store> Work<S> {
         }
         let Some(held) = held else { return Ok(false) };
         self.waiting.closed(name);
-        self.is_there(name).await?;
+        if is_new {
+            self.is_there(name).await?;
+        }
         self.send_receipt(name, &held, handle);
 
         Ok(true)
@@ -233,36 +246,50 @@ impl<S: Store> Work<S> {
         message: &[u8],
     ) -> Result<Kept, CollectFailed> {
         let Some(enrolled) = self.enrolled(name, batch) else {
-            return Ok(Kept { held: None, trouble: Some(Trouble::Unknown) });
+            return Ok(Kept::trouble(Trouble::Unknown));
         };
+        match self.go_on(&enrolled, batch, message).await {
+            // The other gateways have nothing to do with it.
+            Err(failed) if failed.is_altered() => Ok(Kept::trouble(Trouble::Altered)),
+            kept => kept,
+        }
+    }
+
+    async fn go_on(
+        &mut self,
+        enrolled: &Enrolled,
+        batch: &Batch,
+        message: &[u8],
+    ) -> Result<Kept, CollectFailed> {
         loop {
-            let before = self.store.held(&enrolled).await?;
+            let before = self.store.held(enrolled).await?;
             let next = before.through.saturating_add(1);
             let owned =
-                if batch.first > next { self.store.owned(&enrolled, next).await? } else { None };
-            let taken = before.take::<S::Rows>(batch, &enrolled, self.account, owned);
+                if batch.first > next { self.store.owned(enrolled, next).await? } else { None };
+            let taken = before.take::<S::Rows>(batch, enrolled, self.account, owned);
             if let Some(hole) = taken.told {
                 // What is behind the hole comes next.
-                self.store.own_up(&enrolled, hole).await?;
-                return Ok(Kept { held: None, trouble: None });
+                self.store.own_up(enrolled, hole).await?;
+                return Ok(Kept::NOTHING);
             }
             if let Some(trouble) = taken.trouble {
-                return Ok(Kept { held: None, trouble: Some(trouble) });
+                return Ok(Kept::trouble(trouble));
             }
             if taken.held.through == before.through {
-                return self.known(&enrolled, batch, &taken.head, before).await;
+                return self.known(enrolled, batch, &taken.head, before).await;
             }
             let mut late = self.late.uses(&taken.uses);
             late.extend(taken.lost.map(|Hole { first, last }| Trouble::Lost { first, last }));
-            let (enrolled, before, taken) = (&enrolled, &before, &taken);
+            let (before, taken) = (&before, &taken);
             let (late, now) = (late.as_slice(), clock::now());
             let new = New { enrolled, before, taken, batch, message, late, now };
-            if self.store.append(&new).await? == Appended::Safe {
+            if self.store.append(&new).await? == Stored::Safe {
+                let name = &enrolled.gateway;
                 for trouble in late {
                     warn!(gateway = name, event = trouble.code(), "{trouble}");
                 }
                 info!(gateway = name, through = taken.held.through, "records are safe");
-                return Ok(Kept { held: Some(taken.held.clone()), trouble: None });
+                return Ok(Kept { held: Some(taken.held.clone()), is_new: true, trouble: None });
             }
         }
     }
@@ -278,17 +305,22 @@ impl<S: Store> Work<S> {
     ) -> Result<Kept, CollectFailed> {
         let known = self.store.head_at(enrolled, batch.last()).await?;
         if known.is_some_and(|known| known != *head) {
-            return Ok(Kept { held: None, trouble: Some(Trouble::Restored(batch.last())) });
+            return Ok(Kept::trouble(Trouble::Restored(batch.last())));
         }
 
-        Ok(Kept { held: Some(held), trouble: None })
+        Ok(Kept { held: Some(held), is_new: false, trouble: None })
     }
 
     /// The last record that is held of a gateway in its newest enrolment.
     pub(super) async fn through(&mut self, name: &str) -> Result<u64, CollectFailed> {
         let Some(enrolled) = self.gateways.get(name).cloned() else { return Ok(0) };
 
-        Ok(self.store.held(&enrolled).await?.through)
+        match self.store.held(&enrolled).await {
+            Ok(held) => Ok(held.through),
+            // Which is told when it sends something.
+            Err(failed) if failed.is_altered() => Ok(0),
+            Err(failed) => Err(failed),
+        }
     }
 
     /// Looks again where a gateway is unknown, or calls with another enrolment: it may be new.
@@ -301,7 +333,7 @@ impl<S: Store> Work<S> {
         self.gateways.get(name).cloned()
     }
 
-    fn read_again(&mut self, name: &str) {
+    pub(super) fn read_again(&mut self, name: &str) {
         if !Enrolled::path(&self.dir, name).exists() {
             return;
         }
@@ -341,93 +373,6 @@ impl<S: Store> Work<S> {
         let signers: Vec<_> = self.signers.iter().collect();
 
         draft.sign(&signers).ok()
-    }
-
-    /// Keeps the status of a gateway, unless it says less than it had said; compares it with those of
-    /// its group, which no gateway sees.
-    pub(super) async fn status(
-        &mut self,
-        name: &str,
-        payload: &[u8],
-        retain: bool,
-    ) -> Result<(), CollectFailed> {
-        let Some((group, status)) = self.said(name, payload) else {
-            debug!(gateway = name, "a status is not the gateway's");
-            return Ok(());
-        };
-        let of_group = self.gateways.values().filter(|one| one.group == group);
-        let names: Vec<_> = of_group.map(|one| one.gateway.as_str()).collect();
-        let kept = self.store.furthest(&names).await?;
-        let read = |(name, bytes): (&String, &Vec<u8>)| {
-            Some((name.clone(), self.read_status(self.gateways.get(name)?, bytes)?))
-        };
-        let mut kept: BTreeMap<_, _> = kept.iter().filter_map(read).collect();
-        let before = kept.remove(name);
-        let first = before.is_none();
-        let fallen = before.and_then(|before| fell_back(&before, &status));
-        let two = two_roots(&status, kept.iter().map(|(name, one)| (name.as_str(), one)));
-        if fallen.is_none() {
-            // What a gateway that is gone says may be less than what it had said since.
-            self.store.keep_status(name, payload, first || !status.gone).await?;
-        }
-        for alarm in [fallen, two].into_iter().flatten() {
-            self.note(name, &Trouble::Alarm(alarm)).await?;
-        }
-        match (status.gone, retain) {
-            (true, _) => match self.presence.leave(name) {
-                Some(gone) => self.note(name, &gone).await,
-                None => Ok(()),
-            },
-            (false, false) => self.is_there(name).await,
-            // Said at some time before we came.
-            (false, true) => Ok(()),
-        }
-    }
-
-    async fn is_there(&mut self, name: &str) -> Result<(), CollectFailed> {
-        match self.presence.hear(name, clock::now()) {
-            Some(back) => self.note(name, &back).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Looks who has gone silent.
-    pub(super) async fn look(&mut self) -> Result<(), CollectFailed> {
-        let now = clock::now();
-        let all = self.gateways.values();
-        let silent = all.filter(|one| self.presence.is_silent(&one.gateway, now)).cloned();
-        for one in silent.collect::<Vec<_>>() {
-            if let Some(at) = self.store.wrote(&one).await? {
-                self.presence.heard_elsewhere(&one.gateway, at);
-            }
-            if self.presence.is_silent(&one.gateway, now) {
-                let silent = self.presence.miss(&one.gateway);
-                self.note(&one.gateway, &silent).await?;
-            }
-        }
-        if S::SHARED {
-            self.store.name(&self.dir).await?;
-        }
-
-        Ok(())
-    }
-
-    /// Returns the group of a gateway and what it says; looks again where its key does not verify
-    /// that: it may have been enrolled again.
-    fn said(&mut self, name: &str, payload: &[u8]) -> Option<(String, Status)> {
-        let read = |work: &Self| {
-            let enrolled = work.gateways.get(name)?;
-            Some((enrolled.group.clone(), work.read_status(enrolled, payload)?))
-        };
-
-        read(self).or_else(|| {
-            self.read_again(name);
-            read(self)
-        })
-    }
-
-    fn read_status(&self, enrolled: &Enrolled, bytes: &[u8]) -> Option<Status> {
-        Status::verify(bytes, &enrolled.key, self.account, enrolled.id(self.account)).ok()
     }
 
     pub(super) async fn note(

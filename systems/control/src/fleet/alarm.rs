@@ -82,6 +82,23 @@ pub(crate) fn fell_back(before: &Status, now: &Status) -> Option<Alarm> {
     lower.map(|(what, before, now)| Alarm::FellBack { what, before, now })
 }
 
+/// Returns whether a gateway says anything that it cannot have said when it said `before`: who brings an
+/// old word again makes nothing of it higher.
+pub(crate) fn goes_beyond(before: &Status, now: &Status) -> bool {
+    let same_keys = now.keyset == before.keyset;
+    let figures = [
+        now.keyset > before.keyset,
+        now.boot > before.boot,
+        now.audit_number > before.audit_number,
+        // A new key set may set these back.
+        same_keys && now.version > before.version,
+        same_keys && now.revoked_counter > before.revoked_counter,
+        same_keys && now.floor_time > before.floor_time,
+    ];
+
+    now.incarnation != before.incarnation || figures.contains(&true)
+}
+
 /// Compares what a gateway runs on with what its neighbours of the same group run on.
 pub(crate) fn two_roots<'a>(
     now: &Status,

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::Unusable;
 use super::mistake::{Mistakes, Place};
 use super::pending::Pending;
 use super::text::{self, Node, Table, Value};
@@ -30,13 +31,13 @@ pub struct Sources {
 }
 
 impl Sources {
-    pub(crate) fn read(dir: &Path) -> Result<Self, whole::Failed> {
+    pub(crate) fn read(dir: &Path) -> Result<Self, Unusable> {
         let path = dir.join(POLICY);
-        let none = || whole::Failed::new("read", &path)(std::io::ErrorKind::NotFound.into());
+        let none = || Unusable::Missing(path.clone());
         let mut pending = Pending::read(dir)?;
         let mut table = |name| {
             let text = whole::read_text(&dir.join(name))?.unwrap_or_default();
-            Ok(pending.over(name, text))
+            Ok::<_, whole::Failed>(pending.over(name, text))
         };
 
         Ok(Self {

@@ -375,10 +375,12 @@ fn a_state_file_that_was_edited_is_a_mistake_not_an_empty_one() {
 }
 
 #[test]
-fn a_folder_without_a_policy_is_unreadable_not_empty() {
+fn a_folder_without_a_policy_is_none_and_the_error_says_what_makes_one() {
     let dir = tempfile::tempdir().unwrap();
+    let failed = Policy::load(dir.path()).unwrap_err();
 
-    assert!(matches!(Policy::load(dir.path()), Err(Unusable::Unreadable(_))));
+    assert!(matches!(&failed, Unusable::Missing(path) if *path == dir.path().join("policy.toml")));
+    assert!(failed.to_string().contains("`gateward-control init`"), "{failed}");
 }
 
 fn route(id: &str, pattern: &str, rest: &str) -> String {

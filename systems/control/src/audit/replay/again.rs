@@ -8,7 +8,9 @@ use gateward_core::time::UnixSeconds;
 use gateward_core::token::{Lookup, Token};
 
 use super::Gateways;
-use super::recorded::{Answer, asked, is_of_the_text, proved, sent, time, whole_path};
+use super::recorded::{
+    Answer, Asked, Named, asked, is_of_the_text, proved, sent, time, whole_path,
+};
 
 /// Why a request was not decided again.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -155,8 +157,13 @@ impl Settings<'_> {
             view,
             |mode| {
                 let asks = may_be.iter().flatten();
-                asks.map(|(set, operation)| Ask::of_set(view, *set, *operation, stated, mode))
-                    .collect()
+                let ask = |Asked { named, operation }: &Asked<'_>| match *named {
+                    Named::Known(set) => Ask::of_set(view, set, *operation, stated, mode),
+                    Named::Unknown(id) => {
+                        Ask::of_permissions(view, std::iter::once(id), *operation, stated, mode)
+                    }
+                };
+                asks.map(ask).collect()
             },
             recorded,
         )

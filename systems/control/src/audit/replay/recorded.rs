@@ -89,29 +89,43 @@ pub(super) fn time(line: &Line<'_>) -> Option<UnixSeconds> {
 }
 
 /// A question for permissions: which, and for what.
-pub(super) type Asked = (PermissionSet, Option<Operation>);
+pub(super) struct Asked<'l> {
+    pub(super) named: Named<'l>,
+    pub(super) operation: Option<Operation>,
+}
+
+/// What was asked for.
+pub(super) enum Named<'l> {
+    Known(PermissionSet),
+    /// The policy has none of this name, so it grants nothing.
+    Unknown(&'l str),
+}
 
 /// Returns what may have been asked, where the record has a permission and no path.
 ///
 /// A record keeps one permission: the one used, or the first that was missing. Reading is also granted
 /// by a wider permission, so where that is recorded, the narrower one may have been asked for.
-pub(super) fn asked(line: &Line<'_>, view: &View<'_>) -> Option<Vec<Asked>> {
+pub(super) fn asked<'l>(line: &'l Line<'_>, view: &View<'_>) -> Option<Vec<Asked<'l>>> {
     let text = line.permission.as_deref()?;
-    let permission = match text.strip_prefix("bit ") {
-        Some(bit) => Permission::new(bit.parse().ok()?)?,
-        None => view.ext().permission(text)?.permission,
-    };
     let operation = match line.operation.as_deref() {
         Some(text) => Some(Operation::parse(text)?),
         None => None,
     };
-    let mut asked = vec![(permission.set(), operation)];
+    let permission = match text.strip_prefix("bit ") {
+        Some(bit) => Permission::new(bit.parse().ok()?)?,
+        None => match view.ext().permission(text) {
+            Some(entry) => entry.permission,
+            None => return Some(vec![Asked { named: Named::Unknown(text), operation }]),
+        },
+    };
+    let known = |set| Asked { named: Named::Known(set), operation };
+    let mut asked = vec![known(permission.set())];
     if operation.is_none_or(|operation| operation == Operation::Read) {
-        let known = (0..64).filter_map(Permission::new).filter_map(Entry::of);
-        let narrower = known.filter(|entry| {
+        let all = (0..64).filter_map(Permission::new).filter_map(Entry::of);
+        let narrower = all.filter(|entry| {
             entry.read_through().is_some_and(|wider| wider.permission == permission)
         });
-        asked.extend(narrower.map(|entry| (entry.permission.set(), operation)));
+        asked.extend(narrower.map(|entry| known(entry.permission.set())));
     }
 
     Some(asked)

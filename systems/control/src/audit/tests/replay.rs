@@ -360,3 +360,30 @@ fn a_wider_permission_that_is_recorded_may_have_been_a_narrower_question() {
 
     assert_eq!(told.undecided(), BTreeMap::from([("permission_not_recorded", 1)]), "{told}");
 }
+
+#[test]
+fn who_was_allowed_by_a_permission_that_the_policy_no_longer_has_would_be_denied() {
+    let scan = "[[permissions]]\nid = \"scan_network\"\nbit = 19\nops = [\"read\", \"write\"]\n";
+    let before = policy(|sources| {
+        sources.policy += scan;
+        sources.service_users =
+            sources.service_users.replace("[\"manage_device\"]", "[\"scan_network\"]");
+    });
+    let after = policy(|_| {});
+    let mut kept = asked(&before, 3, "scan_network", 2);
+    let text = &kept.lines[0];
+    assert!(text.contains(r#""permission":"bit 19""#) && text.contains(r#""decision":"allow""#));
+    // As a program that knew the permission by its name has written it.
+    let named = text.replace("bit 19", "scan_network");
+    kept.lines.push(named);
+
+    let would = replayed(&after, &kept, None);
+    assert_eq!((would.changed, would.undecided().len()), (4, 0), "{would}");
+    for change in would.to_json()["changes"].as_array().unwrap() {
+        assert_eq!(
+            (&change["would_be"], &change["reason"]),
+            (&"deny".into(), &"permission_missing".into())
+        );
+    }
+    assert_eq!(replayed(&before, &kept, None).changed, 0);
+}

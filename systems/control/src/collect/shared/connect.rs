@@ -1,11 +1,15 @@
 //! How the database is reached: over a socket of this machine as it is, from elsewhere with TLS only.
 
+use std::future::Future;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fmt, fs};
 
+use tokio::task::AbortHandle;
+use tokio::time::timeout;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Config, NoTls};
 use tracing::{debug, warn};
 
@@ -15,9 +19,14 @@ use crate::secret;
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// A collector that hangs must not hold the position of a gateway for ever.
+/// So long one piece of work may take, such as to write a batch; the longest is to fill a new month's
+/// partition with what came for it before.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A collector that hangs must not hold the position of a gateway for ever, and nothing goes on for one
+/// that has lost its patience.
 const SESSION: &str = "SET idle_in_transaction_session_timeout = '30s'; SET lock_timeout = '30s';
-     SET client_min_messages = warning;";
+     SET statement_timeout = '120s'; SET client_min_messages = warning;";
 
 /// Which database, and what it takes to be let in.
 #[derive(Clone)]
@@ -89,10 +98,17 @@ pub enum DatabaseFailed {
     /// As it says itself.
     #[error("the database: {0}")]
     Said(String),
+    /// It takes what it is asked, and says nothing.
+    #[error("the database has not answered for {} s; look whether it hangs or is overloaded", .0.as_secs())]
+    Silent(Duration),
 }
 
 impl From<tokio_postgres::Error> for DatabaseFailed {
     fn from(error: tokio_postgres::Error) -> Self {
+        if error.code() == Some(&SqlState::UNIQUE_VIOLATION) {
+            // What is written under the lock of a position is new, unless that was put back.
+            return Self::Altered;
+        }
         if let Some(said) = error.as_db_error() {
             return Self::Said(said.to_string());
         }
@@ -108,6 +124,8 @@ pub(super) struct Settings {
     config: Config,
     /// None where only this machine hears what is said.
     tls: Option<Tls>,
+    /// How long one piece of work may take.
+    pub(super) patience: Duration,
 }
 
 impl Settings {
@@ -132,12 +150,12 @@ impl Settings {
             .tcp_user_timeout(3 * CONNECT)
             .target_session_attrs(TargetSessionAttrs::ReadWrite);
 
-        Ok(Self { config, tls })
+        Ok(Self { config, tls, patience: PATIENCE })
     }
 
     /// Connects, and sees to it that what was committed is on disk.
-    pub(super) async fn connect(&self) -> Result<Client, DatabaseFailed> {
-        let client = match &self.tls {
+    pub(super) async fn connect(&self) -> Result<(Client, Attendant), DatabaseFailed> {
+        let (client, attendant) = match &self.tls {
             None => attend(self.config.connect(NoTls).await?),
             Some(tls) => attend(self.config.connect(tls.clone()).await?),
         };
@@ -155,23 +173,24 @@ impl Settings {
             warn!("the database has `fsync = off`: a power cut loses records that were receipted");
         }
 
-        Ok(client)
+        Ok((client, attendant))
     }
 }
 
 /// Connects only to read, which a replica of the database serves as well.
-pub(crate) async fn connect_to_read(database: &Database) -> Result<Client, ReadFailed> {
+pub(crate) async fn connect_to_read(
+    database: &Database,
+) -> Result<(Client, Attendant), ReadFailed> {
     let mut settings = Settings::read(database)?;
     settings
         .config
         .application_name("gateward-control audit")
         .target_session_attrs(TargetSessionAttrs::Any);
-    let client = match settings.tls {
+
+    Ok(match settings.tls {
         None => attend(settings.config.connect(NoTls).await.map_err(DatabaseFailed::from)?),
         Some(tls) => attend(settings.config.connect(tls).await.map_err(DatabaseFailed::from)?),
-    };
-
-    Ok(client)
+    })
 }
 
 /// Why nothing can be read from a database.
@@ -185,20 +204,40 @@ pub enum ReadFailed {
     Failed(#[from] DatabaseFailed),
 }
 
-/// Has the connection worked on for as long as the client is there.
-fn attend<S, T>((client, connection): (Client, tokio_postgres::Connection<S, T>)) -> Client
+/// Waits for a piece of work, and not for ever: a database may take a connection and never answer.
+pub(super) async fn patiently<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, DatabaseFailed>>,
+) -> Result<T, DatabaseFailed> {
+    timeout(patience, work).await.unwrap_or(Err(DatabaseFailed::Silent(patience)))
+}
+
+/// Works on a connection, which ends when this goes: by itself it would wait for the last answer.
+#[derive(Debug)]
+pub(crate) struct Attendant(AbortHandle);
+
+impl Drop for Attendant {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Has the connection worked on.
+fn attend<S, T>(
+    (client, connection): (Client, tokio_postgres::Connection<S, T>),
+) -> (Client, Attendant)
 where
     tokio_postgres::Connection<S, T>:
         Future<Output = Result<(), tokio_postgres::Error>> + Send + 'static,
 {
-    tokio::spawn(async {
+    let working = tokio::spawn(async {
         if let Err(error) = connection.await {
             // Whoever asks something next is told.
             debug!(%error, "the connection to the database broke");
         }
     });
 
-    client
+    (client, Attendant(working.abort_handle()))
 }
 
 /// Whether nothing of it leaves this machine.

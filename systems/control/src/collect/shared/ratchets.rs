@@ -20,6 +20,8 @@ use crate::secret;
 const FORMAT: &str = "gateward-ratchet 1";
 /// So many steps take some 20 ms.
 const KEEP_EVERY: u64 = 100_000;
+/// So many steps, some 200 ms, are reckoned on the word of the database alone.
+const NEAR: u64 = 1 << 20;
 
 #[derive(Clone, Debug)]
 struct At {
@@ -42,13 +44,14 @@ impl Ratchets {
         Self { folder: dir.join(PRIVATE).join("ratchets"), at: BTreeMap::new() }
     }
 
+    /// Returns whether the key of the record behind `through` is soon reckoned.
+    pub(super) fn is_near(&self, enrolled: &Enrolled, through: u64) -> bool {
+        through - self.before(enrolled, through).through <= NEAR
+    }
+
     /// Returns the key of the record behind `through`.
     pub(super) fn after(&mut self, enrolled: &Enrolled, through: u64) -> Ratchet {
-        let known = self.at.get(&enrolled.gateway).cloned();
-        let fits = |at: &At| at.incarnation == enrolled.incarnation && at.through <= through;
-        let known = known.filter(fits).or_else(|| self.load(enrolled).filter(fits));
-        let (incarnation, key) = (enrolled.incarnation, enrolled.audit.clone());
-        let mut at = known.unwrap_or(At { incarnation, through: 0, key, kept: 0 });
+        let mut at = self.before(enrolled, through);
         while at.through < through {
             at.key.step();
             at.through += 1;
@@ -57,6 +60,16 @@ impl Ratchets {
         self.at.insert(enrolled.gateway.clone(), at);
 
         key
+    }
+
+    /// The last that is known of a gateway up to there.
+    fn before(&self, enrolled: &Enrolled, through: u64) -> At {
+        let known = self.at.get(&enrolled.gateway).cloned();
+        let fits = |at: &At| at.incarnation == enrolled.incarnation && at.through <= through;
+        let known = known.filter(fits).or_else(|| self.load(enrolled).filter(fits));
+        let (incarnation, key) = (enrolled.incarnation, enrolled.audit.clone());
+
+        known.unwrap_or(At { incarnation, through: 0, key, kept: 0 })
     }
 
     /// Takes the key of the record behind `through`, which a batch has led to.
@@ -96,5 +109,31 @@ impl Ratchets {
         let key = Ratchet::new(*secret::hex(field("audit")?)?);
 
         (format == FORMAT).then_some(At { incarnation, through, key, kept: through })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gateward_core::trust::SigningKey;
+
+    use super::*;
+
+    #[test]
+    fn a_number_that_nobody_has_come_to_is_far_from_every_key_until_one_nearby_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let enrolled = Enrolled {
+            gateway: "edge-1".to_owned(),
+            group: "plant-1".to_owned(),
+            incarnation: Incarnation([1; 8]),
+            key: SigningKey::from_bytes(&[2; 32]).verifying_key(),
+            audit: Ratchet::new([3; 32]),
+        };
+        let mut ratchets = Ratchets::new(dir.path());
+        let far = 9_000_000_000_000_000_000;
+        assert!(ratchets.is_near(&enrolled, NEAR) && !ratchets.is_near(&enrolled, NEAR + 1));
+        assert!(!ratchets.is_near(&enrolled, far));
+
+        ratchets.take(&enrolled, far - 1, &Ratchet::new([4; 32]));
+        assert!(ratchets.is_near(&enrolled, far));
     }
 }

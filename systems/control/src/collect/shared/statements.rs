@@ -58,11 +58,17 @@ statements! {
             ORDER BY last DESC LIMIT 1";
     position: "SELECT through, head, snapshot_epoch, snapshot_number, snapshot_root FROM position
                WHERE gateway_id = $1::text::uuid AND incarnation = $2";
+    /// Not where another collector has gone on from what was compared.
     status: "INSERT INTO status (account_id, gateway, at, said, furthest)
              VALUES ($1::text::uuid, $2, to_timestamp($3::bigint::float8), $4, $4)
              ON CONFLICT (account_id, gateway) DO UPDATE
                  SET at = excluded.at, said = excluded.said,
-                     furthest = CASE WHEN $5::boolean THEN excluded.furthest ELSE status.furthest END";
+                     furthest = CASE WHEN $5::boolean THEN excluded.furthest ELSE status.furthest END
+                 WHERE status.furthest = $6::bytea";
+    /// The batch that led there.
+    proof: "SELECT message FROM batch
+            WHERE gateway_id = $1::text::uuid AND incarnation = $2 AND last = $3
+            ORDER BY received_at DESC LIMIT 1";
     wrote: "SELECT extract(epoch FROM max(at))::bigint FROM position
             WHERE gateway_id = $1::text::uuid";
 }

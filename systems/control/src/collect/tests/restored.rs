@@ -69,8 +69,10 @@ async fn i10_records_are_kept_by_number_whatever_the_clock_did() {
 #[tokio::test]
 async fn a_head_is_found_however_far_back_it_is_and_in_the_newest_enrolment_only() {
     let (mut world, mut work) = world().await;
-    let old = world.gateway.write(5);
-    keep(&mut work, &old).await;
+    for _ in 0..60 {
+        let old = world.gateway.write(50);
+        keep(&mut work, &old).await;
+    }
     world.gateway.enrolled.incarnation = Incarnation([7; 8]);
     world.gateway.enrolled.save(&world.dir.path().join("acme")).unwrap();
     world.gateway = Gateway::of(
@@ -88,5 +90,11 @@ async fn a_head_is_found_however_far_back_it_is_and_in_the_newest_enrolment_only
     for (seq, head) in heads {
         assert_eq!(work.store.head_at(&enrolled, seq).await.unwrap(), Some(head), "{seq}");
     }
-    assert_eq!(work.store.head_at(&enrolled, 2_001).await.unwrap(), None);
+    for absent in [0, 2_001, u64::MAX] {
+        assert_eq!(work.store.head_at(&enrolled, absent).await.unwrap(), None, "{absent}");
+    }
+    // What it has of the enrolment before is not taken for this one's.
+    let mut older = enrolled;
+    older.incarnation = Incarnation([8; 8]);
+    assert_eq!(work.store.head_at(&older, 3).await.unwrap(), None);
 }

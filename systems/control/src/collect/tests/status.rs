@@ -90,11 +90,17 @@ async fn a_gateway_that_leaves_and_comes_back_is_told_of_once_each() {
     let mut work = world.work();
     let good = world.says(&world.gateway, |_| {});
     let will = world.says(&world.gateway, |status| status.gone = true);
-    // What was retained does not say that it is there now.
+    let back = world.says(&world.gateway, |status| status.floor_time = NOW.plus(1));
+    // What was retained does not say that it is there now, and nor does what was said before.
     for (status, retain) in
-        [(&will, true), (&will, false), (&good, true), (&good, false), (&good, false)]
+        [(&will, true), (&will, false), (&back, true), (&good, false), (&will, false)]
     {
         work.status("edge-1", status, retain).await.unwrap();
+    }
+    assert_eq!(world.events().len(), 1, "{:?}", world.events());
+    let back = world.says(&world.gateway, |status| status.floor_time = NOW.plus(2));
+    for _ in 0..2 {
+        work.status("edge-1", &back, false).await.unwrap();
     }
     let events = world.events();
     assert_eq!(events.len(), 2, "{events:?}");
@@ -121,4 +127,60 @@ async fn a_gateway_that_goes_silent_is_an_event_and_its_records_are_its_return()
     let good = world.gateway.write(1);
     work.take("edge-1", &good.into(), &handle).await.unwrap();
     assert!(world.events()[2].contains(r#""event":"back""#), "{:?}", world.events());
+}
+
+#[tokio::test]
+async fn what_the_broker_replays_is_no_sign_of_life() {
+    let mut world = World::new().await;
+    let mut work = world.work_after(Duration::ZERO);
+    let (_link, _events, handle) =
+        link::connect(broker::config(&world.options().reach, "t").unwrap());
+    let records = [world.gateway.write(1), world.gateway.write(1)];
+    let said = [0, 1, 2].map(|s| world.says(&world.gateway, |one| one.floor_time = NOW.plus(s)));
+    for message in records.clone() {
+        work.take("edge-1", &message.into(), &handle).await.unwrap();
+    }
+    for status in &said {
+        work.status("edge-1", status, false).await.unwrap();
+    }
+    work.look().await.unwrap();
+    let before = world.events();
+    assert!(before.len() == 1 && before[0].contains(r#""event":"silent""#), "{before:?}");
+
+    for _ in 0..2 {
+        for message in records.clone() {
+            work.take("edge-1", &message.into(), &handle).await.unwrap();
+        }
+        for status in &said {
+            work.status("edge-1", status, false).await.unwrap();
+        }
+    }
+    assert_eq!(world.events(), before);
+    // Nor for a collector that was not there when it was said first.
+    drop(work);
+    let mut work = world.work_after(Duration::ZERO);
+    work.look().await.unwrap();
+    let before = world.events();
+    for status in &said {
+        work.status("edge-1", status, false).await.unwrap();
+    }
+    assert_eq!(world.events(), before);
+
+    let newer = world.says(&world.gateway, |one| one.floor_time = NOW.plus(3));
+    work.status("edge-1", &newer, false).await.unwrap();
+    let events = world.events();
+    assert!(events.last().unwrap().contains(r#""event":"back""#), "{events:?}");
+}
+
+#[tokio::test]
+async fn h5_who_replays_statuses_one_by_one_does_not_bring_back_what_was_the_furthest() {
+    let world = World::new().await;
+    let mut work = world.work();
+    // Each is within what a power cut may cost, and all of them are not.
+    for s in [1_500, 1_000, 500] {
+        let status = world.says(&world.gateway, |one| one.floor_time = NOW.plus(s));
+        work.status("edge-1", &status, false).await.unwrap();
+    }
+    let events = world.alarms();
+    assert!(events.len() == 1 && events[0].contains(r#""event":"fell_back""#), "{events:?}");
 }
