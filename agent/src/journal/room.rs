@@ -13,7 +13,7 @@ use super::checkpoints;
 use super::frame::MAX_FRAME;
 use super::slots::Slot;
 use super::writer::{Segment, Writer, segment_path};
-use super::{Draft, NotWritten};
+use super::{Draft, NotWritten, Stamp};
 
 /// What a record may need: its frame, and one more to say what was dropped for it.
 const ROOM: usize = 2 * MAX_FRAME;
@@ -202,20 +202,54 @@ impl Writer {
         let needed = u64::try_from(pending.frames.len() + ROOM).unwrap_or(u64::MAX);
         let mut lost: Option<(u64, u64)> = None;
         while self.bytes() + needed > self.limit(share) {
-            let released = self.reclaimable().next().is_some();
-            let next = self.segments.get(1).map(|segment| segment.first);
-            let (true, Some(next)) = (released || self.may_drop(), next) else {
-                return if lost.is_some() { Ok(lost) } else { Err(NotWritten::Full) };
-            };
-            let Some(oldest) = self.segments.front().copied() else { return Err(NotWritten::Full) };
-            self.remove(oldest.first)?;
-            self.segments.pop_front();
-            if !released {
-                let first = oldest.first.max(self.released + 1);
-                lost = Some((lost.map_or(first, |(first, _)| first), next - 1));
+            match self.drop_oldest() {
+                Ok(Some((first, last))) => {
+                    lost = Some((lost.map_or(first, |(first, _)| first), last));
+                }
+                Ok(None) => {}
+                Err(_) if lost.is_some() => break,
+                Err(full) => return Err(full),
             }
         }
 
         Ok(lost)
+    }
+
+    /// Takes the oldest segment away; returns the numbers of records that nobody else holds and that
+    /// went with it.
+    fn drop_oldest(&mut self) -> Result<Option<(u64, u64)>, NotWritten> {
+        let released = self.reclaimable().next().is_some();
+        let (Some(oldest), Some(next)) = (self.segments.front(), self.segments.get(1)) else {
+            return Err(NotWritten::Full);
+        };
+        if !released && !self.may_drop() {
+            return Err(NotWritten::Full);
+        }
+        let (first, last) = (oldest.first, next.first - 1);
+        self.remove(first)?;
+        self.segments.pop_front();
+
+        Ok((!released).then_some((first.max(self.released + 1), last)))
+    }
+
+    /// Takes the oldest segment away for a disk that is full, long before `max_bytes` perhaps; returns
+    /// whether one went. What nobody else holds is owned up to with the next write.
+    pub(crate) fn give_way(&mut self) -> bool {
+        let Ok(lost) = self.drop_oldest() else { return false };
+        tracing::warn!(?lost, "the disk is full, and the oldest records went; make room");
+        let gap = lost.map(|lost| self.own_up_to(lost, self.last));
+        self.unsaid.extend(gap);
+
+        true
+    }
+
+    /// The record that owns up to what was dropped; whatever is written next says how many those were.
+    pub(crate) fn own_up_to(&mut self, (first, last): (u64, u64), at: Stamp) -> Draft {
+        let count = u32::try_from(last - first + 1).unwrap_or(u32::MAX);
+        self.dropped = self.dropped.saturating_add(count);
+        // From the last receipt on: the gap record before this one may be among what went.
+        let span = Some((self.released + 1, last));
+
+        Draft { span, count, ..Draft::event(Event::Gap, at, "dropped to make room") }
     }
 }

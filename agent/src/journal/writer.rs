@@ -23,6 +23,7 @@ use super::room::{Level, Pending, Permission, Share};
 use super::slots::Slots;
 use super::tally::Tally;
 use super::{Draft, Durability, NotWritten, Options, Stamp, Status, Written};
+use crate::store::disk::is_full;
 
 /// A segment is ended when it has grown to this.
 const SEGMENT: u64 = 4 << 20;
@@ -83,7 +84,14 @@ pub(crate) struct Writer {
     /// What the last event about it said.
     pub(crate) level: Level,
     pub(crate) permission: Option<Permission>,
+    /// The file may hold bytes of a write that failed.
+    pub(crate) torn: bool,
+    /// The last write failed; over when one has succeeded.
     pub(crate) failing: bool,
+    /// There was no room on the disk for it.
+    pub(crate) no_space: bool,
+    /// What the disk said when it began to fail.
+    pub(crate) why: String,
     pub(crate) refused: u32,
     pub(crate) dropped: u32,
     /// What was found at start and had no room yet; nothing is written before it.
@@ -101,28 +109,45 @@ impl Writer {
             released: self.released,
             full: self.is_full(),
             failing: self.failing,
+            no_space: self.failing && self.no_space,
         }
     }
 
-    /// Writes `drafts` as one, with one sync.
+    /// Writes `drafts` as one, with one sync; a disk that is full is given room first, where there are
+    /// segments that may go.
     pub(crate) fn commit<'d>(
         &mut self,
-        drafts: impl ExactSizeIterator<Item = &'d Draft>,
+        drafts: impl ExactSizeIterator<Item = &'d Draft> + Clone,
     ) -> Vec<Result<Written, NotWritten>> {
         let count = drafts.len();
-        if count == 0 {
+        if count == 0 && !self.failing {
             return Vec::new();
         }
-        if let Err(error) = self.ready() {
-            self.fail(&error, count);
-            return vec![Err(NotWritten::Failed); count];
+        loop {
+            match self.try_commit(drafts.clone()) {
+                Ok(results) => return results,
+                Err(error) if is_full(&error) && self.give_way() => self.torn = true,
+                Err(error) => {
+                    self.fail(&error, count);
+                    let why = if self.no_space { NotWritten::NoSpace } else { NotWritten::Failed };
+                    return vec![Err(why); count];
+                }
+            }
         }
+    }
+
+    /// Leaves everything as it was where the disk refuses.
+    fn try_commit<'d>(
+        &mut self,
+        drafts: impl Iterator<Item = &'d Draft>,
+    ) -> io::Result<Vec<Result<Written, NotWritten>>> {
+        self.ready()?;
         let (before, kept) = (self.chain.clone(), self.unsynced.len());
         let (dropped, refused) = (self.dropped, self.refused);
         let mut pending = Pending { held: self.bounded(), ..Pending::default() };
-        if self.refused > 0 {
-            let count = mem::take(&mut self.refused);
-            let event = Draft::event(Event::AuditFailed, self.last, "");
+        if self.failing || self.refused > 0 {
+            let count = mem::take(&mut self.refused).max(1);
+            let event = Draft::event(Event::AuditFailed, self.last, &self.why);
             let _room_or_not = self.add(&Draft { count, ..event }, &mut pending);
         }
         let unsaid = mem::take(&mut self.unsaid);
@@ -131,29 +156,27 @@ impl Writer {
                 self.unsaid.push(found.clone());
             }
         }
-        let mut results: Vec<_> = drafts.map(|draft| self.add(draft, &mut pending)).collect();
+        let results: Vec<_> = drafts.map(|draft| self.add(draft, &mut pending)).collect();
 
         if let Err(error) = self.write(&pending) {
             self.chain = before;
             self.unsynced.truncate(kept);
             (self.dropped, self.refused, self.unsaid) = (dropped, refused, unsaid);
-            self.fail(&error, count);
-            results.fill(Err(NotWritten::Failed));
+            return Err(error);
+        }
+        if mem::take(&mut self.failing) {
+            tracing::info!("audit records can be written again");
         }
 
-        results
+        Ok(results)
     }
 
     /// Gives `draft` the next number and appends its frame, where there is room for it.
     fn add(&mut self, draft: &Draft, pending: &mut Pending) -> Result<Written, NotWritten> {
         self.last = draft.stamp;
         let share = Share::of(draft.outcome);
-        if let Some((first, last)) = self.make_room(share, pending)? {
-            let lost = u32::try_from(last - first + 1).unwrap_or(u32::MAX);
-            self.dropped = self.dropped.saturating_add(lost);
-            let event = Draft::event(Event::Gap, draft.stamp, "dropped to make room");
-            // From the last receipt on: the gap record before this one may be among what went.
-            let gap = Draft { span: Some((self.released + 1, last)), count: lost, ..event };
+        if let Some(lost) = self.make_room(share, pending)? {
+            let gap = self.own_up_to(lost, draft.stamp);
             self.encode(&gap, &mut pending.frames)?;
         }
         let before = len(&pending.frames);
@@ -252,6 +275,7 @@ impl Writer {
     }
 
     fn try_flush(&mut self) -> io::Result<()> {
+        self.mend()?;
         if !self.unsynced.is_empty() {
             self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?.sync()?;
             let bytes = self.durable.1 + len(&self.unsynced);
@@ -264,10 +288,8 @@ impl Writer {
 
     /// Does what need not be done for every record; returns whether nothing is left to do.
     pub(crate) fn tidy(&mut self) -> bool {
-        if self.failing
-            && let Err(error) = self.ready()
-        {
-            self.fail(&error, 0);
+        if self.failing {
+            self.try_again();
         }
         // A newer manifest may have changed what may be dropped.
         self.tell();
@@ -280,20 +302,27 @@ impl Writer {
         synced.is_ok() && !self.failing && self.unsynced.is_empty()
     }
 
+    /// Only a record on disk shows that there is room again: a file can be cut on a disk that is full.
+    fn try_again(&mut self) {
+        let refused = self.refused;
+        self.commit([].iter());
+        if self.failing {
+            self.refused = refused;
+        }
+    }
+
     fn fail(&mut self, error: &io::Error, records: usize) {
         if !self.failing {
             tracing::error!(%error, "audit records cannot be written; nothing is allowed until they can");
+            self.why = error.to_string();
         }
-        self.failing = true;
+        (self.failing, self.torn, self.no_space) = (true, true, is_full(error));
         self.refused = self.refused.saturating_add(u32::try_from(records).unwrap_or(u32::MAX));
     }
 
     /// Mends a failed write and begins a new segment where one is due.
     fn ready(&mut self) -> io::Result<()> {
-        if self.failing {
-            self.mend()?;
-            self.failing = false;
-        }
+        self.mend()?;
         let size = SEGMENT.min(self.options.max_bytes / 8);
         if self.file.is_none() || self.segments.back().is_none_or(|last| last.bytes >= size) {
             self.try_flush()?;
@@ -306,7 +335,7 @@ impl Writer {
     /// Cuts the file back to its last durable byte and writes again, on fresh pages, what already
     /// counts as written.
     fn mend(&mut self) -> io::Result<()> {
-        let Some(last) = self.segments.back() else { return Ok(()) };
+        let Some(last) = self.segments.back().filter(|_| self.torn) else { return Ok(()) };
         self.file = None;
         let mut file = self.medium.open(&segment_path(&self.folder, last.first))?;
         file.cut(self.durable.1)?;
@@ -319,7 +348,7 @@ impl Writer {
             self.advance(bytes);
         }
         self.file = Some(file);
-        tracing::info!("audit records can be written again");
+        self.torn = false;
 
         Ok(())
     }
