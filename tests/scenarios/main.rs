@@ -22,6 +22,7 @@ mod endurance;
 mod expiry;
 mod first_sync;
 mod fleet;
+mod full_disk;
 mod hostile;
 mod hostile_broker;
 mod hybrid;
