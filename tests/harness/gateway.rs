@@ -311,6 +311,12 @@ impl Gateway {
         ran
     }
 
+    /// Returns a command of `gateward` that the test starts itself.
+    #[must_use]
+    pub fn prepared(&self, args: &[&str]) -> Command {
+        self.command(&agent(), args)
+    }
+
     fn command(&self, agent: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(agent);
         command
