@@ -102,6 +102,9 @@ pub enum NotWritten {
     /// The disk refused; it is tried again with every record and every second.
     #[error("the record could not be written; see the log for the disk's error")]
     Failed,
+    /// There is no room on the disk, long before `max_bytes` perhaps.
+    #[error("the disk is full; make room where `state_dir` is")]
+    NoSpace,
     /// All records together have reached `max_bytes` and none of them is released.
     #[error("the journal is full; connect the collector or raise `audit.max_bytes`")]
     Full,
@@ -124,6 +127,8 @@ pub struct Status {
     pub full: bool,
     /// The last write failed, or nobody writes any more.
     pub failing: bool,
+    /// It failed because the disk is full.
+    pub no_space: bool,
 }
 
 impl Status {
@@ -149,6 +154,17 @@ impl Status {
     #[must_use]
     pub const fn refusing(&self) -> bool {
         self.full || self.failing
+    }
+
+    /// Returns why it would be, in a word that does not change.
+    #[must_use]
+    pub const fn problem(&self) -> Option<&'static str> {
+        match (self.failing, self.no_space, self.full) {
+            (true, true, _) => Some("disk_full"),
+            (true, false, _) => Some("disk_failing"),
+            (false, _, true) => Some("journal_full"),
+            (false, _, false) => None,
+        }
     }
 }
 
@@ -241,9 +257,16 @@ impl Journal {
     /// A journal that is a list, and where it ends up when its last clone is gone; for a rehearsal.
     pub(crate) fn in_memory() -> (Self, impl Future<Output = Vec<Draft>>) {
         let (to, mut from) = mpsc::channel(QUEUE);
-        let (released, full, failing) = (0, false, false);
-        let status =
-            Status { seq: 0, head: Head::START, bytes: 0, written: 0, released, full, failing };
+        let status = Status {
+            seq: 0,
+            head: Head::START,
+            bytes: 0,
+            written: 0,
+            released: 0,
+            full: false,
+            failing: false,
+            no_space: false,
+        };
         let kept = async move {
             let mut records = Vec::new();
             while let Some(command) = from.recv().await {

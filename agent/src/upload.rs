@@ -144,6 +144,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         mut seal: S,
     ) -> Self {
         let done = receipt::resume(records.folder(), incarnation, records.status().seq);
+        cursor::Cursor::reserve(incarnation, records.folder());
         // Where the queue is full, the next receipt says it again.
         let _said = records.release(done, seal.now());
         let reader = records.reader(done + 1);

@@ -223,11 +223,17 @@ impl Deck {
     /// Starts a collector that writes to a database, for the broker on any port of this machine.
     #[must_use]
     pub fn collector_into(&self, database: &Postgres, port: u16) -> Program {
+        self.collector_to(&["--postgres", &database.url()], port)
+    }
+
+    /// The same with a database that is reached in any way.
+    #[must_use]
+    pub fn collector_to(&self, database: &[&str], port: u16) -> Program {
         let mut command = Command::new(built("gateward-control"));
         command.arg("collect").arg(self.dir());
         command.args(["--broker", &format!("mqtts://127.0.0.1:{port}")]);
         command.args(publish::tls_options(&self.root.path().join("collector")));
-        command.args(["--postgres", &database.url()]);
+        command.args(database);
 
         Program::start(&mut command, &self.logs().join("collector.log"))
     }

@@ -20,6 +20,7 @@ pub struct Gateway {
     name: String,
     etc: PathBuf,
     home: PathBuf,
+    state: PathBuf,
     logs: PathBuf,
     settings: Vec<(String, String)>,
     program: Option<Program>,
@@ -31,7 +32,19 @@ impl Gateway {
             fs::create_dir_all(home.join(folder)).expect("a folder can be made");
         }
 
-        Self { name: name.to_owned(), etc, home, logs, settings: Vec::new(), program: None }
+        let (name, state) = (name.to_owned(), home.join("state"));
+
+        Self { name, etc, home, state, logs, settings: Vec::new(), program: None }
+    }
+
+    /// Keeps what must survive a restart elsewhere from now on, as a gateway that has nothing yet.
+    ///
+    /// # Panics
+    ///
+    /// If it runs.
+    pub fn keep_state_in(&mut self, folder: &Path) {
+        assert!(self.program.is_none(), "it runs");
+        folder.clone_into(&mut self.state);
     }
 
     /// Returns its name.
@@ -59,7 +72,7 @@ impl Gateway {
     /// Returns the folder with everything that must survive a restart.
     #[must_use]
     pub fn state(&self) -> PathBuf {
-        self.home.join("state")
+        self.state.clone()
     }
 
     /// Returns the socket for decisions.
@@ -296,6 +309,12 @@ impl Gateway {
         self.note(&format!("$ gateward {}\n{}{}", args.join(" "), ran.out, ran.err));
 
         ran
+    }
+
+    /// Returns a command of `gateward` that the test starts itself.
+    #[must_use]
+    pub fn prepared(&self, args: &[&str]) -> Command {
+        self.command(&agent(), args)
     }
 
     fn command(&self, agent: &Path, args: &[&str]) -> Command {

@@ -1,6 +1,6 @@
 //! A real PostgreSQL that one scenario has to itself.
 //!
-//! It listens on a socket in a folder of its own and nowhere else. Started by root, which it refuses, it
+//! It listens on a socket in a folder of its own and nowhere else, unless it is asked for TLS. Started by root, which it refuses, it
 //! runs as the user that its package makes.
 
 use std::fs::{self, Permissions};
@@ -12,6 +12,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::mosquitto::free_port;
 use crate::program::{Program, run};
 use crate::wait::{SOON, until, within};
 
@@ -19,12 +20,15 @@ use crate::wait::{SOON, until, within};
 const SERVERS: &str = "/usr/lib/postgresql";
 /// Who owns everything in it.
 const USER: &str = "gateward";
+/// Only the name of the socket, where nothing listens on it.
+const PORT: u16 = 5432;
 
 /// A running server.
 #[derive(Debug)]
 pub struct Postgres {
     program: Program,
     folder: TempDir,
+    port: u16,
 }
 
 impl Postgres {
@@ -48,7 +52,25 @@ impl Postgres {
         Self::begin(log, &[])
     }
 
+    /// Starts a server that can also be reached through TLS, with the certificate `server.pem` of a
+    /// folder.
+    ///
+    /// # Panics
+    ///
+    /// If it is not installed or does not come up.
+    #[must_use]
+    pub fn with_tls(log: &Path, certificate: &Path) -> Self {
+        let options = ["listen_addresses=127.0.0.1", "ssl=on", "fsync=off"];
+        let options: Vec<_> = options.iter().flat_map(|option| ["-c", option]).collect();
+
+        Self::begin_at(free_port(), log, &options, Some(certificate))
+    }
+
     fn begin(log: &Path, options: &[&str]) -> Self {
+        Self::begin_at(PORT, log, options, None)
+    }
+
+    fn begin_at(port: u16, log: &Path, options: &[&str], certificate: Option<&Path>) -> Self {
         let user = user();
         // The folders of tests are closed to other users.
         let folder = tempfile::Builder::new().prefix("gateward-postgres-").tempdir_in("/tmp");
@@ -61,11 +83,22 @@ impl Postgres {
         let mut make = as_user("initdb", user, folder.path());
         make.args(["--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C", "-U", USER, "-D"]);
         drop(run(make.arg(&data), b"").ok());
+        if let Some(certificate) = certificate {
+            for (from, to) in [("server.pem", "server.crt"), ("server.key", "server.key")] {
+                let to = data.join(to);
+                fs::copy(certificate.join(from), &to).expect("there is a certificate");
+                fs::set_permissions(&to, Permissions::from_mode(0o600)).expect("it is ours");
+                if let Some((uid, gid)) = user {
+                    std::os::unix::fs::chown(&to, Some(uid), Some(gid)).expect("root may");
+                }
+            }
+        }
         let mut command = as_user("postgres", user, folder.path());
         command.arg("-D").arg(&data).arg("-k").arg(folder.path());
+        command.args(["-p", &port.to_string()]);
         command.args(["-c", "listen_addresses=", "-c", "max_connections=40"]).args(options);
         let program = Program::start(&mut command, log);
-        let server = Self { program, folder };
+        let server = Self { program, folder, port };
         until("a database that answers", || (server.psql("SELECT 1").code == 0).then_some(()));
 
         server
@@ -74,7 +107,23 @@ impl Postgres {
     /// Returns the address for `--postgres`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("host={} user={USER} dbname=postgres", self.folder.path().display())
+        self.url_as(USER)
+    }
+
+    /// The same for another user.
+    #[must_use]
+    pub fn url_as(&self, user: &str) -> String {
+        let (folder, port) = (self.folder.path().display(), self.port);
+
+        format!("host={folder} port={port} user={user} dbname=postgres")
+    }
+
+    /// Returns the address for `--postgres` by which it is reached through TLS.
+    #[must_use]
+    pub fn url_with_tls(&self) -> String {
+        let port = self.port;
+
+        format!("postgres://{USER}@/postgres?host=127.0.0.1&port={port}&sslmode=require")
     }
 
     /// Returns what a statement selects, a row a line and columns with `|` between them.
@@ -111,7 +160,7 @@ impl Postgres {
     fn client(&self) -> Command {
         let mut command = Command::new(server().join("bin/psql"));
         command.args(["-X", "-A", "-t", "-q", "-U", USER, "-d", "postgres", "-h"]);
-        command.arg(self.folder.path());
+        command.arg(self.folder.path()).args(["-p", &self.port.to_string()]);
 
         command
     }

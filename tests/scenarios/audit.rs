@@ -182,3 +182,35 @@ fn b10_a_token_used_before_its_revocation_arrived_is_written_down_with_its_versi
     assert_eq!(used["snapshot_version"], old);
     assert_eq!(used["authentication"], "ana.ruiz");
 }
+
+#[test]
+fn what_is_exported_as_ocsf_is_every_record_and_is_left_for_the_schema_to_be_held_against() {
+    let deck = Deck::new();
+    let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    let mes = deck.service_user("MES sync", &["--permission", "view_license"]);
+    deck.publish();
+    let mut gateway = deck.gateway("edge-7a");
+    gateway.start_ready();
+    ask(&gateway, &[&ana, &mes], "an export");
+    // Nobody's token, and a device with one of its own.
+    let headers = [("x-original-method", "POST"), ("x-original-uri", crate::limits::EST)];
+    assert_eq!(gateway.nginx(&[&headers[..], &[("x-passcode", "p")]].concat()).status, 204);
+    assert_eq!(crate::limits::asks(&gateway, Some("nobody's"), "/iot/api/v1/device"), 401);
+    assert!(gateway.stop().success());
+
+    let exported = gateway.cli(&["audit", "export", "--as", "ocsf"]).ok();
+
+    let events: Vec<Value> =
+        exported.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let tail = gateway.cli(&["audit", "tail", "-n", "1000", "--format", "json"]).ok();
+    let numbers = |of: &[Value], place: &str| -> Vec<_> {
+        of.iter().filter_map(|one| one.pointer(place)?.as_u64()).collect()
+    };
+    let records: Vec<Value> =
+        tail.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(numbers(&events, "/metadata/sequence"), numbers(&records, "/seq"));
+    assert!(records.len() > 10, "{tail}");
+    // `tests/run` holds it against the published schema.
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("exported.ocsf");
+    std::fs::write(path, exported + "\n").expect("cargo made the folder");
+}

@@ -10,7 +10,12 @@ use serde_json::{Value, json};
 
 /// Returns how often to repeat what is repeated `full` times in a soak.
 pub(crate) fn times(full: usize) -> usize {
-    if std::env::var_os("GATEWARD_SOAK").is_some() { full } else { full / 10 }
+    if is_soak() { full } else { full / 10 }
+}
+
+/// Returns whether all of it is asked for.
+pub(crate) fn is_soak() -> bool {
+    std::env::var_os("GATEWARD_SOAK").is_some()
 }
 
 /// Draws numbers that a seed repeats (xorshift; no secret is made of them).

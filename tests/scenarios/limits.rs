@@ -4,6 +4,8 @@
 mod siege;
 mod way;
 
+pub(crate) use siege::EST;
+
 use std::borrow::Cow;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -15,12 +17,12 @@ use gateward_tests::{Deck, Gateway, lookup};
 use serde_json::{Value, json};
 
 /// A path that needs no token, and one that no rule knows.
-const PUBLIC: &str = "/iot/api/v1/health/heartbeat";
+pub(crate) const PUBLIC: &str = "/iot/api/v1/health/heartbeat";
 const NOWHERE: &str = "/nope";
 /// The smallest `audit.max_bytes` that the configuration takes.
 const SMALLEST: &str = "1048576";
 
-fn asks(gateway: &Gateway, key: Option<&str>, target: &str) -> u16 {
+pub(crate) fn asks(gateway: &Gateway, key: Option<&str>, target: &str) -> u16 {
     let mut headers = vec![("x-original-method", "GET"), ("x-original-uri", target)];
     headers.extend(key.map(|key| ("x-api-key", key)));
 

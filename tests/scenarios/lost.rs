@@ -14,7 +14,7 @@ use crate::stage::Stage;
 const BATCH: usize = 64;
 
 /// The segments of the audit, oldest first.
-fn segments(gateway: &Gateway) -> Vec<PathBuf> {
+pub(crate) fn segments(gateway: &Gateway) -> Vec<PathBuf> {
     let entries = fs::read_dir(gateway.state().join("audit")).expect("it has an audit");
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
     let mut segments: Vec<_> =

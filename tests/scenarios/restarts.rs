@@ -8,7 +8,7 @@ use std::fs;
 use gateward_core::trust::{Floor, Version};
 use gateward_tests::{Deck, Gateway, Stopwatch, until};
 
-use crate::endurance::Dice;
+use crate::endurance::{Dice, is_soak};
 use crate::loopback::Loopback;
 use crate::packets::{in_force, many_tokens};
 
@@ -122,8 +122,7 @@ impl Scene {
 fn after_restarts_at_random_points_the_newest_is_in_force_and_nothing_went_back() {
     let mut scene = Scene::new();
     let watch = Stopwatch::start();
-    let soak = std::env::var_os("GATEWARD_SOAK").is_some();
-    let restarts = if soak { IN_A_SOAK } else { IN_EVERY_RUN };
+    let restarts = if is_soak() { IN_A_SOAK } else { IN_EVERY_RUN };
     for restart in 1..=restarts {
         scene.publish();
         scene.restart();

@@ -14,9 +14,12 @@ struct Stage {
 
 const THROUGH: &str = "SELECT coalesce(max(through), 0) FROM gateward.position";
 const ROWS: &str = "SELECT count(*) FROM gateward.record";
-/// Collectors that wait for the position of the gateway, which somebody else has locked.
-const BLOCKED: &str = "SELECT count(*) FROM pg_stat_activity \
+/// Who waits for the position of the gateway, which somebody else has locked: only whoever has the very
+/// batch that comes next.
+const BLOCKED: &str = "SELECT usename FROM pg_stat_activity \
     WHERE application_name = 'gateward-control collect' AND wait_event_type = 'Lock'";
+/// By this the test sees which collector has stored a batch.
+const BY_WHOM: &str = "ALTER TABLE gateward.batch ADD COLUMN by_whom text DEFAULT current_user";
 const LOCK: &str = "BEGIN; SELECT 1 FROM gateward.position FOR UPDATE";
 
 impl Stage {
@@ -33,6 +36,28 @@ impl Stage {
 
     fn collector(&self) -> Program {
         self.deck.collector_into(&self.database, self.deck.broker.port())
+    }
+
+    /// Two that the database knows apart.
+    fn two_collectors(&self) -> [(&'static str, Program); 2] {
+        ["left", "right"].map(|name| {
+            drop(self.database.ask(&format!("CREATE ROLE {name} SUPERUSER LOGIN")));
+            (name, self.collector_as(name))
+        })
+    }
+
+    fn collector_as(&self, name: &str) -> Program {
+        let url = self.database.url_as(name);
+
+        self.deck.collector_to(&["--postgres", &url], self.deck.broker.port())
+    }
+
+    /// Asks until the database says so.
+    fn ask_until(&self, what: &str, sql: &str, said: impl Fn(&str) -> bool) -> String {
+        until(what, || {
+            self.ask(3);
+            Some(self.database.ask(sql)).filter(|answer| said(answer))
+        })
     }
 
     fn ask(&self, count: usize) {
@@ -91,30 +116,45 @@ impl Stage {
 #[test]
 fn i7_two_collectors_share_a_subscription_and_one_is_killed_while_it_holds_part_of_a_range() {
     let stage = Stage::new();
-    let mut collectors = vec![stage.collector(), stage.collector()];
+    let mut collectors = stage.two_collectors();
     stage.ask(5);
     stage.is_whole();
-    let both =
-        "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'gateward-control collect'";
-    until("both at the database", || (stage.database.number(both) == 2).then_some(()));
+    drop(stage.database.ask(BY_WHOM));
+    let takers = "SELECT count(DISTINCT by_whom) FROM gateward.batch WHERE by_whom <> 'gateward'";
+    stage.ask_until("batches of both", takers, |count| count == "2");
+    stage.is_whole();
 
-    for round in 0..3 {
+    for _ in 0..3 {
         let held = stage.hold();
         let before = stage.database.number(THROUGH);
-        // More than one batch, so that each has one or waits for its predecessor.
-        while stage.database.number(BLOCKED) == 0 {
-            stage.ask(3);
-        }
+        let holder = stage.ask_until("one that holds what comes next", BLOCKED, |who| {
+            collectors.iter().any(|(name, _)| *name == who)
+        });
+        // The other one gets what comes after that, and has to wait for it.
         stage.ask(20);
-        collectors.remove(round % 2).kill();
+        let (name, doomed) =
+            collectors.iter_mut().find(|(name, _)| *name == holder).expect("it is");
+        doomed.kill();
         assert_eq!(stage.database.number(THROUGH), before, "nothing was committed");
         assert!(stage.backlog() > 0, "and nothing is receipted");
         stage.release(held);
         stage.is_whole();
-        collectors.push(stage.collector());
-        until("both at the database", || (stage.database.number(both) >= 2).then_some(()));
+        let next = format!(
+            "SELECT DISTINCT by_whom FROM gateward.batch WHERE first <= {0} AND last >= {0}",
+            before + 1
+        );
+        let saved = stage.database.ask(&next);
+        assert!(
+            saved != holder && saved.lines().count() == 1,
+            "{holder} held it, {saved} stored it"
+        );
+        *doomed = stage.collector_as(name);
+        let share = format!("SELECT count(*) FROM gateward.batch WHERE by_whom = '{name}'");
+        let before = stage.database.ask(&share);
+        stage.ask_until("a share for the new one", &share, |count| count != before);
+        stage.is_whole();
     }
-    let log = collectors.first().expect("one of two").log();
+    let log = collectors[0].1.log();
     assert!(!log.contains("ERROR"), "{log}");
 }
 
@@ -190,4 +230,31 @@ fn each_field_of_a_record_has_a_column_and_each_month_a_partition() {
     let months = "SELECT DISTINCT tableoid::regclass::text FROM gateward.record";
     let months = stage.database.ask(months);
     assert!(months.lines().all(|table| table.starts_with("record_2")), "{months}");
+}
+
+#[test]
+fn a_database_elsewhere_is_reached_through_tls_and_only_where_the_authority_vouches_for_it() {
+    let stage = Stage::new();
+    let certificates = stage.deck.broker_certificates();
+    let server = Postgres::with_tls(&stage.deck.logs().join("tls.log"), &certificates);
+    let other = Deck::new();
+    stage.ask(3);
+    let collector = |authority: &std::path::Path| {
+        let (url, file) = (server.url_with_tls(), authority.join("ca.pem").display().to_string());
+        let database = ["--postgres", &url, "--postgres-ca", &file];
+        stage.deck.collector_to(&database, stage.deck.broker.port())
+    };
+
+    let mut misled = collector(&other.broker_certificates());
+    until("a refusal that says why", || misled.log().contains("UnknownIssuer").then_some(()));
+    assert_eq!(server.number("SELECT count(*) FROM pg_tables WHERE schemaname = 'gateward'"), 0);
+    assert!(stage.backlog() > 0);
+    misled.kill();
+
+    let _collector = collector(&certificates);
+    until("a receipt for everything", || (stage.backlog() == 0).then_some(()));
+    assert!(server.number(ROWS) >= 3);
+    let encrypted = "SELECT bool_and(ssl) AND count(*) > 0 FROM pg_stat_ssl JOIN pg_stat_activity \
+                     USING (pid) WHERE application_name = 'gateward-control collect'";
+    assert_eq!(server.ask(encrypted), "t");
 }

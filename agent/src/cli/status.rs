@@ -136,12 +136,14 @@ impl fmt::Display for Table<'_> {
         }
         writeln!(f, "time      {} ({})", Moment(now), self.text("/time/quality"))?;
         let refusing = self.0.pointer("/audit/refusing").and_then(Value::as_bool) == Some(true);
+        // An agent of an older version does not say it.
+        let problem = self.0.pointer("/audit/problem").and_then(Value::as_str);
         write!(
             f,
             "audit     {} records, {} without a receipt{}",
             self.number("/audit/seq"),
             self.number("/audit/backlog"),
-            if refusing { "; no room, so requests are refused" } else { "" },
+            refusal(refusing, problem),
         )?;
         // An agent of an older version does not say it.
         match self.0.pointer("/audit/written_per_day").and_then(Value::as_u64) {
@@ -150,6 +152,16 @@ impl fmt::Display for Table<'_> {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// Why nothing can be written down.
+fn refusal(refusing: bool, problem: Option<&str>) -> &'static str {
+    match problem {
+        _ if !refusing => "",
+        Some("disk_full") => "; disk full, so requests are refused: make room",
+        Some("disk_failing") => "; disk failing, so requests are refused: see the log",
+        _ => "; no room, so requests are refused: connect the collector or raise `audit.max_bytes`",
     }
 }
 

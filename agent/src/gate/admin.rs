@@ -112,6 +112,7 @@ async fn status(State(Admin { judge, subject }): State<Admin>) -> Json<Value> {
             "bytes": audit.bytes,
             "written_per_day": audit.written_per_day(judge.clock().stamp().mono),
             "refusing": audit.refusing(),
+            "problem": audit.problem(),
         },
     }))
 }

@@ -241,7 +241,7 @@ impl Begun {
                         answer
                     }
                     Err(NotWritten::Bounded) if free || denied => answer,
-                    Err(NotWritten::Full) if free => answer,
+                    Err(NotWritten::Full | NotWritten::NoSpace) if free => answer,
                     Err(error) => {
                         debug!(%error, "a request was refused because its record was not kept");
                         Answer::unavailable(Reason::AuditUnavailable)

@@ -208,21 +208,43 @@ impl Writer {
         let needed = u64::try_from(pending.frames.len() + ROOM).unwrap_or(u64::MAX);
         let mut has_dropped = false;
         while self.bytes() + needed > self.limit(share) {
-            let released = self.reclaimable().next().is_some();
-            let next = self.segments.get(1).map(|segment| segment.first);
-            let (true, Some(next)) = (released || self.may_drop(), next) else {
-                return if has_dropped { Ok(()) } else { Err(NotWritten::Full) };
-            };
-            let Some(oldest) = self.segments.front().copied() else { return Err(NotWritten::Full) };
-            self.remove(oldest.first)?;
-            self.segments.pop_front();
-            if !released {
-                let first = oldest.first.max(self.released + 1);
-                self.lost = together(self.lost, Some((first, next - 1)));
-                has_dropped = true;
+            match self.drop_oldest() {
+                Ok(is_lost) => has_dropped |= is_lost,
+                Err(_) if has_dropped => break,
+                Err(full) => return Err(full),
             }
         }
 
         Ok(())
+    }
+
+    /// Takes the oldest segment away; returns whether nobody else holds what went with it.
+    fn drop_oldest(&mut self) -> Result<bool, NotWritten> {
+        let released = self.reclaimable().next().is_some();
+        let (Some(oldest), Some(next)) = (self.segments.front(), self.segments.get(1)) else {
+            return Err(NotWritten::Full);
+        };
+        if !released && !self.may_drop() {
+            return Err(NotWritten::Full);
+        }
+        let (first, last) = (oldest.first, next.first - 1);
+        self.remove(first)?;
+        self.segments.pop_front();
+        if !released {
+            self.lost = together(self.lost, Some((first.max(self.released + 1), last)));
+        }
+
+        Ok(!released)
+    }
+
+    /// Takes the oldest segment away for a disk that is full, long before `max_bytes` perhaps; returns
+    /// whether one went. What nobody else holds is owned up to with the next write.
+    pub(crate) fn give_way(&mut self) -> bool {
+        let is_gone = self.drop_oldest().is_ok();
+        if is_gone {
+            tracing::warn!(lost = ?self.lost, "the disk is full, and the oldest records went; make room");
+        }
+
+        is_gone
     }
 }

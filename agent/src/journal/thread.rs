@@ -205,7 +205,7 @@ impl Writer {
     /// What is counted with a record that could not be written is refused like that.
     fn counted(&mut self, place: usize) -> Result<Written, NotWritten> {
         let first = self.tally.first(place);
-        if first == Err(NotWritten::Failed) {
+        if matches!(first, Err(NotWritten::Failed | NotWritten::NoSpace)) {
             self.refused = self.refused.saturating_add(1);
         }
 

@@ -23,6 +23,7 @@ use super::room::{Level, Pending, Permission, Share, together};
 use super::slots::Slots;
 use super::tally::Tally;
 use super::{Draft, Durability, NotWritten, Options, Stamp, Status, Written};
+use crate::store::disk::is_full;
 
 /// A segment is ended when it has grown to this.
 const SEGMENT: u64 = 4 << 20;
@@ -83,7 +84,14 @@ pub(crate) struct Writer {
     /// What the last event about it said.
     pub(crate) level: Level,
     pub(crate) permission: Option<Permission>,
+    /// The file may hold bytes of a write that failed.
+    pub(crate) torn: bool,
+    /// The last write failed; over when one has succeeded.
     pub(crate) failing: bool,
+    /// There was no room on the disk for it.
+    pub(crate) no_space: bool,
+    /// What the disk said when it began to fail.
+    pub(crate) why: String,
     pub(crate) refused: u32,
     pub(crate) dropped: u32,
     /// Numbers of records that were dropped and that no record owns up to yet; it comes before any other.
@@ -103,30 +111,47 @@ impl Writer {
             released: self.released,
             full: self.is_full(),
             failing: self.failing,
+            no_space: self.failing && self.no_space,
         }
     }
 
-    /// Writes `drafts` as one, with one sync.
+    /// Writes `drafts` as one, with one sync; a disk that is full is given room first, where there are
+    /// segments that may go.
     pub(crate) fn commit<'d>(
         &mut self,
-        drafts: impl ExactSizeIterator<Item = &'d Draft>,
+        drafts: impl ExactSizeIterator<Item = &'d Draft> + Clone,
     ) -> Vec<Result<Written, NotWritten>> {
         let count = drafts.len();
-        if count == 0 && self.lost.is_none() {
+        if count == 0 && !self.failing && self.lost.is_none() {
             return Vec::new();
         }
-        if let Err(error) = self.ready() {
-            self.fail(&error, count);
-            return vec![Err(NotWritten::Failed); count];
+        loop {
+            match self.try_commit(drafts.clone()) {
+                Ok(results) => return results,
+                Err(error) if is_full(&error) && self.give_way() => self.torn = true,
+                Err(error) => {
+                    self.fail(&error, count);
+                    let why = if self.no_space { NotWritten::NoSpace } else { NotWritten::Failed };
+                    return vec![Err(why); count];
+                }
+            }
         }
+    }
+
+    /// Leaves everything as it was where the disk refuses.
+    fn try_commit<'d>(
+        &mut self,
+        drafts: impl Iterator<Item = &'d Draft>,
+    ) -> io::Result<Vec<Result<Written, NotWritten>>> {
+        self.ready()?;
         let (before, kept) = (self.chain.clone(), self.unsynced.len());
         let (dropped, refused) = (self.dropped, self.refused);
         let mut pending = Pending { held: self.bounded(), ..Pending::default() };
         // There is room: it was made for this record before it could not be written.
         let _fits = self.say_lost(self.last, &mut pending);
-        if self.refused > 0 {
-            let count = mem::take(&mut self.refused);
-            let event = Draft::event(Event::AuditFailed, self.last, "");
+        if self.failing || self.refused > 0 {
+            let count = mem::take(&mut self.refused).max(1);
+            let event = Draft::event(Event::AuditFailed, self.last, &self.why);
             let _room_or_not = self.add(&Draft { count, ..event }, &mut pending);
         }
         let unsaid = mem::take(&mut self.unsaid);
@@ -135,18 +160,20 @@ impl Writer {
                 self.unsaid.push(found.clone());
             }
         }
-        let mut results: Vec<_> = drafts.map(|draft| self.add(draft, &mut pending)).collect();
+        let results: Vec<_> = drafts.map(|draft| self.add(draft, &mut pending)).collect();
 
         if let Err(error) = self.write(&pending) {
             self.chain = before;
             self.unsynced.truncate(kept);
             self.lost = together(pending.dropped, self.lost);
             (self.dropped, self.refused, self.unsaid) = (dropped, refused, unsaid);
-            self.fail(&error, count);
-            results.fill(Err(NotWritten::Failed));
+            return Err(error);
+        }
+        if mem::take(&mut self.failing) {
+            tracing::info!("audit records can be written again");
         }
 
-        results
+        Ok(results)
     }
 
     /// Gives `draft` the next number and appends its frame, where there is room for it.
@@ -265,6 +292,7 @@ impl Writer {
     }
 
     fn try_flush(&mut self) -> io::Result<()> {
+        self.mend()?;
         if !self.unsynced.is_empty() {
             self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?.sync()?;
             let bytes = self.durable.1 + len(&self.unsynced);
@@ -277,10 +305,8 @@ impl Writer {
 
     /// Does what need not be done for every record; returns whether nothing is left to do.
     pub(crate) fn tidy(&mut self) -> bool {
-        if self.failing
-            && let Err(error) = self.ready()
-        {
-            self.fail(&error, 0);
+        if self.failing {
+            self.try_again();
         }
         if !self.failing && self.lost.is_some() {
             self.commit([].iter());
@@ -296,20 +322,27 @@ impl Writer {
         synced.is_ok() && !self.failing && self.unsynced.is_empty()
     }
 
+    /// Only a record on disk shows that there is room again: a file can be cut on a disk that is full.
+    fn try_again(&mut self) {
+        let refused = self.refused;
+        self.commit([].iter());
+        if self.failing {
+            self.refused = refused;
+        }
+    }
+
     fn fail(&mut self, error: &io::Error, records: usize) {
         if !self.failing {
             tracing::error!(%error, "audit records cannot be written; nothing is allowed until they can");
+            self.why = error.to_string();
         }
-        self.failing = true;
+        (self.failing, self.torn, self.no_space) = (true, true, is_full(error));
         self.refused = self.refused.saturating_add(u32::try_from(records).unwrap_or(u32::MAX));
     }
 
     /// Mends a failed write and begins a new segment where one is due.
     fn ready(&mut self) -> io::Result<()> {
-        if self.failing {
-            self.mend()?;
-            self.failing = false;
-        }
+        self.mend()?;
         let size = SEGMENT.min(self.options.max_bytes / 8);
         if self.file.is_none() || self.segments.back().is_none_or(|last| last.bytes >= size) {
             self.try_flush()?;
@@ -322,7 +355,7 @@ impl Writer {
     /// Cuts the file back to its last durable byte and writes again, on fresh pages, what already
     /// counts as written.
     fn mend(&mut self) -> io::Result<()> {
-        let Some(last) = self.segments.back() else { return Ok(()) };
+        let Some(last) = self.segments.back().filter(|_| self.torn) else { return Ok(()) };
         self.file = None;
         let mut file = self.medium.open(&segment_path(&self.folder, last.first))?;
         file.cut(self.durable.1)?;
@@ -335,7 +368,7 @@ impl Writer {
             self.advance(bytes);
         }
         self.file = Some(file);
-        tracing::info!("audit records can be written again");
+        self.torn = false;
 
         Ok(())
     }

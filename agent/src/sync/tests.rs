@@ -63,6 +63,7 @@ impl Gateway {
             released: 0,
             full: false,
             failing: false,
+            no_space: false,
         });
         let identity = Identity {
             gateway: "edge-7a".into(),

@@ -9,6 +9,7 @@ use gateward_core::trust::Incarnation;
 use sha2::{Digest, Sha256};
 
 use crate::journal::medium::{Medium, Real};
+use crate::store::disk::is_full;
 
 const MAGIC: &[u8; 8] = b"GWDCURS1";
 const LEN: usize = 64;
@@ -44,11 +45,41 @@ impl Cursor {
     }
 
     /// Writes the file whole; when this returns it outlives a power cut.
+    ///
+    /// On a disk that is full of records a receipt is the way out, so there the file is overwritten in
+    /// its place: torn by a power cut it is not believed, and records are sent again.
     pub(crate) fn store(&self, folder: &Path) -> io::Result<()> {
-        self.store_on(&Real, folder)
+        match self.store_on(&Real, folder) {
+            Err(error) if is_full(&error) => {
+                let mut file = Real.open(&folder.join("cursor"))?;
+                file.write_at(&self.encode(), 0)?;
+                file.sync()
+            }
+            done => done,
+        }
+    }
+
+    /// Makes sure that there is a file, whose place on the disk is there when the disk is full.
+    pub(crate) fn reserve(incarnation: Incarnation, folder: &Path) {
+        if !folder.join("cursor").exists() {
+            let nothing = Self { incarnation, through: 0, head: Head::START };
+            if let Err(error) = nothing.store(folder) {
+                tracing::warn!(%error, "a receipt for the audit cannot be written down; make room");
+            }
+        }
     }
 
     pub(crate) fn store_on(&self, medium: &dyn Medium, folder: &Path) -> io::Result<()> {
+        let new = folder.join("cursor.new");
+        let mut file = medium.open(&new)?;
+        file.cut(0)?;
+        file.write_at(&self.encode(), 0)?;
+        file.sync()?;
+        medium.rename(&new, &folder.join("cursor"))?;
+        medium.sync_folder(folder)
+    }
+
+    fn encode(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(LEN);
         bytes.extend_from_slice(MAGIC);
         bytes.extend_from_slice(&self.incarnation.0);
@@ -57,13 +88,7 @@ impl Cursor {
         let sum = checksum(&bytes);
         bytes.extend_from_slice(&sum);
 
-        let new = folder.join("cursor.new");
-        let mut file = medium.open(&new)?;
-        file.cut(0)?;
-        file.write_at(&bytes, 0)?;
-        file.sync()?;
-        medium.rename(&new, &folder.join("cursor"))?;
-        medium.sync_folder(folder)
+        bytes
     }
 }
 

@@ -36,6 +36,7 @@ const NO_RECORDS: journal::Status = journal::Status {
     released: 0,
     full: false,
     failing: false,
+    no_space: false,
 };
 
 /// A gateway that runs.

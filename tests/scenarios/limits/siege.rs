@@ -15,7 +15,7 @@ use super::{TokenKind, asks};
 use crate::endurance::{print_line, times};
 
 /// What a device asks, which the upstream checks.
-const EST: &str = "/.well-known/est/line-4/simpleenroll";
+pub(crate) const EST: &str = "/.well-known/est/line-4/simpleenroll";
 /// How many others there are, and how often each of them asks.
 const OTHERS: usize = 12;
 const NOW_AND_THEN: Duration = Duration::from_millis(100);

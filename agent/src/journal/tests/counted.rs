@@ -75,8 +75,8 @@ async fn i5_where_the_disk_fails_no_refusal_passes_for_recorded_and_none_counted
 
     *faults.lock().unwrap() = Faults { fail_writes: true, fail_syncs: false };
     // Something that must be written shows that nothing can be; from then on nothing is counted.
-    assert_eq!(journal.append(draft()).await, Err(NotWritten::Failed));
-    assert_eq!(journal.append(refused()).await, Err(NotWritten::Failed));
+    assert_eq!(journal.append(draft()).await, Err(NotWritten::NoSpace));
+    assert_eq!(journal.append(refused()).await, Err(NotWritten::NoSpace));
     *faults.lock().unwrap() = Faults::default();
     journal.append(draft()).await.unwrap();
     close(opened).await;
@@ -84,7 +84,11 @@ async fn i5_where_the_disk_fails_no_refusal_passes_for_recorded_and_none_counted
     assert_eq!(counts(folder.path()).iter().sum::<u32>(), 3);
 }
 
-fn writer_on(medium: Arc<dyn Medium>, folder: &Path, options: Options) -> writer::Writer {
+pub(super) fn writer_on(
+    medium: Arc<dyn Medium>,
+    folder: &Path,
+    options: Options,
+) -> writer::Writer {
     recover::recover(medium, folder, GATEWAY, &identity(), options).unwrap().0
 }
 
@@ -159,7 +163,7 @@ fn whoever_is_counted_with_a_record_that_cannot_be_written_is_among_those_refuse
             })
             .into_iter(),
     );
-    assert!(answers.iter().all(|(_, result)| *result == Err(NotWritten::Failed)));
+    assert!(answers.iter().all(|(_, result)| *result == Err(NotWritten::NoSpace)));
     *faults.lock().unwrap() = Faults::default();
     serve(&mut writer, draft()).unwrap();
 

@@ -1,5 +1,6 @@
 //! What a journal does on a disk that fails.
 
+use super::counted::writer_on;
 use super::*;
 
 /// Lets writes or syncs of segments fail, and forgets what was not synced as a kernel may.
@@ -56,9 +57,14 @@ async fn a_failed_write_or_sync_allows_nothing_and_leaves_the_chain_whole() {
         assert_eq!(journal.append(draft()).await.unwrap().seq, 1);
 
         *faults.lock().unwrap() = Faults { fail_writes, fail_syncs: !fail_writes };
+        let (why, problem) = if fail_writes {
+            (NotWritten::NoSpace, "disk_full")
+        } else {
+            (NotWritten::Failed, "disk_failing")
+        };
         for _ in 0..3 {
-            assert_eq!(journal.append(draft()).await, Err(NotWritten::Failed));
-            assert!(journal.status().refusing());
+            assert_eq!(journal.append(draft()).await, Err(why));
+            assert_eq!(journal.status().problem(), Some(problem));
         }
         // Many at once, so that a half-written one reaches beyond what is written after it.
         let mut waiting = tokio::task::JoinSet::new();
@@ -66,7 +72,7 @@ async fn a_failed_write_or_sync_allows_nothing_and_leaves_the_chain_whole() {
             let journal = journal.clone();
             waiting.spawn(async move { journal.append(draft()).await });
         }
-        assert!(waiting.join_all().await.iter().all(|done| *done == Err(NotWritten::Failed)));
+        assert!(waiting.join_all().await.iter().all(|done| *done == Err(why)));
         *faults.lock().unwrap() = Faults::default();
         let written = journal.append(draft()).await.unwrap();
         assert!(!journal.status().refusing());
@@ -104,10 +110,130 @@ async fn with_an_interval_what_was_answered_survives_a_failed_sync() {
     watch.wait_for(|status| status.failing).await.unwrap();
     assert_eq!(opened.journal.append(draft()).await, Err(NotWritten::Failed));
     faults.lock().unwrap().fail_syncs = false;
-    watch.wait_for(|status| !status.failing && status.seq == 2).await.unwrap();
+    watch.wait_for(|status| !status.failing && status.seq >= 2).await.unwrap();
     close(opened).await;
 
-    assert_eq!(verify(folder.path()).unwrap().span, Some((1, 2)));
+    // With the event that says that one was refused.
+    assert_eq!(verify(folder.path()).unwrap().span, Some((1, 3)));
+}
+
+#[test]
+fn a_disk_that_is_full_is_not_believed_to_have_room_because_a_file_on_it_can_be_cut() {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Mutex::new(Faults::default()));
+    let medium = Arc::new(Faulty(Arc::clone(&faults)));
+    let mut writer = writer_on(medium, folder.path(), options(1));
+    let commit = |writer: &mut writer::Writer| writer.commit([draft()].iter())[0];
+    assert_eq!(commit(&mut writer).unwrap().seq, 1);
+
+    faults.lock().unwrap().fail_writes = true;
+    assert_eq!(commit(&mut writer), Err(NotWritten::NoSpace));
+    for _ in 0..3 {
+        assert!(!writer.tidy());
+        assert!(writer.status().refusing());
+    }
+    faults.lock().unwrap().fail_writes = false;
+
+    // Nobody asks, and it is ready again and has said why it was not.
+    assert!(writer.tidy() && !writer.status().refusing());
+    assert_eq!(writer.status().seq, 2);
+    drop(writer);
+    let mut said = None;
+    walk(folder.path(), |_, record, _| {
+        said = record.resource.map(|why| (record.outcome, record.count, why.to_owned()));
+    })
+    .unwrap();
+    let (outcome, count, why) = said.unwrap();
+    assert_eq!((outcome, count), (Outcome::Event(Event::AuditFailed), 1));
+    assert!(why.contains("no storage space"), "{why}");
+}
+
+/// Where a journal of several segments meets a disk that is full until one of its files goes.
+fn with_a_full_disk(drop_oldest: bool) -> (tempfile::TempDir, Arc<Full>, writer::Writer) {
+    let folder = tempfile::tempdir().unwrap();
+    let medium = Arc::new(Full::default());
+    let small = Options { max_bytes: 64 << 10, drop_oldest, ..options(1) };
+    let mut writer = writer_on(Arc::<Full>::clone(&medium), folder.path(), small);
+    while recover::list(folder.path()).unwrap().len() < 4 {
+        writer.commit([draft()].iter())[0].unwrap();
+    }
+    medium.0.store(true, Ordering::Relaxed);
+
+    (folder, medium, writer)
+}
+
+/// A disk that is full, until a segment is removed.
+#[derive(Default)]
+struct Full(Arc<AtomicBool>);
+
+struct FullFile(Box<dyn Handle>, Arc<AtomicBool>);
+
+impl Medium for Full {
+    fn open(&self, path: &Path) -> io::Result<Box<dyn Handle>> {
+        Ok(Box::new(FullFile(Real.open(path)?, Arc::clone(&self.0))))
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.0.store(false, Ordering::Relaxed);
+        Real.remove(path)
+    }
+}
+
+impl Handle for FullFile {
+    fn write_at(&mut self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        if self.1.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        self.0.write_at(bytes, offset)
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        self.0.sync()
+    }
+
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.0.cut(len)
+    }
+}
+
+#[test]
+fn on_a_full_disk_what_the_collector_holds_goes_first_and_nothing_is_refused_for_it() {
+    let (folder, _, mut writer) = with_a_full_disk(false);
+    let firsts = recover::list(folder.path()).unwrap();
+    let before = writer.status().seq;
+    assert_eq!(writer.commit([draft()].iter()), [Err(NotWritten::NoSpace)], "nobody holds them");
+
+    writer.released = firsts[1] - 1;
+    assert_eq!(
+        writer.commit([draft()].iter())[0].unwrap().seq,
+        before + 2,
+        "one that says so, first"
+    );
+    assert!(!writer.status().refusing());
+    assert_eq!(recover::list(folder.path()).unwrap(), firsts[1..]);
+    drop(writer);
+    assert_eq!(verify(folder.path()).unwrap().gaps, []);
+}
+
+#[test]
+fn on_a_full_disk_the_oldest_goes_where_it_may_and_is_owned_up_to() {
+    let (folder, full, mut writer) = with_a_full_disk(true);
+    let firsts = recover::list(folder.path()).unwrap();
+    assert_eq!(
+        writer.commit([draft()].iter()),
+        [Err(NotWritten::NoSpace)],
+        "nobody has permitted it"
+    );
+    writer.permission = Some(room::always());
+
+    full.0.store(true, Ordering::Relaxed);
+    writer.commit([draft()].iter())[0].unwrap();
+    assert_eq!(recover::list(folder.path()).unwrap(), firsts[1..]);
+    drop(writer);
+    let mut dropped = 0;
+    let verified = walk(folder.path(), |_, record, _| dropped += record.dropped_before).unwrap();
+    assert_eq!(verified.gaps, [(1, firsts[1] - 1)]);
+    assert_eq!(u64::from(dropped), firsts[1] - 1);
 }
 
 /// Brings a journal that may drop its oldest records to where it has dropped some, and the disk then

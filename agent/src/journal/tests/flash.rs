@@ -117,6 +117,7 @@ fn what_is_written_in_a_day_is_a_mean_after_the_first_day_and_the_sum_before() {
         released: 0,
         full: false,
         failing: false,
+        no_space: false,
     };
 
     assert_eq!(status.written_per_day(Millis(1_000)), 6_000_000);
