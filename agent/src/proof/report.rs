@@ -19,6 +19,8 @@ pub struct Report {
     pub gaps: Vec<(u64, u64)>,
     /// The enrolment, the last number and the head of the chain after it; none where nothing is there.
     pub end: Option<(Incarnation, u64, String)>,
+    /// Nothing says where the records should end, so a tail that was cut off cannot be seen.
+    pub open: bool,
     /// All that is wrong.
     pub mistakes: Mistakes,
 }
@@ -30,7 +32,7 @@ impl Report {
         let end = follower.at().map(|at| (at.incarnation, at.last, at.head.to_string()));
         let (seen, gaps, mistakes) = follower.finish();
 
-        Self { seen, gaps, end, mistakes }
+        Self { seen, gaps, end, open: false, mistakes }
     }
 }
 
@@ -64,6 +66,12 @@ impl fmt::Display for Report {
         if let Some((incarnation, last, head)) = &self.end {
             write!(f, "\nends with record {last} of enrolment {incarnation}, head {head}")?;
         }
+        if self.open {
+            f.write_str(
+                "\nnothing here says where the records should end, so a tail that was cut off is not seen: \
+                 the collector's folder `state` is missing or closed to this user",
+            )?;
+        }
         for (first, last) in &self.gaps {
             write!(f, "\nrecorded gap: {first} to {last}")?;
         }
@@ -90,7 +98,7 @@ impl Serialize for Report {
             .iter()
             .map(|mistake| Told { mistake: mistake.code(), text: mistake.to_string() })
             .collect();
-        let mut report = to.serialize_struct("Report", 10)?;
+        let mut report = to.serialize_struct("Report", 11)?;
         report.serialize_field("records", &self.seen.records)?;
         report.serialize_field("checkpoints", &self.seen.checkpoints)?;
         report.serialize_field("checkpoints_unsigned", &self.seen.unsigned)?;
@@ -98,6 +106,7 @@ impl Serialize for Report {
         report.serialize_field("enrolment", &self.end.as_ref().map(|end| end.0.to_string()))?;
         report.serialize_field("last", &self.end.as_ref().map(|end| end.1))?;
         report.serialize_field("head", &self.end.as_ref().map(|end| &end.2))?;
+        report.serialize_field("end_unknown", &self.open)?;
         report.serialize_field("gaps", &self.gaps)?;
         report.serialize_field("mistakes", &mistakes)?;
         report.serialize_field("mistakes_more", &self.mistakes.more())?;

@@ -152,11 +152,12 @@ fn one(folder: &Path, gateway: &str, keys: Option<&Keys>) -> Result<Report, NotV
             follower
         }
     };
+    let open = counted.is_none();
     if let Some(counted) = counted {
         counted.hold(folder, gateway, &mut follower);
     }
 
-    Ok(Report::of(follower))
+    Ok(Report { open, ..Report::of(follower) })
 }
 
 /// Batches one after the other in a file.

@@ -328,6 +328,11 @@ fn i9_a_store_cut_short_at_its_end_or_grown_behind_what_is_counted_is_told() {
         ["edge-7a.batches", "edge-7a.jsonl"].map(|name| store.audit().join(name));
     let len = |path: &Path| fs::metadata(path).unwrap().len();
     let incarnation = INCARNATION;
+    let open = || {
+        let report = &verify(&store.audit(), None, None).unwrap()[0].1;
+        (report.open, report.to_string().contains("a tail that was cut off is not seen"))
+    };
+    assert_eq!(open(), (true, true), "a copy of the files without what the collector counts");
     let state = format!(
         "gateward-collected 2\nincarnation {incarnation}\nthrough 30\nhead {}\naudit {}\nbytes {}\nbatches {}\n",
         store.kept.head,
@@ -338,6 +343,7 @@ fn i9_a_store_cut_short_at_its_end_or_grown_behind_what_is_counted_is_told() {
     crate::secret::make_folder(&store.audit().join("state")).unwrap();
     crate::secret::write(&store.audit().join("state/edge-7a.held"), &state).unwrap();
     assert_eq!(store.mistakes_on_disk(), (vec![], vec![]));
+    assert_eq!(open(), (false, false));
 
     let more = store.kept.lines_file() + &store.kept.lines[4] + "\n";
     fs::write(&lines, more).unwrap();
