@@ -209,7 +209,7 @@ impl Stage {
         Audience::of(self.deck.account(), "plant-7")
     }
 
-    pub(crate) fn plant_snapshot(&self, draft: &ManifestDraft, key: &PrivateKey, file: &[u8]) {
+    fn plant_snapshot(&self, draft: &ManifestDraft, key: &PrivateKey, file: &[u8]) {
         let root = draft.root.short();
         let list: Vec<u8> = chunk::leaves(file, 15).flatten().collect();
         let admin = self.deck.admin();

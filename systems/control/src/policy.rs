@@ -41,6 +41,7 @@ use crate::whole;
 #[derive(Clone, Debug)]
 pub struct Policy {
     account: Account,
+    allow_drop: bool,
     catalogue: Catalogue,
     divisions: Vec<Division>,
     groups: Vec<Group>,
@@ -102,11 +103,11 @@ impl Policy {
     pub(crate) fn stand_in(
         account: Uuid,
         groups: Vec<Group>,
-        staleness: Staleness,
-        sizes: Sizes,
+        (staleness, sizes, allow_drop): (Staleness, Sizes, bool),
     ) -> Self {
         Self {
             account: Account { id: account, ..Account::default() },
+            allow_drop,
             catalogue: Catalogue::default(),
             divisions: Vec::new(),
             groups,
@@ -121,7 +122,7 @@ impl Policy {
 
     fn read(root: &folder::Root, mistakes: &mut Mistakes) -> Self {
         let account = structure::account(root, mistakes);
-        let (staleness, sizes) = snapshot::snapshot(root, mistakes);
+        let (staleness, sizes, allow_drop) = snapshot::snapshot(root, mistakes);
         let catalogue = Catalogue::read(root, mistakes);
         let mut ids = structure::Ids::default();
         let divisions = structure::divisions(root, &mut ids, mistakes);
@@ -136,6 +137,7 @@ impl Policy {
 
         Self {
             account,
+            allow_drop,
             catalogue,
             divisions,
             groups,
@@ -152,6 +154,13 @@ impl Policy {
     #[must_use]
     pub const fn account(&self) -> &Account {
         &self.account
+    }
+
+    /// Returns whether gateways may drop records that no collector holds, where their operators chose
+    /// that over refusing.
+    #[must_use]
+    pub const fn allow_drop(&self) -> bool {
+        self.allow_drop
     }
 
     /// Returns in what sizes a snapshot travels.

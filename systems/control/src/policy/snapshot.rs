@@ -1,4 +1,5 @@
-//! What a policy says about snapshots: how long they are believed, and in what sizes they travel.
+//! What a policy says about snapshots: how long they are believed, in what sizes they travel, and what
+//! they permit the operators of gateways.
 
 use gateward_core::trust::manifest::CHUNK_LOG2;
 
@@ -60,10 +61,14 @@ const LEAST_PAYLOAD: u32 = 1 << *CHUNK_LOG2.start();
 /// whether it does.
 const MOST_PAYLOAD: u32 = 128 * 1024;
 
-pub(super) fn snapshot(root: &Root, mistakes: &mut Mistakes) -> (Staleness, Sizes) {
+/// What stands in the table, and whether a gateway may drop records that no collector holds, where its
+/// operator chose `when_full = "drop_oldest"`.
+pub(super) type Said = (Staleness, Sizes, bool);
+
+pub(super) fn snapshot(root: &Root, mistakes: &mut Mistakes) -> Said {
     let mut staleness = Staleness { stale_after_s: 86_400, expires_after_s: 604_800 };
     let Some((place, table)) = root.one("snapshot", mistakes) else {
-        return (staleness, Sizes::default());
+        return (staleness, Sizes::default(), false);
     };
     let mut fields = Fields::new("snapshot", place, table, mistakes);
     let mut seconds = |key, default: u32| {
@@ -79,9 +84,10 @@ pub(super) fn snapshot(root: &Root, mistakes: &mut Mistakes) -> (Staleness, Size
     let what = "to 131072 bytes, the most that gateways take by default; set what the broker takes, \
                 or leave it out";
     let payload = number(&mut fields, "max_payload_bytes", LEAST_PAYLOAD..=MOST_PAYLOAD, what);
+    let allow_drop = fields.flag("allow_drop").unwrap_or(false);
     fields.finish();
 
-    (staleness, payload.map_or_else(Sizes::default, Sizes::within))
+    (staleness, payload.map_or_else(Sizes::default, Sizes::within), allow_drop)
 }
 
 /// Returns a number within its limits, where it is there.

@@ -172,6 +172,15 @@ fn an_added_permission_takes_a_free_bit_and_must_grant_something() {
 }
 
 #[test]
+fn records_may_be_dropped_only_where_the_policy_says_so() {
+    let allow_drop = |text: &str| with(text).unwrap().allow_drop();
+
+    assert!(!allow_drop("") && !allow_drop("[snapshot]\nallow_drop = false\n"));
+    assert!(allow_drop("[snapshot]\nallow_drop = true\n"));
+    assert!(mistakes("[snapshot]\nallow_drop = 1\n").contains("snapshot.allow_drop"));
+}
+
+#[test]
 fn stale_after_is_between_five_minutes_and_expires_after() {
     for (text, wrong) in [
         ("stale_after_s = 299", "snapshot.stale_after_s: `299`"),

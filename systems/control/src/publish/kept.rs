@@ -49,7 +49,9 @@ pub(super) fn stand_in(dir: &Path) -> Option<Policy> {
     let group =
         |(id, _)| Group { gateways: gateways.remove(&id).unwrap_or_default(), id, divisions: None };
 
-    Some(Policy::stand_in(account, published.into_iter().map(group).collect(), staleness, sizes))
+    let said = (staleness, sizes, newest.allow_drop());
+
+    Some(Policy::stand_in(account, published.into_iter().map(group).collect(), said))
 }
 
 /// The account of a snapshot that was published.

@@ -30,6 +30,7 @@ pub(super) struct Maker<'a> {
     pub(super) beacons: Option<&'a Signers>,
     pub(super) sizes: Sizes,
     pub(super) staleness: Staleness,
+    pub(super) allow_drop: bool,
     pub(super) now: UnixSeconds,
 }
 
@@ -71,7 +72,7 @@ impl Maker<'_> {
         }
     }
 
-    /// After a quarter of the time until it is stale, or where these times have changed.
+    /// After a quarter of the time until it is stale, or where what it says beside has changed.
     fn is_due(&self, manifest: &Manifest) -> bool {
         let issued = manifest.issued_at();
         let stale = manifest.stale_at().since(issued);
@@ -81,6 +82,7 @@ impl Maker<'_> {
         self.now.since(issued) >= stale / 4
             || stale != u64::from(stale_after_s)
             || expires != u64::from(expires_after_s)
+            || manifest.allow_drop() != self.allow_drop
     }
 
     /// Signs a manifest for `bytes` that speaks of a revocation list and names `deltas`, and reads it
@@ -117,7 +119,7 @@ impl Maker<'_> {
             root: self.root(bytes),
             revoked_counter,
             allow_observe: false,
-            allow_drop: false,
+            allow_drop: self.allow_drop,
             deltas,
         };
         let signers = self.signers.reaching(Some(audience))?;
