@@ -69,6 +69,15 @@ pub(crate) struct Pending {
     pub(crate) bounded: u64,
     /// Bytes of [`Share::Bounded`] on disk before them.
     pub(crate) held: u64,
+    /// The numbers of records that nobody else holds and that went for them.
+    pub(crate) lost: Option<(u64, u64)>,
+}
+
+impl Pending {
+    /// Notes what went; each time it is what came after what went before.
+    pub(crate) fn lose(&mut self, (first, last): (u64, u64)) {
+        self.lost = Some((self.lost.map_or(first, |(first, _)| first), last));
+    }
 }
 
 impl Writer {
@@ -232,15 +241,16 @@ impl Writer {
         Ok((!released).then_some((first.max(self.released + 1), last)))
     }
 
-    /// Takes the oldest segment away for a disk that is full, long before `max_bytes` perhaps; returns
-    /// whether one went. What nobody else holds is owned up to with the next write.
-    pub(crate) fn give_way(&mut self) -> bool {
-        let Ok(lost) = self.drop_oldest() else { return false };
+    /// Takes the oldest segment away for a disk that is full, long before `max_bytes` perhaps; returns how
+    /// long it was. What nobody else holds is owned up to with the next write.
+    pub(crate) fn give_way(&mut self) -> Option<u64> {
+        let bytes = self.segments.front()?.bytes;
+        let lost = self.drop_oldest().ok()?;
         tracing::warn!(?lost, "the disk is full, and the oldest records went; make room");
         let gap = lost.map(|lost| self.own_up_to(lost, self.last));
         self.unsaid.extend(gap);
 
-        true
+        Some(bytes)
     }
 
     /// The record that owns up to what was dropped; whatever is written next says how many those were.

@@ -162,9 +162,9 @@ fn with_a_full_disk(drop_oldest: bool) -> (tempfile::TempDir, Arc<Full>, writer:
     (folder, medium, writer)
 }
 
-/// A disk that is full, until a segment is removed.
+/// A disk that is full, until a segment is removed; where the second is set, a neighbour takes that room.
 #[derive(Default)]
-struct Full(Arc<AtomicBool>);
+struct Full(Arc<AtomicBool>, AtomicBool);
 
 struct FullFile(Box<dyn Handle>, Arc<AtomicBool>);
 
@@ -174,7 +174,7 @@ impl Medium for Full {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.0.store(false, Ordering::Relaxed);
+        self.0.fetch_and(self.1.load(Ordering::Relaxed), Ordering::Relaxed);
         Real.remove(path)
     }
 }
@@ -234,4 +234,52 @@ fn on_a_full_disk_the_oldest_goes_where_it_may_and_is_owned_up_to() {
     let verified = walk(folder.path(), |_, record, _| dropped += record.dropped_before).unwrap();
     assert_eq!(verified.gaps, [(1, firsts[1] - 1)]);
     assert_eq!(u64::from(dropped), firsts[1] - 1);
+}
+
+#[test]
+fn where_no_room_that_is_given_helps_no_more_of_the_audit_goes_than_a_write_could_take() {
+    let (folder, full, mut writer) = with_a_full_disk(true);
+    writer.permission = Some(room::always());
+    full.1.store(true, Ordering::Relaxed);
+    while recover::list(folder.path()).unwrap().len() < 7 {
+        full.0.store(false, Ordering::Relaxed);
+        writer.commit([draft()].iter())[0].unwrap();
+    }
+    let firsts = recover::list(folder.path()).unwrap();
+
+    full.0.store(true, Ordering::Relaxed);
+    assert_eq!(writer.commit([draft()].iter()), [Err(NotWritten::NoSpace)]);
+    let left = recover::list(folder.path()).unwrap();
+    assert!((2..firsts.len()).contains(&left.len()), "{} of {}", left.len(), firsts.len());
+    full.0.store(false, Ordering::Relaxed);
+    writer.commit([draft()].iter())[0].unwrap();
+    drop(writer);
+    assert!(verify(folder.path()).unwrap().gaps.contains(&(1, left[0] - 1)));
+}
+
+#[test]
+fn what_was_dropped_for_a_record_that_then_could_not_be_written_is_owned_up_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Mutex::new(Faults::default()));
+    let medium = Arc::new(Faulty(Arc::clone(&faults)));
+    let small = Options { max_bytes: 32 << 10, drop_oldest: true, ..options(1) };
+    let mut writer = writer_on(medium, folder.path(), small);
+    writer.permission = Some(room::always());
+    let mut firsts = vec![1];
+    while firsts[0] == 1 {
+        faults.lock().unwrap().fail_syncs = false;
+        writer.commit([draft()].iter())[0].unwrap();
+        firsts = recover::list(folder.path()).unwrap();
+        assert_eq!(firsts[0], 1, "what fails first needs the same room");
+        faults.lock().unwrap().fail_syncs = true;
+        assert_eq!(writer.commit([draft()].iter()), [Err(NotWritten::Failed)]);
+        // Without the event, which would need room of its own.
+        (writer.refused, writer.failing) = (0, false);
+        firsts = recover::list(folder.path()).unwrap();
+    }
+    faults.lock().unwrap().fail_syncs = false;
+    writer.commit([draft()].iter())[0].unwrap();
+    drop(writer);
+
+    assert!(verify(folder.path()).unwrap().gaps.contains(&(1, firsts[0] - 1)));
 }
