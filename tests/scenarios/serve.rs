@@ -222,9 +222,10 @@ fn b10_b11_a_token_used_offline_after_its_owner_was_disabled_is_listed_when_the_
     assert_eq!((&event["authentication"], &event["count"]), (&json!("ana.ruiz"), &json!(1)));
     assert_eq!(event["snapshot_version"], 1);
     let since = event["revoked_at"].as_str().expect("a time");
-    let records = deck.records("edge-7a");
-    let record = records.iter().find(|record| record["decision_id"] == used["decision_id"]);
-    let record = record.expect("it was answered");
+    let record = until("the record of what was answered", || {
+        let used = |record: &Value| record["decision_id"] == used["decision_id"];
+        deck.records("edge-7a").into_iter().find(used)
+    });
     assert!(Some(since) < record["created_at"].as_str(), "{event} {record}");
     assert_eq!((&record["seq"], &record["snapshot_version"]), (&event["first"], &json!(1)));
     until("a word about it", || server.log().contains("used after revocation").then_some(()));

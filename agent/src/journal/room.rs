@@ -237,14 +237,13 @@ impl Writer {
         Ok(!released)
     }
 
-    /// Takes the oldest segment away for a disk that is full, long before `max_bytes` perhaps; returns
-    /// whether one went. What nobody else holds is owned up to with the next write.
-    pub(crate) fn give_way(&mut self) -> bool {
-        let is_gone = self.drop_oldest().is_ok();
-        if is_gone {
-            tracing::warn!(lost = ?self.lost, "the disk is full, and the oldest records went; make room");
-        }
+    /// Takes the oldest segment away for a disk that is full, long before `max_bytes` perhaps; returns how
+    /// long it was. What nobody else holds is owned up to with the next write.
+    pub(crate) fn give_way(&mut self) -> Option<u64> {
+        let bytes = self.segments.front()?.bytes;
+        self.drop_oldest().ok()?;
+        tracing::warn!(lost = ?self.lost, "the disk is full, and the oldest records went; make room");
 
-        is_gone
+        Some(bytes)
     }
 }

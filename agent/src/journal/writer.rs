@@ -17,7 +17,7 @@ use gateward_core::name::MAX_NAME;
 use gateward_core::trust::{GatewayId, Incarnation};
 
 use super::checkpoints::Checkpoints;
-use super::frame::{Frame, HEAD_LEN, SegmentHead, crc32};
+use super::frame::{Frame, HEAD_LEN, MAX_FRAME, SegmentHead, crc32};
 use super::medium::{Handle, Medium};
 use super::room::{Level, Pending, Permission, Share, together};
 use super::slots::Slots;
@@ -125,16 +125,22 @@ impl Writer {
         if count == 0 && !self.failing && self.lost.is_none() {
             return Vec::new();
         }
+        let mut given = 0;
         loop {
-            match self.try_commit(drafts.clone()) {
+            let error = match self.try_commit(drafts.clone()) {
                 Ok(results) => return results,
-                Err(error) if is_full(&error) && self.give_way() => self.torn = true,
-                Err(error) => {
-                    self.fail(&error, count);
-                    let why = if self.no_space { NotWritten::NoSpace } else { NotWritten::Failed };
-                    return vec![Err(why); count];
-                }
+                Err(error) => error,
+            };
+            if is_full(&error)
+                && given < enough(count)
+                && let Some(bytes) = self.give_way()
+            {
+                (self.torn, given) = (true, given + bytes);
+                continue;
             }
+            self.fail(&error, count);
+            let why = if self.no_space { NotWritten::NoSpace } else { NotWritten::Failed };
+            return vec![Err(why); count];
         }
     }
 
@@ -399,6 +405,12 @@ impl Writer {
 
         Ok(())
     }
+}
+
+/// More than so many records take on disk: who is given that and finds no room has a neighbour who takes
+/// it, and no audit should go for that.
+const fn enough(records: usize) -> u64 {
+    (records as u64 + 16) * MAX_FRAME as u64
 }
 
 fn len(bytes: &[u8]) -> u64 {

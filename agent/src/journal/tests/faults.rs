@@ -162,9 +162,9 @@ fn with_a_full_disk(drop_oldest: bool) -> (tempfile::TempDir, Arc<Full>, writer:
     (folder, medium, writer)
 }
 
-/// A disk that is full, until a segment is removed.
+/// A disk that is full, until a segment is removed; where the second is set, a neighbour takes that room.
 #[derive(Default)]
-struct Full(Arc<AtomicBool>);
+struct Full(Arc<AtomicBool>, AtomicBool);
 
 struct FullFile(Box<dyn Handle>, Arc<AtomicBool>);
 
@@ -174,7 +174,7 @@ impl Medium for Full {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.0.store(false, Ordering::Relaxed);
+        self.0.fetch_and(self.1.load(Ordering::Relaxed), Ordering::Relaxed);
         Real.remove(path)
     }
 }
@@ -296,4 +296,25 @@ fn what_was_dropped_before_a_write_that_failed_is_owned_up_to_before_anything_el
         assert!(is_next, "something else was written before");
         assert_eq!(after.len(), before.len() + 1, "it is said once");
     }
+}
+
+#[test]
+fn where_no_room_that_is_given_helps_no_more_of_the_audit_goes_than_a_write_could_take() {
+    let (folder, full, mut writer) = with_a_full_disk(true);
+    writer.permission = Some(room::always());
+    full.1.store(true, Ordering::Relaxed);
+    while recover::list(folder.path()).unwrap().len() < 7 {
+        full.0.store(false, Ordering::Relaxed);
+        writer.commit([draft()].iter())[0].unwrap();
+    }
+    let firsts = recover::list(folder.path()).unwrap();
+
+    full.0.store(true, Ordering::Relaxed);
+    assert_eq!(writer.commit([draft()].iter()), [Err(NotWritten::NoSpace)]);
+    let left = recover::list(folder.path()).unwrap();
+    assert!((2..firsts.len()).contains(&left.len()), "{} of {}", left.len(), firsts.len());
+    full.0.store(false, Ordering::Relaxed);
+    writer.commit([draft()].iter())[0].unwrap();
+    drop(writer);
+    assert!(verify(folder.path()).unwrap().gaps.contains(&(1, left[0] - 1)));
 }
