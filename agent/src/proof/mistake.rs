@@ -41,6 +41,12 @@ pub enum Mistake {
     /// Records are missing and no gap record says so.
     #[error("enrolment {incarnation}: records {first} to {last} are missing")]
     Missing { incarnation: Incarnation, first: u64, last: u64 },
+    /// Collectors say another end than the records have.
+    #[error(
+        "enrolment {incarnation}: its row in the table `position` says record {through} and a head that are not \
+         where its records end"
+    )]
+    OtherEnd { incarnation: Incarnation, through: u64 },
     /// Lines or rows of records are missing.
     #[error("enrolment {incarnation}: what is shown of records {first} to {last} was removed")]
     Removed { incarnation: Incarnation, first: u64, last: u64 },
@@ -103,6 +109,7 @@ impl Mistake {
             Self::File { .. } => "bad_file",
             Self::Fork { .. } => "fork",
             Self::Missing { .. } => "missing",
+            Self::OtherEnd { .. } => "other_end",
             Self::Removed { .. } => "line_removed",
             Self::Repeated { .. } => "repeated",
             Self::Surplus { .. } => "row_added",

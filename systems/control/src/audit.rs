@@ -5,7 +5,9 @@
 pub mod database;
 pub mod export;
 pub mod folder;
+mod gateways;
 pub mod replay;
+mod steps;
 #[cfg(test)]
 mod tests;
 pub mod verify;

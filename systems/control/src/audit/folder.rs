@@ -25,6 +25,9 @@ pub enum Unreadable {
         /// Which line, counted from 1.
         line: u64,
     },
+    /// A database cannot be read on.
+    #[error("the database: {0}")]
+    Cut(io::Error),
     /// A database cannot be read.
     #[error(transparent)]
     Database(#[from] ReadFailed),

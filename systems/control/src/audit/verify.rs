@@ -22,8 +22,9 @@ use gateward_core::trust::{GatewayId, Incarnation};
 
 use self::beside::Beside;
 use self::counted::Counted;
-use self::follow::{Batches, Step, follow};
+use self::follow::follow;
 use super::folder::{self, Lines, Unreadable};
+use super::steps::{Batches, Step};
 use crate::collect::{DatabaseFailed, ReadFailed, batches_path, lines_path};
 use crate::enroll::Enrolled;
 use crate::policy::Unusable;
@@ -32,9 +33,6 @@ use crate::{publish, secret, whole};
 /// Why nothing could be looked at.
 #[derive(Debug, thiserror::Error)]
 pub enum NotVerified {
-    /// The database cannot be read on.
-    #[error("the database: {0}")]
-    Cut(std::io::Error),
     /// The policy folder cannot be read.
     #[error(transparent)]
     Policy(#[from] Unusable),

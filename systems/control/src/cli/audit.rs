@@ -153,13 +153,7 @@ fn replayed(
     only: Option<&str>,
     format: Format,
 ) -> Result<Exit, Failed> {
-    match from {
-        Destination::Folder(records) => take(&mut replay, records, only)?,
-        Destination::Postgres(from) => database::each(from, only, |line| {
-            replay.take(line);
-            Ok::<_, Unreadable>(())
-        })?,
-    }
+    take(&mut replay, from, only)?;
     let replayed = replay.finish();
     if format == Format::Json {
         print_json(&replayed.to_json())?;
@@ -175,24 +169,27 @@ fn replayed(
     })
 }
 
-/// Hands on every record of a folder, a file or standard input.
+/// Hands on every record of a database, a folder, a file or standard input.
 pub(super) fn take(
     replay: &mut Replay,
-    records: &Path,
+    from: &Destination,
     only: Option<&str>,
 ) -> Result<(), NotReplayed> {
     let mut show = |line: &gateward_agent::journal::json::Line<'_>| {
         replay.take(line);
         Ok(())
     };
-    if records == Path::new("-") {
-        each_line("standard input", io::stdin().lock(), show)
-    } else if records.is_dir() {
-        each(records, only, show)
-    } else {
-        let failed = |source| crate::whole::Failed::new("read", records)(source);
-        let file = std::fs::File::open(records).map_err(failed).map_err(Unreadable::from)?;
-        each_line(&records.display().to_string(), file, &mut show)
+    match from {
+        Destination::Postgres(from) => database::each(from, only, show),
+        Destination::Folder(records) if records == Path::new("-") => {
+            each_line("standard input", io::stdin().lock(), show)
+        }
+        Destination::Folder(folder) if folder.is_dir() => each(folder, only, show),
+        Destination::Folder(file) => {
+            let failed = |source| crate::whole::Failed::new("read", file)(source);
+            let lines = std::fs::File::open(file).map_err(failed).map_err(Unreadable::from)?;
+            each_line(&file.display().to_string(), lines, &mut show)
+        }
     }
 }
 
@@ -232,6 +229,7 @@ fn verified(
 impl From<Unreadable> for Failed {
     fn from(failed: Unreadable) -> Self {
         match failed {
+            Unreadable::Cut(_) => Self::new(Exit::Unavailable, failed),
             Unreadable::Database(failed) => failed.into(),
             Unreadable::Failed(failed) => failed.into(),
             Unreadable::BadLine { .. } | Unreadable::NotWhole { .. } => {
@@ -266,7 +264,6 @@ impl From<NotReplayed> for Failed {
 impl From<NotVerified> for Failed {
     fn from(failed: NotVerified) -> Self {
         match failed {
-            NotVerified::Cut(_) => Self::new(Exit::Unavailable, failed),
             NotVerified::Policy(failed) => failed.into(),
             NotVerified::Secret(failed) => failed.into(),
             NotVerified::Unreadable(failed) => failed.into(),

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use super::audit::{Setup, take};
+use super::database::DatabaseArgs;
 use super::reach::{ReachArgs, block_on};
 use super::{Failed, say};
 use crate::audit::replay::Replay;
 use crate::clock;
+use crate::collect::Destination;
 use crate::exit::Exit;
 use crate::lock::NotLocked;
 use crate::publish::{NotPublished, PublishOptions, Published, preview, publish, refuse_widenings};
@@ -24,9 +26,11 @@ pub(super) struct Args {
     #[arg(long)]
     dry_run: bool,
     /// With --dry-run: also say what would have been answered otherwise to the requests that this
-    /// folder of `collect --out` holds
-    #[arg(long, value_name = "FOLDER", requires = "dry_run")]
+    /// folder of `collect --out` holds, or the database that --postgres names
+    #[arg(long, value_name = "FOLDER", requires = "dry_run", conflicts_with = "postgres")]
     replay: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
     #[command(flatten)]
     setup: Setup,
     /// Let this principal, limited to divisions so far, act in all of them
@@ -45,13 +49,18 @@ impl Args {
                 say(format_args!("{}: {} gateways", group.group, group.gateways))?;
                 group.changes.iter().try_for_each(|change| say(format_args!("  {change}")))?;
             }
-            if let Some(records) = &self.replay {
+            let folder = self.replay.map(Destination::Folder);
+            let records = folder.or(self.database.database().map(Destination::Postgres));
+            if let Some(records) = &records {
                 let mut replay = Replay::against(&self.dir, self.setup.gateways(), false)?;
                 take(&mut replay, records, None)?;
                 say(replay.finish())?;
             }
             refuse_widenings(&self.dir, &self.accept_widening)?;
             return Ok(Exit::Success);
+        }
+        if self.database.database().is_some() {
+            return Err(Failed::new(Exit::Usage, "--postgres is for --dry-run"));
         }
         let options = PublishOptions {
             dir: self.dir,

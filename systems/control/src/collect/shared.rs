@@ -32,7 +32,7 @@ use crate::enroll::Enrolled;
 use crate::policy::{Policy, PrincipalStatus};
 use crate::publish;
 use connect::Settings;
-pub(crate) use connect::{Attendant, connect_to_read};
+pub(crate) use connect::{Attendant, PATIENCE, connect_to_read, patiently};
 pub use connect::{BadDatabase, Database, DatabaseFailed, ReadFailed};
 use month::Month;
 use ratchets::Ratchets;

@@ -7,6 +7,7 @@ use std::io;
 use gateward_agent::journal::json::Origin;
 use gateward_agent::proof::{Mistake, Mistakes};
 use gateward_core::audit::{Head, Record, SnapshotName};
+use gateward_core::trust::Incarnation;
 
 /// A record of the chain, and what is known with it.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,7 @@ pub(super) struct Beside<F> {
     /// Something that was read and belongs to no record so far.
     held: Option<Vec<u8>>,
     mistakes: Mistakes,
+    incarnation: Option<Incarnation>,
     /// Whose records these are, and those of whom were there before.
     here: String,
     left: BTreeSet<String>,
@@ -61,7 +63,7 @@ impl<F: Form> Beside<F> {
         let (here, left) = (String::new(), BTreeSet::new());
         let (mistakes, expected) = (Mistakes::default(), Vec::new());
 
-        Self { form, held: None, mistakes, here, left, expected }
+        Self { form, held: None, mistakes, incarnation: None, here, left, expected }
     }
 
     fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
@@ -93,6 +95,10 @@ impl<F: Form> Beside<F> {
         let mut expected = core::mem::take(&mut self.expected);
         expected.clear();
         F::write(proved, &mut expected);
+        if self.incarnation != Some(proved.origin.incarnation) {
+            self.incarnation = Some(proved.origin.incarnation);
+            self.enter(&expected);
+        }
         // Nearly always, and then nothing is read twice.
         let is_next = self.held.is_none() && self.form.take_if(&expected);
         let held = if is_next { Ok(()) } else { self.search(proved, &expected) };
@@ -103,7 +109,6 @@ impl<F: Form> Beside<F> {
 
     fn search(&mut self, proved: &Proved<'_>, expected: &[u8]) -> io::Result<()> {
         let (incarnation, number) = (proved.origin.incarnation, proved.record.seq);
-        self.enter(expected);
         let removed = Mistake::Removed { incarnation, first: number, last: number };
         loop {
             let Some(found) = self.next()? else {

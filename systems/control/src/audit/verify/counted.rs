@@ -9,7 +9,7 @@ use std::{fs, thread};
 use gateward_agent::proof::{Follower, Mistake};
 use gateward_core::trust::Incarnation;
 
-use super::follow::hold_to;
+use super::super::steps::hold_to;
 use crate::collect::{batches_path, lines_path};
 use crate::secret;
 

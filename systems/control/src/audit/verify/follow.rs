@@ -10,8 +10,8 @@ use gateward_agent::journal::json::Origin;
 use gateward_agent::proof::{Follower, Mistake, Mistakes};
 use gateward_core::audit::{Head, Record, SnapshotName};
 use gateward_core::name::Uuid;
-use gateward_core::trust::Incarnation;
 
+use super::super::steps::Batches;
 use super::Keys;
 use super::beside::{Beside, Form, Proved};
 
@@ -35,23 +35,6 @@ struct One {
     head: Head,
 }
 
-/// Where batches come from, one at a time.
-pub(super) trait Batches {
-    /// Shows every batch of a gateway in order; what is wrong with the place itself is noted.
-    fn each(self, show: &mut dyn FnMut(Step<'_>)) -> io::Result<()>;
-}
-
-/// What the place of batches has.
-#[derive(Debug)]
-pub(super) enum Step<'a> {
-    /// A batch.
-    Batch(&'a [u8]),
-    /// After the batches of an enrolment: how far receipts were signed for it.
-    Held { incarnation: Incarnation, through: u64 },
-    /// Something is wrong with the place.
-    Wrong(Mistake),
-}
-
 /// Follows the batches and holds what stands beside them against their records.
 pub(super) fn follow<F: Form + Send>(
     batches: impl Batches,
@@ -63,14 +46,11 @@ pub(super) fn follow<F: Form + Send>(
     let mistakes = thread::scope(|scope| {
         let (to, from) = sync_channel(AHEAD);
         let comparing = scope.spawn(move || compare(&from, beside));
-        let read = batches.each(&mut |step| match step {
-            Step::Held { incarnation, through } => hold_to(&mut follower, incarnation, through),
-            Step::Wrong(mistake) => follower.note(mistake),
-            Step::Batch(message) => {
-                if let Some(batch) = prove(&mut follower, message, account, keys) {
-                    // One that compares no more says below why.
-                    let _gone = to.send(batch);
-                }
+        let read = batches.each(&mut |step| {
+            let Some(message) = step.heed(&mut follower) else { return };
+            if let Some(batch) = prove(&mut follower, message, account, keys) {
+                // One that compares no more says below why.
+                let _gone = to.send(batch);
             }
         });
         drop(to);
@@ -80,15 +60,6 @@ pub(super) fn follow<F: Form + Send>(
     follower.note_all(mistakes);
 
     Ok(follower)
-}
-
-/// A store that was cut short at its end is whole in itself; only what was receipted tells.
-pub(super) fn hold_to(follower: &mut Follower, incarnation: Incarnation, through: u64) {
-    let at = follower.at().filter(|at| at.incarnation == incarnation);
-    let found = at.map_or(0, |at| at.last);
-    if found < through {
-        follower.note(Mistake::CutShort { incarnation, found, through });
-    }
 }
 
 /// Follows one batch; returns the records that it adds.

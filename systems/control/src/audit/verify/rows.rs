@@ -7,7 +7,8 @@ use gateward_agent::proof::Mistake;
 use gateward_core::name::Hex;
 use gateward_core::trust::Incarnation;
 
-use super::super::database::{Chunks, Place, Reading};
+use super::super::database::{Chunks, Reading};
+use super::super::gateways::{Enrolment, Gateway};
 use super::beside::{About, Form, Proved};
 use crate::collect::shared::rows::{COLUMNS, HEADER, add_row};
 
@@ -26,17 +27,16 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    /// The rows of all `places`, which are of one gateway.
-    pub(super) fn new(reading: Reading, places: &[Place]) -> Self {
-        let columns = COLUMNS.join(", ");
-        let of = |place: &Place| {
-            let (id, incarnation) = (&place.id, Hex(&place.incarnation.0));
+    pub(super) fn new(reading: Reading, gateway: &Gateway) -> Self {
+        let (id, columns) = (&gateway.id, COLUMNS.join(", "));
+        let of = |enrolment: &Enrolment| {
+            let incarnation = Hex(&enrolment.incarnation.0);
             format!(
                 "SELECT {columns} FROM gateward.record WHERE gateway_id = '{id}' \
                  AND incarnation = '\\x{incarnation}' ORDER BY seq, created_at"
             )
         };
-        let queries: Vec<_> = places.iter().map(of).collect();
+        let queries: Vec<_> = gateway.enrolments.iter().map(of).collect();
 
         Self {
             reading,

@@ -21,7 +21,7 @@ const CONNECT: Duration = Duration::from_secs(10);
 
 /// So long one piece of work may take, such as to write a batch; the longest is to fill a new month's
 /// partition with what came for it before.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A collector that hangs must not hold the position of a gateway for ever, and nothing goes on for one
 /// that has lost its patience.
@@ -205,7 +205,7 @@ pub enum ReadFailed {
 }
 
 /// Waits for a piece of work, and not for ever: a database may take a connection and never answer.
-pub(super) async fn patiently<T>(
+pub(crate) async fn patiently<T>(
     patience: Duration,
     work: impl Future<Output = Result<T, DatabaseFailed>>,
 ) -> Result<T, DatabaseFailed> {
