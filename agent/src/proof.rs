@@ -151,6 +151,12 @@ impl Follower {
         self.at.as_ref()
     }
 
+    /// Whether nothing may be missing before the first batch.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.whole
+    }
+
     /// Writes down what is wrong beside the chain.
     pub fn note(&mut self, mistake: Mistake) {
         self.mistakes.add(mistake);

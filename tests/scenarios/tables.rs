@@ -184,6 +184,8 @@ fn i9_whatever_is_altered_in_a_database_of_collectors_is_named_and_nothing_else(
         let found = stage.wrong_after(statement, &[]);
         assert!(found.iter().any(|(code, _)| code == expected), "{statement}: {found:?}");
     }
+    let month = "DELETE FROM batch WHERE first = 1; DELETE FROM record WHERE seq < 4";
+    assert_eq!(stage.wrong_after(month, &["--begins-later"]), [], "a month was forgotten");
     assert_eq!(stage.verify(&[]), whole, "all was put back");
     let without = stage.audit("verify", &[]);
     assert_eq!(without.code, 0, "{}{}", without.out, without.err);

@@ -20,7 +20,7 @@ use gateward_agent::journal::Piece;
 use gateward_agent::journal::json::{self, Origin};
 use gateward_agent::upload::batch;
 use gateward_agent::upload::stick::MAGIC;
-use gateward_control::audit::verify::{Keys, verify};
+use gateward_control::audit::verify::{Asked, Keys, verify};
 use gateward_control::collect::{batches_path, lines_path};
 use gateward_control::enroll::Enrolled;
 use gateward_control::keys::{self, NewAccount};
@@ -70,7 +70,7 @@ fn best(mut run: impl FnMut()) -> Duration {
 }
 
 fn look(audit: &Path, keys: Option<&Keys>) {
-    let reports = verify(audit, None, keys).expect("a folder");
+    let reports = verify(audit, &Asked { keys, ..Asked::default() }).expect("a folder");
     let report = &reports[0].1;
     assert!(report.mistakes.is_empty(), "{report}");
     assert_eq!(report.seen.records, RECORDS);

@@ -213,7 +213,8 @@ fn each_of<E: From<Unreadable>>(
     show: &mut impl FnMut(&Line<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let account = gateway.account.unwrap_or(Uuid([0; 16]));
-    let (mut follower, mut failed) = (Follower::new(true), None);
+    // A month that was forgotten is no reason to keep the others back.
+    let (mut follower, mut failed) = (Follower::new(false), None);
     let read = OfDatabase { reading, gateway }.each(&mut |step| {
         let Some(message) = step.heed(&mut follower).filter(|_| failed.is_none()) else { return };
         follower.take(

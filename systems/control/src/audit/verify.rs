@@ -89,21 +89,28 @@ impl Keys {
     }
 }
 
-/// Looks at everything that is kept of every gateway, or of `only` one.
+/// What is to be looked at, and how.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// One gateway alone.
+    pub only: Option<&'a str>,
+    /// With what proves checkpoints and tags.
+    pub keys: Option<&'a Keys>,
+    /// What is before the first batch was forgotten on purpose, and is no mistake.
+    pub begins_later: bool,
+}
+
+/// Looks at everything that is kept of every gateway in a collector's folder.
 ///
 /// # Errors
 ///
 /// A file cannot be read; what is wrong with what it says is in the reports.
-pub fn verify(
-    folder: &Path,
-    only: Option<&str>,
-    keys: Option<&Keys>,
-) -> Result<Vec<(String, Report)>, NotVerified> {
-    let gateways = folder::gateways(folder, only)?;
+pub fn verify(folder: &Path, asked: &Asked<'_>) -> Result<Vec<(String, Report)>, NotVerified> {
+    let gateways = folder::gateways(folder, asked.only)?;
 
     gateways
         .into_iter()
-        .map(|gateway| Ok((gateway.clone(), one(folder, &gateway, keys)?)))
+        .map(|gateway| Ok((gateway.clone(), one(folder, &gateway, asked)?)))
         .collect()
 }
 
@@ -122,7 +129,7 @@ pub fn verify_file(path: &Path, keys: Option<&Keys>) -> Result<Report, NotVerifi
 }
 
 /// A collector that goes on meanwhile adds to its files before it counts what it added.
-fn one(folder: &Path, gateway: &str, keys: Option<&Keys>) -> Result<Report, NotVerified> {
+fn one(folder: &Path, gateway: &str, asked: &Asked<'_>) -> Result<Report, NotVerified> {
     let counted = Counted::read(folder, gateway);
     let (lines_at, batches_at) = (lines_path(folder, gateway), batches_path(folder, gateway));
     let failed = |source| whole::Failed::new("read", &lines_at)(source);
@@ -131,18 +138,18 @@ fn one(folder: &Path, gateway: &str, keys: Option<&Keys>) -> Result<Report, NotV
         Some(file) => Box::new(file.take(most(counted.as_ref().map(|counted| counted.bytes)))),
         None => Box::new(std::io::empty()),
     };
-    let mut lines = Beside::new(Lines::new(lines));
+    let mut lines = Beside::new(Lines::new(lines), asked.begins_later);
     let mut follower = match folder::open(&batches_at)? {
         Some(file) => {
             let batches = most(counted.as_ref().and_then(|counted| counted.batches));
             // The account is no part of a record; every line says the same one, and the gateway's id is
             // made from it.
-            let account = match keys {
+            let account = match asked.keys {
                 Some(keys) => Some(keys.account),
                 None => lines::account(&mut lines).map_err(failed)?,
             };
             let account = account.unwrap_or(Uuid([0; 16]));
-            follow(OfFile(file.take(batches)), lines, account, keys).map_err(failed)?
+            follow(OfFile(file.take(batches)), lines, account, asked).map_err(failed)?
         }
         None => {
             let mut follower = Follower::new(true);

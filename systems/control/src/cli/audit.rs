@@ -16,7 +16,7 @@ use crate::audit::database;
 use crate::audit::export::{NotExported, export};
 use crate::audit::folder::{Unreadable, each, each_line};
 use crate::audit::replay::{Gateways, NotReplayed, Replay};
-use crate::audit::verify::{Keys, NotVerified, verify, verify_database, verify_file};
+use crate::audit::verify::{Asked, Keys, NotVerified, verify, verify_database, verify_file};
 use crate::collect::Destination;
 use crate::exit::Exit;
 
@@ -70,6 +70,9 @@ pub(super) enum Command {
         /// Only this gateway
         #[arg(long, value_name = "NAME")]
         gateway: Option<String>,
+        /// What was there before the first batch was forgotten on purpose, such as with its month
+        #[arg(long)]
+        begins_later: bool,
         #[arg(long, value_enum, default_value = "human")]
         format: Format,
     },
@@ -129,9 +132,10 @@ impl Command {
                 let replay = Replay::against(&against, setup.gateways(), all)?;
                 replayed(replay, &place(records, database)?, gateway.as_deref(), format)
             }
-            Self::Verify { records, database, keys, gateway, format } => {
+            Self::Verify { records, database, keys, gateway, begins_later, format } => {
                 let keys = keys.as_deref().map(Keys::load).transpose()?;
-                verified(&place(records, database)?, gateway.as_deref(), keys.as_ref(), format)
+                let (only, keys) = (gateway.as_deref(), keys.as_ref());
+                verified(&place(records, database)?, &Asked { only, keys, begins_later }, format)
             }
         }
     }
@@ -193,17 +197,12 @@ pub(super) fn take(
     }
 }
 
-fn verified(
-    records: &Destination,
-    only: Option<&str>,
-    keys: Option<&Keys>,
-    format: Format,
-) -> Result<Exit, Failed> {
+fn verified(records: &Destination, asked: &Asked<'_>, format: Format) -> Result<Exit, Failed> {
     let reports = match records {
-        Destination::Postgres(database) => verify_database(database, only, keys)?,
-        Destination::Folder(folder) if folder.is_dir() => verify(folder, only, keys)?,
+        Destination::Postgres(database) => verify_database(database, asked)?,
+        Destination::Folder(folder) if folder.is_dir() => verify(folder, asked)?,
         Destination::Folder(file) => {
-            vec![(file.display().to_string(), verify_file(file, keys)?)]
+            vec![(file.display().to_string(), verify_file(file, asked.keys)?)]
         }
     };
     if reports.is_empty() {

@@ -5,7 +5,7 @@ use gateward_core::audit::{Event, Outcome};
 use gateward_core::decide::Reason;
 use tempfile::TempDir;
 
-use super::super::verify::{Keys, verify, verify_file};
+use super::super::verify::{Asked, Keys, verify, verify_file};
 use super::*;
 use crate::keys::{self, NewAccount};
 use crate::testing::NOW;
@@ -59,7 +59,7 @@ impl Store {
 
     fn mistakes_on_disk(&self) -> (Vec<Mistake>, Vec<Mistake>) {
         let of = |keys| {
-            let reports = verify(&self.audit(), None, keys).unwrap();
+            let reports = verify(&self.audit(), &Asked { keys, ..Asked::default() }).unwrap();
             let [(name, report)] = &reports[..] else { panic!("one gateway") };
             assert_eq!(name, "edge-7a");
             report.mistakes.found().to_vec()
@@ -100,13 +100,15 @@ fn a_store_that_is_whole_is_said_to_be_with_all_that_was_looked_at() {
     let store = store();
     assert_eq!(store.mistakes(), (vec![], vec![]));
 
-    let reports = verify(&store.audit(), None, Some(&store.keys)).unwrap();
+    let reports =
+        verify(&store.audit(), &Asked { keys: Some(&store.keys), ..Asked::default() }).unwrap();
     let seen = reports[0].1.seen;
     assert_eq!((seen.records, seen.checkpoints, seen.tags, seen.unsigned), (30, 3, 30, 0));
-    let reports = verify(&store.audit(), Some("edge-7a"), None).unwrap();
+    let reports =
+        verify(&store.audit(), &Asked { only: Some("edge-7a"), ..Asked::default() }).unwrap();
     let seen = reports[0].1.seen;
     assert_eq!((seen.records, seen.checkpoints, seen.tags, seen.unsigned), (30, 0, 0, 3));
-    assert!(verify(&store.audit(), Some("edge-9"), None).is_err());
+    assert!(verify(&store.audit(), &Asked { only: Some("edge-9"), ..Asked::default() }).is_err());
 }
 
 #[test]
@@ -272,7 +274,8 @@ fn a_gap_that_a_record_owns_up_to_is_told_and_is_no_mistake() {
     store.kept.write(&[gap]);
     assert_eq!(store.mistakes(), (vec![], vec![]));
 
-    let reports = verify(&store.audit(), None, Some(&store.keys)).unwrap();
+    let reports =
+        verify(&store.audit(), &Asked { keys: Some(&store.keys), ..Asked::default() }).unwrap();
     assert_eq!(reports[0].1.gaps, [(11, 20)]);
     assert!(reports[0].1.to_string().contains("recorded gap: 11 to 20"));
 }
@@ -329,7 +332,7 @@ fn i9_a_store_cut_short_at_its_end_or_grown_behind_what_is_counted_is_told() {
     let len = |path: &Path| fs::metadata(path).unwrap().len();
     let incarnation = INCARNATION;
     let open = || {
-        let report = &verify(&store.audit(), None, None).unwrap()[0].1;
+        let report = &verify(&store.audit(), &Asked::default()).unwrap()[0].1;
         (report.open, report.to_string().contains("a tail that was cut off is not seen"))
     };
     assert_eq!(open(), (true, true), "a copy of the files without what the collector counts");
@@ -355,4 +358,26 @@ fn i9_a_store_cut_short_at_its_end_or_grown_behind_what_is_counted_is_told() {
     cut.save(&store.audit());
     let short = Mistake::CutShort { incarnation, found: 20, through: 30 };
     assert_eq!(store.mistakes_on_disk().0, [short]);
+}
+
+#[test]
+fn what_was_forgotten_on_purpose_before_the_first_batch_is_no_mistake_and_what_is_missing_later_is()
+{
+    let store = store();
+    let mistakes = |kept: &Kept, begins_later| {
+        kept.save(&store.audit());
+        let asked = Asked { keys: Some(&store.keys), begins_later, only: None };
+        verify(&store.audit(), &asked).unwrap()[0].1.mistakes.found().to_vec()
+    };
+    let mut kept = rewritten(&store.kept, 9, |_, _| true);
+    // The lines went by another month than the batches: some are left over, or some are gone.
+    for first_line in [5, 10, 15] {
+        kept.batches = store.kept.batches[1..].to_vec();
+        kept.lines = store.kept.lines[first_line..].to_vec();
+        assert!(!mistakes(&kept, false).is_empty(), "nobody said so");
+        assert_eq!(mistakes(&kept, true), [], "{first_line}");
+        kept.lines.remove(20 - first_line);
+        let removed = Mistake::Removed { incarnation: INCARNATION, first: 21, last: 21 };
+        assert_eq!(mistakes(&kept, true), [removed]);
+    }
 }

@@ -52,6 +52,8 @@ pub(super) struct Beside<F> {
     held: Option<Vec<u8>>,
     mistakes: Mistakes,
     incarnation: Option<Incarnation>,
+    /// Nothing has been compared yet, and what was before may have been forgotten on purpose.
+    begins_later: bool,
     /// Whose records these are, and those of whom were there before.
     here: String,
     left: BTreeSet<String>,
@@ -59,11 +61,12 @@ pub(super) struct Beside<F> {
 }
 
 impl<F: Form> Beside<F> {
-    pub(super) fn new(form: F) -> Self {
+    /// Begins; `begins_later` where what stood there first may have been forgotten on purpose.
+    pub(super) fn new(form: F, begins_later: bool) -> Self {
         let (here, left) = (String::new(), BTreeSet::new());
         let (mistakes, expected) = (Mistakes::default(), Vec::new());
 
-        Self { form, held: None, mistakes, incarnation: None, here, left, expected }
+        Self { form, held: None, mistakes, incarnation: None, begins_later, here, left, expected }
     }
 
     fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
@@ -101,37 +104,46 @@ impl<F: Form> Beside<F> {
         }
         // Nearly always, and then nothing is read twice.
         let is_next = self.held.is_none() && self.form.take_if(&expected);
-        let held = if is_next { Ok(()) } else { self.search(proved, &expected) };
+        let held = if is_next { Ok(true) } else { self.search(proved, &expected) };
         self.expected = expected;
+        self.begins_later &= !held?;
 
-        held
+        Ok(())
     }
 
-    fn search(&mut self, proved: &Proved<'_>, expected: &[u8]) -> io::Result<()> {
+    /// Returns whether there is one for the record.
+    fn search(&mut self, proved: &Proved<'_>, expected: &[u8]) -> io::Result<bool> {
         let (incarnation, number) = (proved.origin.incarnation, proved.record.seq);
         let removed = Mistake::Removed { incarnation, first: number, last: number };
         loop {
             let Some(found) = self.next()? else {
-                self.mistakes.add(removed);
-                return Ok(());
+                self.wrong(removed);
+                return Ok(false);
             };
             if found == expected {
-                return Ok(());
+                return Ok(true);
             }
             let about = F::about(&found);
             match about {
                 Some(about) if about.whose == self.here && about.seq == number => {
                     let fields = F::fields(expected, &found);
                     self.mistakes.add(Mistake::Altered { incarnation, number, fields });
-                    return Ok(());
+                    return Ok(true);
                 }
                 Some(about) if !self.is_before(&about, number) => {
                     self.held = Some(found);
-                    self.mistakes.add(removed);
-                    return Ok(());
+                    self.wrong(removed);
+                    return Ok(false);
                 }
-                about => self.mistakes.add(self.form.surplus(about)),
+                about => self.wrong(self.form.surplus(about)),
             }
+        }
+    }
+
+    /// Notes what is missing or too much, unless that may have been forgotten.
+    fn wrong(&mut self, mistake: Mistake) {
+        if !self.begins_later {
+            self.mistakes.add(mistake);
         }
     }
 

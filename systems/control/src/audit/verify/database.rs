@@ -7,29 +7,27 @@ use super::super::database::{OfDatabase, Reading};
 use super::beside::Beside;
 use super::follow::follow;
 use super::rows::Rows;
-use super::{Keys, NotVerified};
+use super::{Asked, NotVerified};
 use crate::audit::folder::Unreadable;
 use crate::collect::Database;
 
-/// Looks at everything that is kept of every gateway in a database, or of `only` one; with keys, of their
-/// account alone.
+/// Looks at everything that is kept in a database; with keys, of their account alone.
 ///
 /// # Errors
 ///
 /// It cannot be read; what is wrong with what it says is in the reports.
 pub fn verify_database(
     database: &Database,
-    only: Option<&str>,
-    keys: Option<&Keys>,
+    asked: &Asked<'_>,
 ) -> Result<Vec<(String, Report)>, NotVerified> {
     let reading = Reading::open(database)?;
-    let of_keys = keys.map(|keys| keys.account);
+    let of_keys = asked.keys.map(|keys| keys.account);
     let mut reports = Vec::new();
-    for gateway in reading.gateways(only, of_keys)? {
+    for gateway in reading.gateways(asked.only, of_keys)? {
         let rows = Rows::new(reading.again(database)?, &gateway);
         let account = of_keys.or(gateway.account).unwrap_or(Uuid([0; 16]));
         let batches = OfDatabase { reading: &reading, gateway: &gateway };
-        let followed = follow(batches, Beside::new(rows), account, keys);
+        let followed = follow(batches, Beside::new(rows, asked.begins_later), account, asked);
         reports.push((gateway.name.clone(), Report::of(followed.map_err(Unreadable::Cut)?)));
     }
 

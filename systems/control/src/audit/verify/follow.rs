@@ -12,8 +12,8 @@ use gateward_core::audit::{Head, Record, SnapshotName};
 use gateward_core::name::Uuid;
 
 use super::super::steps::Batches;
-use super::Keys;
 use super::beside::{Beside, Form, Proved};
+use super::{Asked, Keys};
 
 /// How many batches may wait to be compared.
 const AHEAD: usize = 4;
@@ -40,9 +40,10 @@ pub(super) fn follow<F: Form + Send>(
     batches: impl Batches,
     beside: Beside<F>,
     account: Uuid,
-    keys: Option<&Keys>,
+    asked: &Asked<'_>,
 ) -> io::Result<Follower> {
-    let mut follower = Follower::new(true);
+    let keys = asked.keys;
+    let mut follower = Follower::new(!asked.begins_later);
     let mistakes = thread::scope(|scope| {
         let (to, from) = sync_channel(AHEAD);
         let comparing = scope.spawn(move || compare(&from, beside));
