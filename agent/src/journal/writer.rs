@@ -1,8 +1,9 @@
 //! The one owner of the journal's files: numbers, chains, writes, syncs.
 //!
-//! After a failed write or sync the kernel may have forgotten which pages were dirty, so those
-//! bytes are never synced again: the chain goes back, the file is cut back to its last durable
-//! byte, and everything is refused until that has worked.
+//! After a failed write the chain goes back, the file is cut back to what counts as written, and
+//! everything is refused until that has worked. After a failed sync the kernel may have forgotten which
+//! pages were dirty, so those bytes are never synced again: the file is cut back to its last durable
+//! byte, and what counts as written is written anew.
 
 use core::hint::black_box;
 use std::collections::VecDeque;
@@ -86,6 +87,8 @@ pub(crate) struct Writer {
     pub(crate) permission: Option<Permission>,
     /// The file may hold bytes of a write that failed.
     pub(crate) torn: bool,
+    /// A sync failed: the kernel may have forgotten what was not synced.
+    pub(crate) forgotten: bool,
     /// The last write failed; over when one has succeeded.
     pub(crate) failing: bool,
     /// There was no room on the disk for it.
@@ -257,7 +260,7 @@ impl Writer {
         let file = self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         file.write_at(frames, at)?;
         if self.options.sync == Durability::Group {
-            file.sync()?;
+            self.sync()?;
             self.advance(at + len(frames));
         } else {
             self.unsynced.extend_from_slice(frames);
@@ -300,13 +303,25 @@ impl Writer {
     fn try_flush(&mut self) -> io::Result<()> {
         self.mend()?;
         if !self.unsynced.is_empty() {
-            self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?.sync()?;
-            let bytes = self.durable.1 + len(&self.unsynced);
-            self.unsynced.clear();
-            self.advance(bytes);
+            self.sync()?;
+            self.advance_all();
         }
 
         Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        let synced = self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?.sync();
+        self.forgotten |= synced.is_err();
+
+        synced
+    }
+
+    /// All that counts as written is durable.
+    fn advance_all(&mut self) {
+        let bytes = self.durable.1 + len(&self.unsynced);
+        self.unsynced.clear();
+        self.advance(bytes);
     }
 
     /// Does what need not be done for every record; returns whether nothing is left to do.
@@ -358,23 +373,30 @@ impl Writer {
         Ok(())
     }
 
-    /// Cuts the file back to its last durable byte and writes again, on fresh pages, what already
-    /// counts as written.
+    /// Cuts off what a failed write left. What counts as written stays where the kernel has it: on a disk
+    /// that is full there may be no room to write it again. Only what a failed sync made the kernel forget
+    /// is written again, on fresh pages.
     fn mend(&mut self) -> io::Result<()> {
         let Some(last) = self.segments.back().filter(|_| self.torn) else { return Ok(()) };
-        self.file = None;
-        let mut file = self.medium.open(&segment_path(&self.folder, last.first))?;
-        file.cut(self.durable.1)?;
-        file.sync()?;
-        if !self.unsynced.is_empty() {
-            file.write_at(&self.unsynced, self.durable.1)?;
-            file.sync()?;
-            let bytes = self.durable.1 + len(&self.unsynced);
-            self.unsynced.clear();
-            self.advance(bytes);
-        }
+        let kept = if self.forgotten { 0 } else { len(&self.unsynced) };
+        // A failed sync is told once to each who has the file open: whoever opens it anew asks for itself.
+        let held = self.file.take().filter(|_| !self.forgotten);
+        let mut file = match held {
+            Some(file) => file,
+            None => self.medium.open(&segment_path(&self.folder, last.first))?,
+        };
+        file.cut(self.durable.1 + kept)?;
         self.file = Some(file);
-        self.torn = false;
+        self.sync()?;
+        if !self.unsynced.is_empty() {
+            if self.forgotten {
+                let file = self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+                file.write_at(&self.unsynced, self.durable.1)?;
+                self.sync()?;
+            }
+            self.advance_all();
+        }
+        (self.torn, self.forgotten) = (false, false);
 
         Ok(())
     }

@@ -118,6 +118,25 @@ async fn with_an_interval_what_was_answered_survives_a_failed_sync() {
 }
 
 #[test]
+fn i8_with_an_interval_what_was_answered_is_left_on_a_disk_that_is_full_whatever_ends_the_agent() {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Mutex::new(Faults::default()));
+    let medium = Arc::new(Faulty(Arc::clone(&faults)));
+    let every = Options { sync: Durability::Interval(Duration::from_secs(3_600)), ..options(1) };
+    let mut writer = writer_on(medium, folder.path(), every);
+    let answered = writer.commit([draft()].iter())[0].unwrap().seq;
+
+    faults.lock().unwrap().fail_writes = true;
+    for _ in 0..3 {
+        assert_eq!(writer.commit([draft()].iter()), [Err(NotWritten::NoSpace)]);
+        writer.tidy();
+    }
+    // As with a kill: there are no last words.
+    drop(writer);
+    assert_eq!(verify(folder.path()).unwrap().span, Some((1, answered)));
+}
+
+#[test]
 fn a_disk_that_is_full_is_not_believed_to_have_room_because_a_file_on_it_can_be_cut() {
     let folder = tempfile::tempdir().unwrap();
     let faults = Arc::new(Mutex::new(Faults::default()));
