@@ -203,11 +203,18 @@ impl Writer {
     /// Appends the frame that owns up to what was dropped, if anything was.
     fn say_lost(&mut self, at: Stamp, pending: &mut Pending) -> Result<(), NotWritten> {
         let Some((first, last)) = self.lost else { return Ok(()) };
+        // The collector may have got some of them, or all, in time after all.
+        let from = self.released + 1;
+        let first = first.max(from);
+        if first > last {
+            self.lost = None;
+            return Ok(());
+        }
         let lost = u32::try_from(last - first + 1).unwrap_or(u32::MAX);
         self.dropped = self.dropped.saturating_add(lost);
         let event = Draft::event(Event::Gap, at, "dropped to make room");
         // From the last receipt on: the gap record before this one may be among what went.
-        let gap = Draft { span: Some((self.released + 1, last)), count: lost, ..event };
+        let gap = Draft { span: Some((from, last)), count: lost, ..event };
         self.encode(&gap, &mut pending.frames)?;
         pending.dropped = together(pending.dropped, self.lost.take());
 

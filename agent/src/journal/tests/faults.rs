@@ -318,6 +318,35 @@ fn what_was_dropped_before_a_write_that_failed_is_owned_up_to_before_anything_el
 }
 
 #[test]
+fn what_the_collector_got_before_it_was_owned_up_to_is_not_called_lost() {
+    for all in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = Arc::new(Mutex::new(Faults::default()));
+        let (mut writer, first) = dropped_for_nothing(folder.path(), &faults);
+        let last = writer.durable.0.seq;
+        let (before, _) = gaps(folder.path(), last);
+        let dropped = writer.lost.unwrap();
+        assert_eq!(dropped.1, first - 1);
+
+        let through = if all { dropped.1 + 1 } else { dropped.1 - 1 };
+        writer.serve([Command::Release(through, Stamp::default())].into_iter());
+        *faults.lock().unwrap() = Faults::default();
+        assert!(writer.tidy() && writer.lost.is_none());
+        let mut counted = 0;
+        walk(folder.path(), |_, record, _| {
+            counted += if record.seq > last { record.dropped_before } else { 0 };
+        })
+        .unwrap();
+        let (after, _) = gaps(folder.path(), last);
+        if all {
+            assert_eq!((after, counted), (before, 0));
+        } else {
+            assert_eq!((after.last(), counted), (Some(&(dropped.1, dropped.1)), 1));
+        }
+    }
+}
+
+#[test]
 fn where_no_room_that_is_given_helps_no_more_of_the_audit_goes_than_a_write_could_take() {
     let (folder, full, mut writer) = with_a_full_disk(true);
     writer.permission = Some(room::always());
