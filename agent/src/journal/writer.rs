@@ -161,7 +161,9 @@ impl Writer {
         if self.failing || self.refused > 0 {
             let count = mem::take(&mut self.refused).max(1);
             let event = Draft::event(Event::AuditFailed, self.last, &self.why);
-            let _room_or_not = self.add(&Draft { count, ..event }, &mut pending);
+            if self.add(&Draft { count, ..event }, &mut pending).is_err() {
+                self.refused = refused;
+            }
         }
         let unsaid = mem::take(&mut self.unsaid);
         for found in &unsaid {
@@ -178,7 +180,8 @@ impl Writer {
             (self.dropped, self.refused, self.unsaid) = (dropped, refused, unsaid);
             return Err(error);
         }
-        if mem::take(&mut self.failing) {
+        // Where nothing had room, nothing shows that the disk takes records again.
+        if !pending.frames.is_empty() && mem::take(&mut self.failing) {
             tracing::info!("audit records can be written again");
         }
 

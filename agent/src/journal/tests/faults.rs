@@ -347,6 +347,41 @@ fn what_the_collector_got_before_it_was_owned_up_to_is_not_called_lost() {
 }
 
 #[test]
+fn a_failing_disk_is_believed_in_again_only_with_a_record_on_it_and_who_was_refused_is_counted_until_then()
+{
+    let folder = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Mutex::new(Faults::default()));
+    let medium = Arc::new(Faulty(Arc::clone(&faults)));
+    let sync = Durability::Interval(Duration::from_secs(3_600));
+    let mut writer =
+        writer_on(medium, folder.path(), Options { sync, max_bytes: 16 << 10, ..options(1) });
+    let event = || Draft::event(Event::Start, Stamp::default(), "");
+    while writer.commit([event()].iter())[0].is_ok() {}
+    faults.lock().unwrap().fail_syncs = true;
+    writer.flush();
+    assert_eq!(writer.commit([draft(), draft()].iter()), [Err(NotWritten::Failed); 2]);
+
+    *faults.lock().unwrap() = Faults::default();
+    for _ in 0..2 {
+        assert!(!writer.tidy());
+        assert_eq!((writer.failing, writer.refused), (true, 2), "there is no room to say so");
+    }
+    let last = writer.durable.0.seq;
+    writer.serve([Command::Release(last, Stamp::default())].into_iter());
+    writer.tidy();
+    assert_eq!((writer.failing, writer.refused), (false, 0));
+    writer.flush();
+    let mut owned = Vec::new();
+    walk(folder.path(), |_, record, _| {
+        if record.outcome == Outcome::Event(Event::AuditFailed) {
+            owned.push(record.count);
+        }
+    })
+    .unwrap();
+    assert_eq!(owned, [2]);
+}
+
+#[test]
 fn where_no_room_that_is_given_helps_no_more_of_the_audit_goes_than_a_write_could_take() {
     let (folder, full, mut writer) = with_a_full_disk(true);
     writer.permission = Some(room::always());
