@@ -120,11 +120,7 @@ pub(crate) async fn run(
             let _unheard = reply.send(answer);
         }
     }
-    writer.end_second();
-    writer.own_up();
-    writer.flush();
-    writer.sign();
-    writer.tidy();
+    writer.last_words();
 }
 
 /// How many ask at once, by who waited for the last two writes.
@@ -250,6 +246,17 @@ impl Writer {
         }
     }
 
+    /// Leaves everything on disk and signed for.
+    pub(crate) fn last_words(&mut self) {
+        self.end_second();
+        self.own_up();
+        // Whatever else is to be said is said before the last sync and the last checkpoint.
+        self.catch_up();
+        self.flush();
+        self.sign();
+        self.settle();
+    }
+
     /// Says, before all is over, how many were counted that there is still no room for; an event has
     /// room where a refusal has none.
     pub(crate) fn own_up(&mut self) {
@@ -298,8 +305,8 @@ mod tests {
     #[test]
     fn nobody_waits_for_one_who_asks_alone_whatever_comes_with_it_that_nobody_waits_for() {
         let (mut crowd, mut queue) = (Crowd::default(), mpsc::channel(BATCH * 2));
-        for _ in 0..3 {
-            assert_eq!(gathers(&mut crowd, &mut queue, 1, 0), (1, 0));
+        for commands in [1, 3, 3] {
+            assert_eq!(gathers(&mut crowd, &mut queue, 1, 0), (commands, 0));
             let note = Draft::event(Event::Start, Stamp::default(), "");
             assert!(queue.0.try_send(Command::Append(Box::new(note), None)).is_ok());
             assert!(queue.0.try_send(Command::Release(1, Stamp::default())).is_ok());

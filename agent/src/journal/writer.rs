@@ -336,6 +336,13 @@ impl Writer {
 
     /// Does what need not be done for every record; returns whether nothing is left to do.
     pub(crate) fn tidy(&mut self) -> bool {
+        self.catch_up();
+
+        self.settle() && !self.failing && self.unsynced.is_empty()
+    }
+
+    /// Writes down what could not be, or has become true without a request.
+    pub(crate) fn catch_up(&mut self) {
         if self.failing {
             self.try_again();
         }
@@ -344,13 +351,17 @@ impl Writer {
         }
         // A newer manifest may have changed what may be dropped.
         self.tell();
+    }
+
+    /// Syncs what stands beside the records; returns whether that worked.
+    pub(crate) fn settle(&mut self) -> bool {
         let synced = self.key.sync().and_then(|()| self.mark.sync());
         let synced = synced.and_then(|()| self.share.sync()).and_then(|()| self.checkpoints.sync());
         if let Err(error) = &synced {
             tracing::warn!(%error, "the audit's key, mark, share and checkpoints were not synced");
         }
 
-        synced.is_ok() && !self.failing && self.unsynced.is_empty()
+        synced.is_ok()
     }
 
     /// Only a record on disk shows that there is room again: a file can be cut on a disk that is full.

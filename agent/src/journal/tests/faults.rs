@@ -348,7 +348,7 @@ fn what_the_collector_got_before_it_was_owned_up_to_is_not_called_lost() {
 
 #[test]
 fn a_failing_disk_is_believed_in_again_only_with_a_record_on_it_and_who_was_refused_is_counted_until_then()
-{
+ {
     let folder = tempfile::tempdir().unwrap();
     let faults = Arc::new(Mutex::new(Faults::default()));
     let medium = Arc::new(Faulty(Arc::clone(&faults)));
