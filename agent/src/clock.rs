@@ -182,6 +182,14 @@ impl Simulated {
     }
 }
 
+/// Returns the time since some moment, for waits that are shorter than a [`Clock`] can tell.
+pub(crate) fn monotonic() -> Duration {
+    let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Monotonic);
+    let part = Duration::from_nanos(u64::try_from(tv_nsec).unwrap_or(0));
+
+    Duration::from_secs(u64::try_from(tv_sec).unwrap_or(0)).saturating_add(part)
+}
+
 fn read_ms(clock: ClockId) -> u64 {
     let Timespec { tv_sec, tv_nsec } = clock_gettime(clock);
     let seconds = u64::try_from(tv_sec).unwrap_or(0);

@@ -246,7 +246,7 @@ impl Store {
         self.floor = floor;
     }
 
-    /// Follows the floor.
+    /// Follows the floor as it is written down; the time in it may be ahead of that.
     #[must_use]
     pub fn follow_floor(&self) -> watch::Receiver<Floor> {
         self.floor_told.subscribe()
@@ -408,6 +408,16 @@ impl Store {
     pub fn keep_time(&mut self) -> io::Result<()> {
         self.cache_written_chunks();
         self.write_news()
+    }
+
+    /// Lets those who follow the floor see how far time has come, written down or not.
+    pub(crate) fn tell_time(&self) {
+        self.floor_told.send_if_modified(|told| {
+            let before = told.lived;
+            told.lived = before.max(self.floor.lived);
+
+            told.lived > before
+        });
     }
 
     fn cache_written_chunks(&mut self) {

@@ -143,6 +143,8 @@ pub struct Sync<A> {
     limits: Limits,
     status_at: Option<Millis>,
     keep_time_at: Millis,
+    /// The last time that was to be written down was.
+    is_time_kept: bool,
     out: Vec<Notice>,
 }
 
@@ -162,6 +164,7 @@ impl<A: Ask> Sync<A> {
             limits: Limits::default(),
             status_at: None,
             keep_time_at,
+            is_time_kept: true,
             out: Vec::new(),
         }
     }
@@ -332,9 +335,7 @@ impl<A: Ask> Sync<A> {
         }
         self.tell_limits();
         if self.status_at.is_some_and(|due| due <= now) {
-            // So that each word is a newer one, and none can pass for it that was said before; it may say
-            // only what outlives a power cut.
-            self.keep_time_now(now);
+            self.make_news(now);
             let sent = self.publish_status();
             // A busy link is tried again soon.
             self.status_at = Some(now.plus(if sent { STATUS_EVERY_MS } else { 1_000 }));
@@ -344,10 +345,28 @@ impl<A: Ask> Sync<A> {
         }
     }
 
+    /// Makes the next status a newer one than all before, so that none of those can pass for it.
+    ///
+    /// Its time is the one at hand, which a disk that fails cannot stop. Of what is said, a power cut takes
+    /// back no more than the collector expects, so it is written down no more often than a status is due.
+    fn make_news(&mut self, now: Millis) {
+        if self.keep_time_at <= now.plus(KEEP_TIME_EVERY_MS - STATUS_EVERY_MS) {
+            self.keep_time_now(now);
+        } else {
+            self.bring_time_up_to_date();
+        }
+        self.parts.store.tell_time();
+    }
+
     fn keep_time_now(&mut self, now: Millis) {
         self.keep_time_at = now.plus(KEEP_TIME_EVERY_MS);
-        if let Err(error) = self.keep_time() {
-            self.storage_failed(&error);
+        match self.keep_time() {
+            Ok(()) => self.is_time_kept = true,
+            Err(error) if self.is_time_kept => {
+                self.is_time_kept = false;
+                self.storage_failed(&error);
+            }
+            Err(error) => debug!(%error, "the time is still not written down"),
         }
     }
 

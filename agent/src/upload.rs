@@ -293,6 +293,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
                     tracing::warn!(%error, "audit records cannot be read for the collector");
                     // What was read and not sent would look as if it were missing.
                     self.reader = self.records.reader(self.next);
+                    self.wait();
                     return;
                 }
             }
@@ -319,7 +320,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
             self.reader = self.records.reader(piece.first);
             let Some(smaller) = self.read(limit).await? else {
                 self.reader = self.records.reader(self.next);
-                return Ok(false);
+                return Ok(self.wait());
             };
             piece = smaller;
             message = self.seal_up(&piece)?;

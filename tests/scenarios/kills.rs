@@ -17,6 +17,8 @@ const CALLERS: usize = 6;
 const BATCH: usize = 16;
 /// Half of the starts in a soak decide again within this, on a machine that does other things too.
 const SOON_AGAIN: Duration = Duration::from_millis(500);
+/// Nearly all of them within this: the agent is not optimised, and whatever runs beside it holds one up.
+const SOON_AT_WORST: Duration = Duration::from_secs(2);
 /// A kill comes at most this long after the agent decides again.
 const LATEST_US: u64 = 60_000;
 
@@ -118,12 +120,14 @@ fn n7_i8_through_kills_at_any_moment_every_answered_allow_is_in_the_journal() {
     let at = |percent: usize| starts[(starts.len() - 1) * percent / 100];
     print_line(&format!(
         "{kills} kills, {} answered allows, {together} of them in batches, {} records; restart to \
-         decision p50 {} ms, p99 {} ms",
+         decision p50 {} ms, p99 {} ms, longest {} ms",
         allowed.len(),
         records.len(),
         at(50).as_millis(),
         at(99).as_millis(),
+        at(100).as_millis(),
     ));
     // A single run says nothing about time: that is for the soak, which has the machine to itself.
     assert!(!is_soak() || at(50) < SOON_AGAIN, "{:?}", at(50));
+    assert!(!is_soak() || at(99) < SOON_AT_WORST, "{:?}", at(99));
 }

@@ -1,7 +1,7 @@
 //! `POST /v1/authorize/batch`: several questions at once, each with a decision and a record of its own.
 //!
-//! All are read before any is decided, and all records are handed over before any is waited for, so
-//! that a batch costs one sync; its answers leave together.
+//! All are read before any is decided, and all records are handed over before any is waited for: they
+//! share a sync, or a few where others have a turn between them. The answers leave together.
 
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};

@@ -146,6 +146,7 @@ pub(crate) fn recover(
         level: Level::Room,
         permission: None,
         torn: false,
+        forgotten: false,
         failing: false,
         no_space: false,
         why: String::new(),

@@ -77,17 +77,26 @@ impl Slots {
 
 /// Returns what the newer good slot of this incarnation holds, and whether it is the first.
 pub(crate) fn newer(path: &Path, incarnation: Incarnation) -> io::Result<(bool, Option<Slot>)> {
-    let bytes = match fs::read(path) {
-        Ok(bytes) => Zeroizing::new(bytes),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Zeroizing::default(),
-        Err(error) => return Err(error),
-    };
+    Ok(newer_in(&bytes(path)?, incarnation))
+}
+
+/// Returns what is in the file; nothing where there is none.
+pub(super) fn bytes(path: &Path) -> io::Result<Zeroizing<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Zeroizing::new(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Zeroizing::default()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Like [`newer`], of a file that was read before.
+pub(super) fn newer_in(bytes: &[u8], incarnation: Incarnation) -> (bool, Option<Slot>) {
     let first = read(bytes.get(..SLOT), incarnation);
     let second = read(bytes.get(SLOT..2 * SLOT), incarnation);
     let number = |slot: &Option<Slot>| slot.as_ref().map(|slot| slot.number);
     let first_is_newer = number(&first) >= number(&second);
 
-    Ok((first_is_newer, if first_is_newer { first } else { second }))
+    (first_is_newer, if first_is_newer { first } else { second })
 }
 
 fn read(slot: Option<&[u8]>, incarnation: Incarnation) -> Option<Slot> {

@@ -13,6 +13,7 @@ use super::room::Permission;
 use super::tally::Met;
 use super::writer::Writer;
 use super::{Draft, Durability, NotWritten, Stamp, Status, Written};
+use crate::clock::monotonic;
 
 /// The most records that share a write.
 const BATCH: usize = 512;
@@ -25,8 +26,9 @@ const SEAL: Duration = Duration::from_secs(60);
 const SECOND: Duration = Duration::from_secs(1);
 
 /// For how long others are waited for that came before: as long as a sync of the fastest flash.
+const TOGETHER: Duration = Duration::from_micros(400);
+/// How often it is looked whether they are there; a machine with a coarse timer looks once.
 const SLICE: Duration = Duration::from_micros(50);
-const SLICES: usize = 8;
 
 type Reply = oneshot::Sender<Result<Written, NotWritten>>;
 
@@ -36,6 +38,12 @@ pub(crate) enum Command {
     Append(Box<Draft>, Option<Reply>),
     Release(u64, Stamp),
     DropWhile(Permission),
+}
+
+impl Command {
+    const fn is_waited_for(&self) -> bool {
+        matches!(self, Self::Append(_, Some(_)))
+    }
 }
 
 /// The status that others see; whatever ends the thread, a panic too, leaves it refusing.
@@ -88,7 +96,11 @@ pub(crate) async fn run(
                 if count == 0 {
                     break;
                 }
-                crowd.gather(&mut from, &mut commands);
+                let until = monotonic() + TOGETHER;
+                crowd.gather(&mut from, &mut commands, || {
+                    std::thread::sleep(SLICE);
+                    monotonic() < until
+                });
                 answers = writer.serve(commands.drain(..));
                 untidy = true;
             }
@@ -108,14 +120,10 @@ pub(crate) async fn run(
             let _unheard = reply.send(answer);
         }
     }
-    writer.end_second();
-    writer.own_up();
-    writer.flush();
-    writer.sign();
-    writer.tidy();
+    writer.last_words();
 }
 
-/// How many ask at once, by what shared the last two writes.
+/// How many ask at once, by who waited for the last two writes.
 ///
 /// Callers who got their answers together ask again one after the other. Without this the first of
 /// them has a write and a sync of its own, and wakes this thread for it, while all others wait.
@@ -124,21 +132,33 @@ struct Crowd([usize; 2]);
 
 impl Crowd {
     /// Waits a moment for as many as came before; where fewer come, once more at the most.
-    fn gather(&mut self, from: &mut mpsc::Receiver<Command>, commands: &mut Vec<Command>) {
+    ///
+    /// `pause` returns whether there is time for another.
+    fn gather(
+        &mut self,
+        from: &mut mpsc::Receiver<Command>,
+        commands: &mut Vec<Command>,
+        mut pause: impl FnMut() -> bool,
+    ) {
         let [before, last] = self.0;
         let expected = before.max(last).min(BATCH);
-        for _ in 0..SLICES {
+        let mut has_time = true;
+        let callers = loop {
             // Those who hand over wake nobody meanwhile.
-            if commands.len() + from.len() >= expected {
-                break;
+            while commands.len() < BATCH {
+                let Ok(command) = from.try_recv() else { break };
+                commands.push(command);
             }
-            std::thread::sleep(SLICE);
+            let callers = commands.iter().filter(|command| command.is_waited_for()).count();
+            if callers == 0 || callers >= expected || commands.len() >= BATCH || !has_time {
+                break callers;
+            }
+            has_time = pause();
+        };
+        // What nobody waits for says nothing about how many ask.
+        if callers > 0 {
+            self.0 = [last, callers];
         }
-        while commands.len() < BATCH {
-            let Ok(command) = from.try_recv() else { break };
-            commands.push(command);
-        }
-        self.0 = [last, commands.len()];
     }
 }
 
@@ -226,6 +246,17 @@ impl Writer {
         }
     }
 
+    /// Leaves everything on disk and signed for.
+    pub(crate) fn last_words(&mut self) {
+        self.end_second();
+        self.own_up();
+        // Whatever else is to be said is said before the last sync and the last checkpoint.
+        self.catch_up();
+        self.flush();
+        self.sign();
+        self.settle();
+    }
+
     /// Says, before all is over, how many were counted that there is still no room for; an event has
     /// room where a refusal has none.
     pub(crate) fn own_up(&mut self) {
@@ -242,32 +273,73 @@ impl Writer {
 mod tests {
     use super::*;
 
-    fn waiting(count: usize) -> (mpsc::Sender<Command>, mpsc::Receiver<Command>) {
-        let (to, from) = mpsc::channel(BATCH * 2);
+    type Queue = (mpsc::Sender<Command>, mpsc::Receiver<Command>);
+
+    fn asks(to: &mpsc::Sender<Command>, count: usize) {
         for _ in 0..count {
             let draft = Draft::event(Event::Start, Stamp::default(), "");
-            assert!(to.try_send(Command::Append(Box::new(draft), None)).is_ok());
+            let (reply, _nobody_listens) = oneshot::channel();
+            assert!(to.try_send(Command::Append(Box::new(draft), Some(reply))).is_ok());
         }
+    }
 
-        (to, from)
+    /// Lets `count` ask and gathers; at each pause so many more ask. Returns how many commands share the
+    /// write, and how many pauses there were of the three that there is time for.
+    fn gathers(
+        crowd: &mut Crowd,
+        (to, from): &mut Queue,
+        count: usize,
+        come: usize,
+    ) -> (usize, usize) {
+        asks(to, count);
+        let (mut commands, mut pauses) = (Vec::new(), 0);
+        crowd.gather(from, &mut commands, || {
+            asks(to, come);
+            pauses += 1;
+            pauses < 3
+        });
+
+        (commands.len(), pauses)
     }
 
     #[test]
-    fn as_many_as_came_together_before_share_a_write_and_who_stays_away_is_not_waited_for_again() {
-        let (_to, mut from) = waiting(BATCH + 10);
-        let mut first = Vec::new();
-        let mut crowd = Crowd([1, 64]);
-        crowd.gather(&mut from, &mut first);
-        assert_eq!((first.len(), crowd.0), (BATCH, [64, BATCH]));
-
-        let mut rest = Vec::new();
-        crowd.gather(&mut from, &mut rest);
-        assert_eq!((rest.len(), crowd.0), (10, [BATCH, 10]));
-
-        let (_to, mut nobody) = waiting(0);
-        for _ in 0..2 {
-            crowd.gather(&mut nobody, &mut vec![Command::Release(1, Stamp::default())]);
+    fn nobody_waits_for_one_who_asks_alone_whatever_comes_with_it_that_nobody_waits_for() {
+        let (mut crowd, mut queue) = (Crowd::default(), mpsc::channel(BATCH * 2));
+        for commands in [1, 3, 3] {
+            assert_eq!(gathers(&mut crowd, &mut queue, 1, 0), (commands, 0));
+            let note = Draft::event(Event::Start, Stamp::default(), "");
+            assert!(queue.0.try_send(Command::Append(Box::new(note), None)).is_ok());
+            assert!(queue.0.try_send(Command::Release(1, Stamp::default())).is_ok());
         }
-        assert_eq!(crowd.0, [1, 1], "now one alone waits for nobody");
+        assert_eq!(crowd.0, [1, 1]);
+    }
+
+    #[test]
+    fn those_who_asked_together_share_the_next_write_though_two_of_them_come_later() {
+        let (mut crowd, mut queue) = (Crowd::default(), mpsc::channel(BATCH * 2));
+        assert_eq!(gathers(&mut crowd, &mut queue, 3, 0), (3, 0));
+
+        assert_eq!(gathers(&mut crowd, &mut queue, 1, 1), (3, 2));
+        assert!(queue.0.try_send(Command::Release(1, Stamp::default())).is_ok());
+        assert_eq!(gathers(&mut crowd, &mut queue, 0, 0), (1, 0), "nobody asks");
+        assert_eq!(gathers(&mut crowd, &mut queue, 1, 2), (3, 1));
+    }
+
+    #[test]
+    fn who_stays_away_is_waited_for_at_two_writes_and_no_longer_than_there_is_time() {
+        let (mut crowd, mut queue) = (Crowd::default(), mpsc::channel(BATCH * 2));
+        assert_eq!(gathers(&mut crowd, &mut queue, 3, 0), (3, 0));
+
+        for pauses in [3, 3, 0, 0] {
+            assert_eq!(gathers(&mut crowd, &mut queue, 1, 0), (1, pauses));
+        }
+    }
+
+    #[test]
+    fn no_more_share_a_write_than_it_takes() {
+        let (mut crowd, mut queue) = (Crowd([1, BATCH * 2]), mpsc::channel(BATCH * 2));
+
+        assert_eq!(gathers(&mut crowd, &mut queue, BATCH + 10, 0), (BATCH, 0));
+        assert_eq!(gathers(&mut crowd, &mut queue, 0, 100), (310, 3));
     }
 }

@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use gateward_core::audit::{Event, Head, Outcome, Record, SnapshotName};
+use gateward_core::trust::Incarnation;
 
 use super::checkpoints::{self, Found, Signer};
 use super::frame::{Frame, HEAD_LEN, SegmentHead};
 use super::recover::{list, list_of};
 use super::room::Share;
+use super::torn::{Marks, is_begun, is_torn};
 use super::writer::segment_path;
 
 /// One pass over the bytes of a segment.
@@ -53,8 +55,13 @@ impl<'a> Walk<'a> {
         Some(frame)
     }
 
-    fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.at >= self.bytes.len()
+    }
+
+    /// What follows the records that were gone over.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or_default()
     }
 }
 
@@ -142,7 +149,8 @@ pub enum Broken {
 
 /// Follows the chain through all segments in `folder`.
 ///
-/// An unfinished record at the very end is none: it may just be being written.
+/// What is at the very end and was never a whole record is none: it may just be being written, or the power
+/// went while it was.
 ///
 /// # Errors
 ///
@@ -192,6 +200,15 @@ impl Signed {
         let beside = firsts.map(|first| Ok((first, checkpoints::bytes(folder, first)?)));
 
         Ok(Self { beside: beside.collect::<io::Result<_>>()?, ..Self::default() })
+    }
+
+    /// The last record that is signed for beside the newest segment.
+    fn newest(&self, by: Option<&Signer>, whose: Option<Incarnation>) -> u64 {
+        let found = by.zip(whose).zip(self.beside.last_key_value());
+        let found =
+            found.map(|((by, whose), (first, bytes))| Found::among(bytes, *first, by, whose));
+
+        found.and_then(|found| found.last()).map_or(0, |(number, _)| number)
     }
 
     /// Takes up what stands beside a segment.
@@ -255,7 +272,9 @@ fn follow(
     };
     let mut verified =
         Verified { damaged: damaged(folder).map_err(unreadable(folder))?, ..Verified::default() };
+    let marks = Marks::read(folder).map_err(unreadable(folder))?;
     let segments = list(folder).map_err(unreadable(folder))?;
+    let mut before = None;
     let newest = segments.last().copied();
     // Holes before segments, until the gap record that owns up to each is seen: a start writes it at
     // once, the upload where it comes upon one.
@@ -264,6 +283,14 @@ fn follow(
         let path = segment_path(folder, first);
         let bytes = fs::read(&path).map_err(unreadable(&path))?;
         let Some(head) = SegmentHead::decode(&bytes).filter(|head| head.first == first) else {
+            let whose = before.as_ref().map(|head: &SegmentHead| head.incarnation);
+            let durable = marks.durable(whose).max(signed.newest(by, whose));
+            if newest == Some(first) && is_begun(&bytes, first, durable) {
+                if let Some(head) = &before {
+                    signed.behind(folder, head, by);
+                }
+                break;
+            }
             return Err(Broken::Head { path });
         };
         if let (Some((_, last)), Some(before)) = (verified.span, verified.head) {
@@ -274,6 +301,8 @@ fn follow(
                 open.push((path.clone(), last + 1, first - 1));
             }
         }
+        let whose = Some(head.incarnation);
+        let durable = marks.durable(whose).max(signed.newest(by, whose));
         signed.begin(&head, by, &mut verified);
         let mut walk = Walk::new(&head, &bytes);
         while let Some(frame) = walk.step() {
@@ -295,12 +324,10 @@ fn follow(
         if newest == Some(first) {
             signed.behind(folder, &head, by);
         }
-        if !walk.is_over() && newest != Some(first) {
+        if !walk.is_over() && !(newest == Some(first) && is_torn(&walk, durable)) {
             return Err(Broken::Record { path, record: walk.last.saturating_add(1) });
         }
-        if !walk.is_over() && !is_torn(&bytes, walk.at) {
-            return Err(Broken::Record { path, record: walk.last.saturating_add(1) });
-        }
+        before = Some(head);
     }
     if let Some((path, first, last)) = open.into_iter().next() {
         return Err(Broken::Missing { path, first, last });
@@ -326,14 +353,6 @@ pub fn segment(
     }
 
     Some((head, walk.at))
-}
-
-/// Whether what follows `at` is the beginning of a record and nothing more.
-fn is_torn(bytes: &[u8], at: usize) -> bool {
-    let rest = bytes.get(at..).unwrap_or_default();
-    let Some((len, body)) = rest.split_first_chunk::<2>() else { return true };
-
-    body.len() + 2 < usize::from(u16::from_le_bytes(*len)) + super::frame::FRAMING
 }
 
 fn damaged(folder: &Path) -> io::Result<Vec<PathBuf>> {

@@ -1,8 +1,9 @@
 //! The one owner of the journal's files: numbers, chains, writes, syncs.
 //!
-//! After a failed write or sync the kernel may have forgotten which pages were dirty, so those
-//! bytes are never synced again: the chain goes back, the file is cut back to its last durable
-//! byte, and everything is refused until that has worked.
+//! After a failed write the chain goes back, the file is cut back to what counts as written, and
+//! everything is refused until that has worked. After a failed sync the kernel may have forgotten which
+//! pages were dirty, so those bytes are never synced again: the file is cut back to its last durable
+//! byte, and what counts as written is written anew.
 
 use core::hint::black_box;
 use std::collections::VecDeque;
@@ -86,6 +87,8 @@ pub(crate) struct Writer {
     pub(crate) permission: Option<Permission>,
     /// The file may hold bytes of a write that failed.
     pub(crate) torn: bool,
+    /// A sync failed: the kernel may have forgotten what was not synced.
+    pub(crate) forgotten: bool,
     /// The last write failed; over when one has succeeded.
     pub(crate) failing: bool,
     /// There was no room on the disk for it.
@@ -158,7 +161,9 @@ impl Writer {
         if self.failing || self.refused > 0 {
             let count = mem::take(&mut self.refused).max(1);
             let event = Draft::event(Event::AuditFailed, self.last, &self.why);
-            let _room_or_not = self.add(&Draft { count, ..event }, &mut pending);
+            if self.add(&Draft { count, ..event }, &mut pending).is_err() {
+                self.refused = refused;
+            }
         }
         let unsaid = mem::take(&mut self.unsaid);
         for found in &unsaid {
@@ -175,7 +180,8 @@ impl Writer {
             (self.dropped, self.refused, self.unsaid) = (dropped, refused, unsaid);
             return Err(error);
         }
-        if mem::take(&mut self.failing) {
+        // Where nothing had room, nothing shows that the disk takes records again.
+        if !pending.frames.is_empty() && mem::take(&mut self.failing) {
             tracing::info!("audit records can be written again");
         }
 
@@ -200,11 +206,18 @@ impl Writer {
     /// Appends the frame that owns up to what was dropped, if anything was.
     fn say_lost(&mut self, at: Stamp, pending: &mut Pending) -> Result<(), NotWritten> {
         let Some((first, last)) = self.lost else { return Ok(()) };
+        // The collector may have got some of them, or all, in time after all.
+        let from = self.released + 1;
+        let first = first.max(from);
+        if first > last {
+            self.lost = None;
+            return Ok(());
+        }
         let lost = u32::try_from(last - first + 1).unwrap_or(u32::MAX);
         self.dropped = self.dropped.saturating_add(lost);
         let event = Draft::event(Event::Gap, at, "dropped to make room");
         // From the last receipt on: the gap record before this one may be among what went.
-        let gap = Draft { span: Some((self.released + 1, last)), count: lost, ..event };
+        let gap = Draft { span: Some((from, last)), count: lost, ..event };
         self.encode(&gap, &mut pending.frames)?;
         pending.dropped = together(pending.dropped, self.lost.take());
 
@@ -257,7 +270,7 @@ impl Writer {
         let file = self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         file.write_at(frames, at)?;
         if self.options.sync == Durability::Group {
-            file.sync()?;
+            self.sync()?;
             self.advance(at + len(frames));
         } else {
             self.unsynced.extend_from_slice(frames);
@@ -300,17 +313,36 @@ impl Writer {
     fn try_flush(&mut self) -> io::Result<()> {
         self.mend()?;
         if !self.unsynced.is_empty() {
-            self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?.sync()?;
-            let bytes = self.durable.1 + len(&self.unsynced);
-            self.unsynced.clear();
-            self.advance(bytes);
+            self.sync()?;
+            self.advance_all();
         }
 
         Ok(())
     }
 
+    fn sync(&mut self) -> io::Result<()> {
+        let synced = self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?.sync();
+        self.forgotten |= synced.is_err();
+
+        synced
+    }
+
+    /// All that counts as written is durable.
+    fn advance_all(&mut self) {
+        let bytes = self.durable.1 + len(&self.unsynced);
+        self.unsynced.clear();
+        self.advance(bytes);
+    }
+
     /// Does what need not be done for every record; returns whether nothing is left to do.
     pub(crate) fn tidy(&mut self) -> bool {
+        self.catch_up();
+
+        self.settle() && !self.failing && self.unsynced.is_empty()
+    }
+
+    /// Writes down what could not be, or has become true without a request.
+    pub(crate) fn catch_up(&mut self) {
         if self.failing {
             self.try_again();
         }
@@ -319,13 +351,17 @@ impl Writer {
         }
         // A newer manifest may have changed what may be dropped.
         self.tell();
+    }
+
+    /// Syncs what stands beside the records; returns whether that worked.
+    pub(crate) fn settle(&mut self) -> bool {
         let synced = self.key.sync().and_then(|()| self.mark.sync());
         let synced = synced.and_then(|()| self.share.sync()).and_then(|()| self.checkpoints.sync());
         if let Err(error) = &synced {
             tracing::warn!(%error, "the audit's key, mark, share and checkpoints were not synced");
         }
 
-        synced.is_ok() && !self.failing && self.unsynced.is_empty()
+        synced.is_ok()
     }
 
     /// Only a record on disk shows that there is room again: a file can be cut on a disk that is full.
@@ -358,23 +394,30 @@ impl Writer {
         Ok(())
     }
 
-    /// Cuts the file back to its last durable byte and writes again, on fresh pages, what already
-    /// counts as written.
+    /// Cuts off what a failed write left. What counts as written stays where the kernel has it: on a disk
+    /// that is full there may be no room to write it again. Only what a failed sync made the kernel forget
+    /// is written again, on fresh pages.
     fn mend(&mut self) -> io::Result<()> {
         let Some(last) = self.segments.back().filter(|_| self.torn) else { return Ok(()) };
-        self.file = None;
-        let mut file = self.medium.open(&segment_path(&self.folder, last.first))?;
-        file.cut(self.durable.1)?;
-        file.sync()?;
-        if !self.unsynced.is_empty() {
-            file.write_at(&self.unsynced, self.durable.1)?;
-            file.sync()?;
-            let bytes = self.durable.1 + len(&self.unsynced);
-            self.unsynced.clear();
-            self.advance(bytes);
-        }
+        let kept = if self.forgotten { 0 } else { len(&self.unsynced) };
+        // A failed sync is told once to each who has the file open: whoever opens it anew asks for itself.
+        let held = self.file.take().filter(|_| !self.forgotten);
+        let mut file = match held {
+            Some(file) => file,
+            None => self.medium.open(&segment_path(&self.folder, last.first))?,
+        };
+        file.cut(self.durable.1 + kept)?;
         self.file = Some(file);
-        self.torn = false;
+        self.sync()?;
+        if !self.unsynced.is_empty() {
+            if self.forgotten {
+                let file = self.file.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+                file.write_at(&self.unsynced, self.durable.1)?;
+                self.sync()?;
+            }
+            self.advance_all();
+        }
+        (self.torn, self.forgotten) = (false, false);
 
         Ok(())
     }

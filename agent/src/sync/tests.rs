@@ -36,7 +36,7 @@ struct Gateway {
     current: Current,
     task: JoinHandle<Result<(), SyncFailed>>,
     clock: Simulated,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl Gateway {
@@ -88,17 +88,7 @@ impl Gateway {
         };
         let task = tokio::spawn(Sync::new(parts).run());
 
-        Self {
-            authority,
-            broker,
-            events,
-            imports,
-            notices,
-            current,
-            task,
-            clock: simulated,
-            _dir: dir,
-        }
+        Self { authority, broker, events, imports, notices, current, task, clock: simulated, dir }
     }
 
     async fn connect(&self) {

@@ -194,6 +194,24 @@ async fn without_a_receipt_records_are_sent_again_and_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_could_not_be_read_is_sent_once_it_can_be_though_nothing_else_happens() {
+    let root = tempfile::tempdir().unwrap();
+    let (folder, away) = (root.path().join("audit"), root.path().join("away"));
+    let mut scene = Scene::begin(&folder, 1);
+    scene.write(5).await;
+    std::fs::rename(&folder, &away).unwrap();
+    scene.up().await;
+    // The clock goes on once it has been tried in vain, and nobody has anything left to do.
+    sleep(Duration::from_secs(1)).await;
+    assert!(scene.sent.try_recv().is_err());
+
+    std::fs::rename(&away, &folder).unwrap();
+    let sent = tokio::time::timeout(Duration::from_secs(60), scene.batch()).await;
+    assert_eq!(sent.unwrap().last(), 5);
+    scene.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_checkpoint_of_a_batch_is_that_of_its_last_record() {
     let folder = tempfile::tempdir().unwrap();
     let mut scene = Scene::begin(folder.path(), 1);

@@ -105,11 +105,13 @@ impl Records {
 
     /// Whether nobody writes, and what cannot be read was never a record: a power cut has left it.
     fn ends_torn(&mut self, durable: u64) -> io::Result<bool> {
-        if let (Some(by), u64::MAX) = (&self.by, durable) {
-            self.torn = torn(&self.folder, by, self.origin.incarnation)?;
-        }
+        let torn = match (&self.by, durable) {
+            (Some(by), u64::MAX) => torn(&self.folder, by, self.origin.incarnation)?,
+            _ => None,
+        };
+        self.torn = torn.unwrap_or(0);
 
-        Ok(self.torn > 0)
+        Ok(torn.is_some())
     }
 
     /// A hole is told once: the reader comes upon one without an end again and again.
@@ -293,6 +295,25 @@ mod tests {
             assert_eq!(read(&mut records, u64::MAX), ((1..=last).collect(), vec![]));
             assert_eq!(records.torn(), u64::try_from(torn.len()).unwrap());
         }
+
+        // An agent has cut it off since, and says how far its records go: what is no record is damage.
+        fs::write(&path, [&whole[..], &[0; 100]].concat()).unwrap();
+        let mut followed = records();
+        assert_eq!(read(&mut followed, u64::MAX), ((1..=last).collect(), vec![]));
+        let hole = (last + 1, None);
+        assert_eq!(read(&mut followed, last + 1), (vec![], vec![hole]));
+        assert_eq!(followed.torn(), 0);
+
+        // So is the beginning of a segment, a name alone too.
+        fs::write(&path, &whole).unwrap();
+        let begun = folder.join(format!("{:020}.seg", last + 1));
+        for torn in [0, 30] {
+            fs::write(&begun, &whole[..torn]).unwrap();
+            let mut records = records();
+            assert_eq!(read(&mut records, u64::MAX), ((1..=last).collect(), vec![]));
+            assert_eq!(records.torn(), u64::try_from(torn).unwrap());
+        }
+        fs::remove_file(&begun).unwrap();
 
         // The mark says that it was there.
         fs::write(&path, &whole[..whole.len() - 10]).unwrap();

@@ -73,6 +73,52 @@ async fn n9_a_tail_truncated_by_any_number_of_records_is_named_to_the_record() {
 }
 
 #[tokio::test]
+async fn what_a_start_cuts_off_is_no_damage_for_whoever_reads_and_what_it_sets_aside_is() {
+    let (folder, firsts, last) = segments().await;
+    let newest = segment_path(folder.path(), firsts[3]);
+    let (whole, next) = (fs::read(&newest).unwrap(), segment_path(folder.path(), last + 1));
+    let reads = |folder: &Path| {
+        let alone = verify(folder).map(|verified| verified.span.unwrap().1).ok();
+        let signed = verify_signed(folder, &signer()).map(|verified| verified.span.unwrap().1).ok();
+        (alone, signed)
+    };
+
+    for (path, tail) in [
+        (&newest, &whole[frame::HEAD_LEN..frame::HEAD_LEN + 1]),
+        (&newest, &whole[frame::HEAD_LEN..frame::HEAD_LEN + 20]),
+        (&newest, &[0; 100]),
+        (&next, &[]),
+        (&next, &whole[..30]),
+    ] {
+        let torn = copy(folder.path());
+        let path = torn.path().join(path.file_name().unwrap());
+        let mut bytes = fs::read(&path).unwrap_or_default();
+        bytes.extend(tail);
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(reads(torn.path()), (Some(last), Some(last)), "{path:?}, {tail:?}");
+        let found = starts(torn.path()).await;
+        let cut = tail.len() as u64;
+        assert_eq!(found, Recovered { last, cut, ..Recovered::default() }, "{path:?}");
+    }
+
+    // Only the newest may end or begin like that, and not before what was durable once.
+    for first in [firsts[1], firsts[3]] {
+        for len in [10, whole.len() - 10] {
+            let damaged = copy(folder.path());
+            let path = segment_path(damaged.path(), first);
+            let bytes = fs::read(&path).unwrap();
+            fs::write(&path, &bytes[..len.min(bytes.len() - 10)]).unwrap();
+            assert_eq!(reads(damaged.path()), (None, None), "segment {first}, {len} bytes");
+        }
+    }
+    // A segment that was taken away is missed though a new one was being begun behind it.
+    let damaged = copy(folder.path());
+    fs::remove_file(segment_path(damaged.path(), firsts[3])).unwrap();
+    fs::write(damaged.path().join(next.file_name().unwrap()), &whole[..30]).unwrap();
+    assert!(matches!(verify_signed(damaged.path(), &signer()), Err(Broken::Cut { .. })));
+}
+
+#[tokio::test]
 async fn n9_a_bit_flipped_anywhere_in_the_folder_is_found_or_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1, 5).await;

@@ -118,6 +118,25 @@ async fn with_an_interval_what_was_answered_survives_a_failed_sync() {
 }
 
 #[test]
+fn i8_with_an_interval_what_was_answered_is_left_on_a_disk_that_is_full_whatever_ends_the_agent() {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Mutex::new(Faults::default()));
+    let medium = Arc::new(Faulty(Arc::clone(&faults)));
+    let every = Options { sync: Durability::Interval(Duration::from_secs(3_600)), ..options(1) };
+    let mut writer = writer_on(medium, folder.path(), every);
+    let answered = writer.commit([draft()].iter())[0].unwrap().seq;
+
+    faults.lock().unwrap().fail_writes = true;
+    for _ in 0..3 {
+        assert_eq!(writer.commit([draft()].iter()), [Err(NotWritten::NoSpace)]);
+        writer.tidy();
+    }
+    // As with a kill: there are no last words.
+    drop(writer);
+    assert_eq!(verify(folder.path()).unwrap().span, Some((1, answered)));
+}
+
+#[test]
 fn a_disk_that_is_full_is_not_believed_to_have_room_because_a_file_on_it_can_be_cut() {
     let folder = tempfile::tempdir().unwrap();
     let faults = Arc::new(Mutex::new(Faults::default()));
@@ -296,6 +315,70 @@ fn what_was_dropped_before_a_write_that_failed_is_owned_up_to_before_anything_el
         assert!(is_next, "something else was written before");
         assert_eq!(after.len(), before.len() + 1, "it is said once");
     }
+}
+
+#[test]
+fn what_the_collector_got_before_it_was_owned_up_to_is_not_called_lost() {
+    for all in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = Arc::new(Mutex::new(Faults::default()));
+        let (mut writer, first) = dropped_for_nothing(folder.path(), &faults);
+        let last = writer.durable.0.seq;
+        let (before, _) = gaps(folder.path(), last);
+        let dropped = writer.lost.unwrap();
+        assert_eq!(dropped.1, first - 1);
+
+        let through = if all { dropped.1 + 1 } else { dropped.1 - 1 };
+        writer.serve([Command::Release(through, Stamp::default())].into_iter());
+        *faults.lock().unwrap() = Faults::default();
+        assert!(writer.tidy() && writer.lost.is_none());
+        let mut counted = 0;
+        walk(folder.path(), |_, record, _| {
+            counted += if record.seq > last { record.dropped_before } else { 0 };
+        })
+        .unwrap();
+        let (after, _) = gaps(folder.path(), last);
+        if all {
+            assert_eq!((after, counted), (before, 0));
+        } else {
+            assert_eq!((after.last(), counted), (Some(&(dropped.1, dropped.1)), 1));
+        }
+    }
+}
+
+#[test]
+fn a_failing_disk_is_believed_in_again_only_with_a_record_on_it_and_who_was_refused_is_counted_until_then()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Mutex::new(Faults::default()));
+    let medium = Arc::new(Faulty(Arc::clone(&faults)));
+    let sync = Durability::Interval(Duration::from_secs(3_600));
+    let mut writer =
+        writer_on(medium, folder.path(), Options { sync, max_bytes: 16 << 10, ..options(1) });
+    let event = || Draft::event(Event::Start, Stamp::default(), "");
+    while writer.commit([event()].iter())[0].is_ok() {}
+    faults.lock().unwrap().fail_syncs = true;
+    writer.flush();
+    assert_eq!(writer.commit([draft(), draft()].iter()), [Err(NotWritten::Failed); 2]);
+
+    *faults.lock().unwrap() = Faults::default();
+    for _ in 0..2 {
+        assert!(!writer.tidy());
+        assert_eq!((writer.failing, writer.refused), (true, 2), "there is no room to say so");
+    }
+    let last = writer.durable.0.seq;
+    writer.serve([Command::Release(last, Stamp::default())].into_iter());
+    writer.tidy();
+    assert_eq!((writer.failing, writer.refused), (false, 0));
+    writer.flush();
+    let mut owned = Vec::new();
+    walk(folder.path(), |_, record, _| {
+        if record.outcome == Outcome::Event(Event::AuditFailed) {
+            owned.push(record.count);
+        }
+    })
+    .unwrap();
+    assert_eq!(owned, [2]);
 }
 
 #[test]

@@ -259,6 +259,43 @@ fn i8_with_an_interval_a_power_cut_loses_what_was_not_synced_and_the_journal_say
     assert!(count.steps > 300 && count.cuts > 80 && count.said > 0, "{count:?}");
 }
 
+#[test]
+fn i8_after_a_stop_no_power_cut_takes_anything_and_the_last_record_is_signed_for() {
+    let (folder, sync) =
+        (tempfile::tempdir().unwrap(), Durability::Interval(Duration::from_secs(3_600)));
+    let recorder = Recorder::new(folder.path());
+    let medium: Arc<dyn Medium> = Arc::new(recorder.clone());
+    let (mut writer, _) =
+        recover::recover(medium, folder.path(), GATEWAY, &identity(), options(1)).unwrap();
+    writer.options.sync = sync;
+    let answered = writer.commit([draft()].iter())[0].unwrap().seq;
+    // The last words are more than what was asked for.
+    (writer.is_told, writer.level) = (true, crate::journal::room::Level::High);
+    writer.last_words();
+    let (seq, head) = (writer.chain.seq, writer.chain.head);
+    assert_eq!(seq, answered + 1);
+    drop(writer);
+
+    let platter = recorder.recording.lock().unwrap().platter.clone();
+    let told = Told { kept: Some((seq, head)), answered: seq };
+    let by = Signer { account: ACCOUNT, gateway: GATEWAY, key: identity().key.verifying_key() };
+    for left in platter.ways() {
+        let left_on_disk = platter.cut(left);
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in &left_on_disk {
+            fs::write(folder.path().join(name), content).unwrap();
+        }
+        assert_eq!(verify_signed(folder.path(), &by).unwrap().signed, Some(seq), "{left:?}");
+        for name in ["key", "mark"] {
+            let path = folder.path().join(name);
+            let (_, slot) = slots::newer(&path, identity().incarnation).unwrap();
+            assert_eq!(slot.unwrap().number, seq, "{name}, {left:?}");
+        }
+        let what = format!("after a stop, {left:?}");
+        starts_again(sync, &left_on_disk, &told, &what, &mut Count::default());
+    }
+}
+
 #[expect(clippy::print_stderr, reason = "tests/soak shows what was cut")]
 fn print_count(of: &str, count: &Count) {
     eprintln!("power cuts, {of}: {count:?}");

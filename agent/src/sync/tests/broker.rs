@@ -17,6 +17,10 @@ pub(super) struct State {
     pub(super) retained: BTreeMap<String, Vec<u8>>,
     pub(super) subscribed: BTreeSet<String>,
     asked: Vec<String>,
+    /// It takes no message of the gateway's.
+    pub(super) is_busy: bool,
+    /// How many it did not take.
+    pub(super) refused: usize,
 }
 
 impl Broker {
@@ -59,6 +63,10 @@ impl Broker {
             self.put(&format!("chunk/{root}/{index}"), chunk.to_vec());
         }
         self.publish("manifest", message);
+    }
+
+    pub(super) fn is_busy(&self, is_busy: bool) {
+        self.state.lock().unwrap().is_busy = is_busy;
     }
 
     fn deliver(&self, topic: String, payload: Vec<u8>) {
@@ -121,8 +129,16 @@ impl Ask for Broker {
     }
 
     fn publish_retained(&self, topic: &str, payload: Vec<u8>) -> bool {
-        self.state.lock().unwrap().retained.insert(topic.to_owned(), payload);
+        let mut state = self.state.lock().unwrap();
+        let taken = !state.is_busy;
+        if taken {
+            state.retained.insert(topic.to_owned(), payload);
+        } else {
+            state.refused += 1;
+        }
+        drop(state);
         self.changed.send_replace(());
-        true
+
+        taken
     }
 }

@@ -160,3 +160,53 @@ async fn each_status_is_later_than_the_one_before_so_that_a_replayed_one_is_none
     gateway.status(|status| status.floor_time >= first.floor_time.plus(30)).await;
     gateway.stop().await;
 }
+
+#[tokio::test]
+async fn a_status_that_a_busy_link_does_not_take_is_tried_again_and_nothing_is_written_for_it() {
+    let gateway = Gateway::new();
+    let floor = gateway.dir.path().join("floor");
+    gateway.broker.is_busy(true);
+    gateway.connect().await;
+    let mut written = std::collections::BTreeSet::new();
+    for tries in 1..=20 {
+        gateway.broker.until(|state| (state.refused >= tries).then_some(())).await;
+        written.insert(std::fs::read(&floor).ok());
+        gateway.clock.advance(1_000);
+    }
+    assert_eq!(written.len(), 1);
+
+    gateway.broker.is_busy(false);
+    gateway.clock.advance(1_000);
+    let first = gateway.status(|_| true).await;
+    // What is due is written down with it.
+    gateway.clock.advance(STATUS_EVERY_MS);
+    gateway.status(|status| status.floor_time >= first.floor_time.plus(300)).await;
+    assert!(!written.contains(&std::fs::read(&floor).ok()));
+    gateway.stop().await;
+}
+
+#[tokio::test]
+async fn h11_on_a_disk_that_fails_each_status_is_later_all_the_same_and_one_notice_says_why() {
+    let mut gateway = Gateway::new();
+    let floor = gateway.dir.path().join("floor");
+    gateway.connect().await;
+    let mut last = gateway.status(|_| true).await;
+    let kept = std::fs::read(&floor).ok();
+    let _there_or_not = std::fs::remove_file(&floor);
+    // Nothing can take its place.
+    std::fs::create_dir_all(floor.join("in-the-way")).unwrap();
+    for _ in 0..4 {
+        gateway.clock.advance(STATUS_EVERY_MS);
+        last = gateway.status(|now| now.floor_time >= last.floor_time.plus(300)).await;
+    }
+
+    std::fs::remove_dir_all(&floor).unwrap();
+    gateway.clock.advance(STATUS_EVERY_MS);
+    gateway.status(|now| now.floor_time >= last.floor_time.plus(300)).await;
+    assert_ne!(std::fs::read(&floor).ok(), kept);
+    gateway.events.send(Event::Down).await.unwrap();
+    let seen = gateway.wait_for(&Notice::LinkDown).await;
+    let failed = seen.iter().filter(|one| matches!(one, Notice::StorageFailed { .. })).count();
+    assert_eq!(failed, 1, "{seen:?}");
+    gateway.stop().await;
+}
