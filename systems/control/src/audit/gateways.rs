@@ -45,8 +45,16 @@ pub(super) struct Enrolment {
     pub(super) end: Option<(u64, Head)>,
 }
 
-/// One row: the gateway's id, its name and account where they make that id, and the enrolment.
-fn read(row: &Row) -> Result<Option<(String, Option<(String, Uuid)>, Enrolment)>, Error> {
+/// One row.
+struct Known {
+    id: String,
+    /// Name and account, where they make that id.
+    whose: Option<(String, Uuid)>,
+    enrolment: Enrolment,
+}
+
+/// Returns none for a row that is of no enrolment.
+fn read(row: &Row) -> Result<Option<Known>, Error> {
     let (id, incarnation): (String, &[u8]) = (row.try_get(0)?, row.try_get(1)?);
     let (name, account): (Option<String>, Option<&str>) = (row.try_get(2)?, row.try_get(3)?);
     let (through, head): (Option<i64>, Option<&[u8]>) = (row.try_get(4)?, row.try_get(5)?);
@@ -58,7 +66,9 @@ fn read(row: &Row) -> Result<Option<(String, Option<(String, Uuid)>, Enrolment)>
     let end = through.zip(head.and_then(|head| Some(Head(head.try_into().ok()?))));
     let end = end.filter(|_| whose.is_some());
 
-    Ok(Some((id, whose, Enrolment { incarnation: Incarnation(incarnation), end })))
+    let enrolment = Enrolment { incarnation: Incarnation(incarnation), end };
+
+    Ok(Some(Known { id, whose, enrolment }))
 }
 
 /// Returns the gateways that rows of [`ENROLMENTS`] tell of, and how many rows tell of none.
@@ -66,7 +76,7 @@ pub(super) fn gateways(rows: &[Row]) -> Result<(Vec<Gateway>, usize), Error> {
     let mut all: BTreeMap<String, Gateway> = BTreeMap::new();
     let mut other = 0;
     for row in rows {
-        let Some((id, whose, enrolment)) = read(row)? else {
+        let Some(Known { id, whose, enrolment }) = read(row)? else {
             other += 1;
             continue;
         };
