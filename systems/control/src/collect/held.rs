@@ -48,7 +48,7 @@ pub(super) enum Trouble {
     Alarm(Alarm),
     #[error(
         "what is held of the gateway was altered in the database by somebody else; nothing more of it is \
-         taken until the table `gateward.position` is restored"
+         taken until the tables `gateward.position` and `gateward.batch` are restored"
     )]
     Altered,
     #[error("a batch cannot be read: {0}")]

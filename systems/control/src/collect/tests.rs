@@ -6,6 +6,7 @@ mod folder;
 mod holes;
 mod hung;
 mod late;
+mod proof;
 mod receipts;
 mod restored;
 mod status;
