@@ -26,7 +26,7 @@ use gateward_core::time::UnixSeconds;
 use tokio_postgres::{Client, Row, Transaction};
 
 use super::CollectFailed;
-use super::held::{Held, MOST_EVENTS, Trouble};
+use super::held::{Bound, Held, Trouble};
 use super::store::{New, Stored};
 use crate::enroll::Enrolled;
 use crate::policy::{Policy, PrincipalStatus};
@@ -53,8 +53,7 @@ pub(super) struct Shared {
     ready: Option<Ready>,
     ratchets: Ratchets,
     proven: Proven,
-    /// How many events were written since the start.
-    events: u32,
+    events: Bound,
     policy: Option<Vec<(PathBuf, Option<SystemTime>)>>,
 }
 
@@ -77,7 +76,7 @@ impl Shared {
             ready: None,
             ratchets: Ratchets::new(dir),
             proven: Proven::default(),
-            events: 0,
+            events: Bound::default(),
             policy: None,
         })
     }
@@ -160,7 +159,7 @@ impl Shared {
         trouble: &Trouble,
         now: UnixSeconds,
     ) -> Result<bool, DatabaseFailed> {
-        if self.events >= MOST_EVENTS && !trouble.is_vouched_for() {
+        if !self.events.has_room(trouble) {
             return Ok(false);
         }
         let account = self.account.to_string();
@@ -176,7 +175,7 @@ impl Shared {
         }
         write_event(&transaction, statements, &account, gateway, trouble, now).await?;
         transaction.commit().await?;
-        self.events += u32::from(!trouble.is_vouched_for());
+        self.events.take(trouble);
 
         Ok(true)
     }
