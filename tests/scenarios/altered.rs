@@ -1,12 +1,16 @@
 //! Somebody writes into the tables of the collectors: what cannot be is told, and holds up nobody else.
 
-use gateward_tests::{Deck, Gateway, Postgres, until};
+use gateward_tests::{Deck, Gateway, Postgres, Wire, until};
 use serde_json::json;
 
 fn through(database: &Postgres, gateway: &str) -> u64 {
     database.number(&format!(
         "SELECT coalesce(max(through), 0) FROM gateward.position WHERE gateway = '{gateway}'"
     ))
+}
+
+fn backlog(gateway: &Gateway) -> u64 {
+    gateway.status()["audit"]["backlog"].as_u64().expect("a number")
 }
 
 /// Returns the number of the last record, of which there is one more than before.
@@ -53,4 +57,85 @@ fn i9_a_position_that_no_gateway_has_come_to_is_told_once_and_the_other_gateways
     until("a receipt again", || (through(&database, "edge-7a") >= last).then_some(()));
     let log = collector.log();
     assert!(!log.contains("ERROR"), "{log}");
+}
+
+#[test]
+fn i9_a_position_ahead_of_what_the_database_holds_is_never_receipted_though_the_gateway_has_come_to_it()
+ {
+    let deck = Deck::new();
+    let token = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    deck.publish();
+    let database = Postgres::start(&deck.logs().join("postgres.log"));
+    let mut gateways = ["edge-7a", "edge-7b"].map(|name| deck.gateway(name));
+    gateways.iter_mut().for_each(Gateway::start_ready);
+    let mut collector = deck.collector_into(&database, deck.broker.port());
+    for gateway in &gateways {
+        record(gateway, &token);
+        until("a receipt", || (backlog(gateway) == 0).then_some(()));
+    }
+    collector.kill();
+
+    let right = gateways.each_ref().map(|gateway| through(&database, gateway.name()));
+    let set = |gateway: &Gateway, through: u64, head: &str| {
+        let name = gateway.name();
+        database.ask(&format!(
+            "UPDATE gateward.position SET through = {through}, head = '\\x{head}' WHERE gateway = '{name}'"
+        ))
+    };
+    let heads = right.map(|seq| {
+        database.ask(&format!(
+            "SELECT encode(head, 'hex') FROM gateward.position WHERE through = {seq}"
+        ))
+    });
+    // The one stands on the very last record, and the other goes on behind what it never sent.
+    let ahead = gateways.each_ref().map(|gateway| {
+        let at = record(gateway, &token);
+        let head = gateway.status()["audit"]["head"].as_str().expect("a head").to_owned();
+        (at, head)
+    });
+    record(&gateways[1], &token);
+    for (gateway, (at, head)) in gateways.iter().zip(&ahead) {
+        assert_eq!(set(gateway, *at, head), "");
+    }
+
+    let _collector = deck.collector_into(&database, deck.broker.port());
+    let told =
+        "SELECT count(DISTINCT gateway) FROM gateward.event WHERE event = 'position_altered'";
+    until("an event of each", || (database.number(told) == 2).then_some(()));
+    for (gateway, (right, head)) in gateways.iter().zip(right.iter().zip(&heads)) {
+        assert!(backlog(gateway) > 0, "{} forgets nothing", gateway.name());
+        assert_eq!(set(gateway, *right, head), "");
+        until("a receipt for what was sent again", || (backlog(gateway) == 0).then_some(()));
+    }
+    let whole = "SELECT bool_and(rows = last) FROM (SELECT count(*) AS rows, max(seq) AS last \
+                 FROM gateward.record GROUP BY gateway_id) AS each";
+    assert_eq!(database.ask(whole), "t");
+}
+
+#[test]
+fn i9_a_position_that_was_put_back_makes_no_second_row_and_is_told() {
+    let deck = Deck::new();
+    let token = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    deck.publish();
+    let database = Postgres::start(&deck.logs().join("postgres.log"));
+    let mut gateway = deck.gateway("edge-7a");
+    gateway.start_ready();
+    let wire = Wire::to(deck.broker.port());
+    let _collector = deck.collector_into(&database, wire.port());
+    record(&gateway, &token);
+    until("a receipt", || (backlog(&gateway) == 0).then_some(()));
+    drop(database.ask("CREATE TABLE kept AS SELECT through, head FROM gateward.position"));
+
+    // The gateway hears no receipt for what is stored from here on, and sends that again.
+    wire.mute();
+    let before = through(&database, "edge-7a");
+    let last = record(&gateway, &token);
+    until("a record that is stored", || (through(&database, "edge-7a") >= last).then_some(()));
+    let back = "UPDATE gateward.position SET through = kept.through, head = kept.head FROM kept";
+    assert_eq!(database.ask(back), "");
+    let told = "SELECT count(*) FROM gateward.event WHERE event = 'position_altered'";
+    until("an event", || (database.number(told) == 1).then_some(()));
+    assert_eq!(through(&database, "edge-7a"), before);
+    let twice = "SELECT count(*) - count(DISTINCT seq) FROM gateward.record";
+    assert_eq!(database.ask(twice), "0");
 }

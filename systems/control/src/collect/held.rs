@@ -48,7 +48,7 @@ pub(super) enum Trouble {
     Alarm(Alarm),
     #[error(
         "what is held of the gateway was altered in the database by somebody else; nothing more of it is \
-         taken until the table `gateward.position` is restored"
+         taken until the tables `gateward.position` and `gateward.batch` are restored"
     )]
     Altered,
     #[error("a batch cannot be read: {0}")]
@@ -70,6 +70,11 @@ pub(super) enum Trouble {
     Back,
     #[error("the gateway has left the broker, or its connection broke")]
     Gone,
+    #[error(
+        "for {0} s the gateway has said nothing that it had not said before: its disk takes no writes, or \
+         the broker brings its last words again"
+    )]
+    NothingNew(u64),
     #[error("records {first} to {last} are lost: the gateway itself says that it cannot read them")]
     Lost { first: u64, last: u64 },
     #[error("a batch of another enrolment; was the gateway enrolled again elsewhere?")]
@@ -102,6 +107,7 @@ impl Trouble {
             Self::Gap { .. } => "gap",
             Self::Gone => "gone",
             Self::Lost { .. } => "lost",
+            Self::NothingNew(_) => "nothing_new",
             Self::OtherEnrolment => "other_enrolment",
             Self::Restored(_) => "restored_backup",
             Self::Silent(_) => "silent",
@@ -113,18 +119,24 @@ impl Trouble {
 
 impl Trouble {
     /// Whether a signature of the gateway's, or the lack of any word of it, is behind it: nobody else can
-    /// bring about that it is told again and again.
-    pub(super) const fn is_vouched_for(&self) -> bool {
+    /// make it up.
+    const fn is_vouched_for(&self) -> bool {
         matches!(
             self,
             Self::Alarm(_)
                 | Self::Back
                 | Self::Gone
                 | Self::Lost { .. }
+                | Self::NothingNew(_)
                 | Self::Restored(_)
                 | Self::Silent(_)
                 | Self::UsedAfterRevocation(_)
         )
+    }
+
+    /// Whether who has heard it once can bring it again, though he cannot make it up.
+    const fn can_be_replayed(&self) -> bool {
+        matches!(self, Self::Alarm(_) | Self::Restored(_))
     }
 
     /// What a script needs beside the text.
@@ -136,12 +148,48 @@ impl Trouble {
 /// Beyond this, trouble is told in the log only: who can send garbage must not fill a disk.
 pub(super) const MOST_EVENTS: u32 = 10_000;
 
+/// How much trouble was written down since the collector began that others can cause again and again.
+#[derive(Debug, Default)]
+pub(super) struct Bound {
+    /// What anybody can make.
+    made: u32,
+    /// What only who has heard it can bring again: garbage does not use that up.
+    brought: u32,
+}
+
+impl Bound {
+    pub(super) const fn has_room(&mut self, trouble: &Trouble) -> bool {
+        match self.count(trouble) {
+            Some(count) => *count < MOST_EVENTS,
+            None => true,
+        }
+    }
+
+    pub(super) fn take(&mut self, trouble: &Trouble) {
+        let Some(count) = self.count(trouble) else { return };
+        *count = count.saturating_add(1);
+        if *count == MOST_EVENTS {
+            warn!("no more trouble that others can cause is written down until the next start");
+        }
+    }
+
+    const fn count(&mut self, trouble: &Trouble) -> Option<&mut u32> {
+        if !trouble.is_vouched_for() {
+            Some(&mut self.made)
+        } else if trouble.can_be_replayed() {
+            Some(&mut self.brought)
+        } else {
+            None
+        }
+    }
+}
+
 /// What was written down since the collector began.
 #[derive(Debug, Default)]
 pub(super) struct Told {
     /// The last trouble of each gateway: repeated, it is no news.
     troubles: BTreeMap<String, Trouble>,
-    count: u32,
+    bound: Bound,
 }
 
 impl Told {
@@ -151,18 +199,10 @@ impl Told {
             // Only a gateway with its keys brings this here, and each time it is another record.
             return true;
         }
-        if self.troubles.get(gateway) == Some(trouble) {
+        if self.troubles.get(gateway) == Some(trouble) || !self.bound.has_room(trouble) {
             return false;
         }
-        if !trouble.is_vouched_for() {
-            if self.count >= MOST_EVENTS {
-                return false;
-            }
-            self.count += 1;
-            if self.count == MOST_EVENTS {
-                warn!("no more trouble that anybody can make is written down until the next start");
-            }
-        }
+        self.bound.take(trouble);
         self.troubles.insert(gateway.to_owned(), trouble.clone());
 
         true

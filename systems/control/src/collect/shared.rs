@@ -8,6 +8,7 @@
 mod connect;
 mod month;
 mod patient;
+pub(super) mod proof;
 mod ratchets;
 pub(crate) mod rows;
 mod schema;
@@ -19,14 +20,13 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use futures_util::SinkExt as _;
-use gateward_agent::upload::batch::Batch;
 use gateward_core::audit::{Head, SnapshotName};
 use gateward_core::name::Uuid;
 use gateward_core::time::UnixSeconds;
 use tokio_postgres::{Client, Row, Transaction};
 
 use super::CollectFailed;
-use super::held::{Held, MOST_EVENTS, Trouble, checkpoint_fits};
+use super::held::{Bound, Held, Trouble};
 use super::store::{New, Stored};
 use crate::enroll::Enrolled;
 use crate::policy::{Policy, PrincipalStatus};
@@ -35,6 +35,7 @@ use connect::Settings;
 pub(crate) use connect::{Attendant, PATIENCE, connect_to_read, patiently};
 pub use connect::{BadDatabase, Database, DatabaseFailed, ReadFailed};
 use month::Month;
+use proof::Proven;
 use ratchets::Ratchets;
 use rows::Copy;
 pub(crate) use schema::check;
@@ -51,8 +52,8 @@ pub(super) struct Shared {
     settings: Settings,
     ready: Option<Ready>,
     ratchets: Ratchets,
-    /// How many events were written since the start.
-    events: u32,
+    proven: Proven,
+    events: Bound,
     policy: Option<Vec<(PathBuf, Option<SystemTime>)>>,
 }
 
@@ -74,7 +75,8 @@ impl Shared {
             settings: Settings::read(database)?,
             ready: None,
             ratchets: Ratchets::new(dir),
-            events: 0,
+            proven: Proven::default(),
+            events: Bound::default(),
             policy: None,
         })
     }
@@ -113,35 +115,11 @@ impl Shared {
         let through =
             u64::try_from(row.try_get::<_, i64>(0)?).map_err(|_| DatabaseFailed::Altered)?;
         let (head, snapshot) = (Head(bytes(&row, 1)?), snapshot(&row)?);
-        if !self.ratchets.is_near(enrolled, through)
-            && !self.is_proven(enrolled, through, head).await?
-        {
-            return Err(DatabaseFailed::Altered);
-        }
+        self.prove(enrolled, through, head).await?;
         let ratchet = self.ratchets.after(enrolled, through);
         let incarnation = enrolled.incarnation;
 
         Ok(Held { incarnation, through, head, ratchet, snapshot, bytes: 0, batches: 0 })
-    }
-
-    /// Returns whether the gateway has signed for a position: whoever altered that would have keys reckoned
-    /// for years.
-    async fn is_proven(
-        &mut self,
-        enrolled: &Enrolled,
-        through: u64,
-        head: Head,
-    ) -> Result<bool, DatabaseFailed> {
-        let (id, account) = (self.id(enrolled), self.account);
-        let Ready { client, statements, .. } = self.ready()?;
-        let (incarnation, last) = (enrolled.incarnation.0.as_slice(), signed(through));
-        let row = client.query_opt(&statements.proof, &[&id, &incarnation, &last]).await?;
-        let message = row.map(|row| row.try_get::<_, Vec<u8>>(0)).transpose()?;
-        let batch = message.and_then(|message| Batch::decode(&message).ok());
-
-        Ok(batch.is_some_and(|batch| {
-            batch.last() == through && checkpoint_fits(&batch, head, enrolled, account)
-        }))
     }
 
     async fn add(&mut self, new: &New<'_, Copy>) -> Result<Stored, DatabaseFailed> {
@@ -167,7 +145,9 @@ impl Shared {
             write_event(&transaction, statements, &account, gateway, trouble, new.now).await?;
         }
         transaction.commit().await?;
-        self.ratchets.take(new.enrolled, new.taken.held.through, &new.taken.held.ratchet);
+        let held = &new.taken.held;
+        self.ratchets.take(new.enrolled, held.through, &held.ratchet);
+        self.proven.take(new.enrolled, held.through, held.head);
 
         Ok(Stored::Safe)
     }
@@ -179,7 +159,7 @@ impl Shared {
         trouble: &Trouble,
         now: UnixSeconds,
     ) -> Result<bool, DatabaseFailed> {
-        if self.events >= MOST_EVENTS && !trouble.is_vouched_for() {
+        if !self.events.has_room(trouble) {
             return Ok(false);
         }
         let account = self.account.to_string();
@@ -195,7 +175,7 @@ impl Shared {
         }
         write_event(&transaction, statements, &account, gateway, trouble, now).await?;
         transaction.commit().await?;
-        self.events += u32::from(!trouble.is_vouched_for());
+        self.events.take(trouble);
 
         Ok(true)
     }

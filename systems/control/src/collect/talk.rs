@@ -40,18 +40,34 @@ impl<S: Store> Work<S> {
             self.words.is_certain(name, &status, &alarm, S::SHARED, clock::now()).then_some(alarm)
         });
         for alarm in [told, two].into_iter().flatten() {
-            self.note(name, &Trouble::Alarm(alarm)).await?;
+            self.alarm(name, alarm).await?;
         }
-        let is_news = !has_fallen && self.words.hear(name, before, &status);
+        let is_news = if has_fallen {
+            !status.gone && self.words.hear_behind(name, &status)
+        } else {
+            self.words.hear(name, before, &status)
+        };
         match (status.gone, retain) {
             (true, _) => match self.presence.leave(name) {
                 Some(gone) => self.note(name, &gone).await,
                 None => Ok(()),
             },
             (false, false) if is_news => self.is_there(name).await,
-            // Said at some time before we came, or brought again by the broker.
-            (false, _) => Ok(()),
+            (false, false) => {
+                self.presence.hear_again(name, clock::now());
+                Ok(())
+            }
+            // Said at some time before we came.
+            (false, true) => Ok(()),
         }
+    }
+
+    async fn alarm(&mut self, name: &str, alarm: Alarm) -> Result<(), CollectFailed> {
+        if !self.words.is_first(name, &alarm) {
+            return Ok(());
+        }
+
+        self.note(name, &Trouble::Alarm(alarm)).await
     }
 
     /// Compares a status with what is held, and keeps it where it does not say less.
@@ -101,7 +117,7 @@ impl<S: Store> Work<S> {
     pub(super) async fn look(&mut self) -> Result<(), CollectFailed> {
         let now = clock::now();
         for (name, alarm) in self.words.lasting(now) {
-            self.note(&name, &Trouble::Alarm(alarm)).await?;
+            self.alarm(&name, alarm).await?;
         }
         let all = self.gateways.values();
         let silent = all.filter(|one| self.presence.is_silent(&one.gateway, now)).cloned();
@@ -110,7 +126,7 @@ impl<S: Store> Work<S> {
                 self.presence.heard_elsewhere(&one.gateway, at);
             }
             if self.presence.is_silent(&one.gateway, now) {
-                let silent = self.presence.miss(&one.gateway);
+                let silent = self.presence.miss(&one.gateway, now);
                 self.note(&one.gateway, &silent).await?;
             }
         }

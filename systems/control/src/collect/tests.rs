@@ -6,6 +6,7 @@ mod folder;
 mod holes;
 mod hung;
 mod late;
+mod proof;
 mod receipts;
 mod restored;
 mod status;
@@ -29,8 +30,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::folder::Lines;
-use super::held::{Held, Trouble};
+use super::held::{Held, MOST_EVENTS, Told, Trouble};
 use super::hole::Hole;
+use super::presence::Presence;
 use super::store::New;
 use super::*;
 use crate::access;

@@ -2,7 +2,7 @@
 //! a word new, or brought again by the broker; and has a gateway fallen back, or does another collector of
 //! the same store only hear sooner.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gateward_core::time::UnixSeconds;
 use gateward_core::trust::Status;
@@ -17,6 +17,10 @@ const LATE: u64 = 60;
 pub(super) struct Words {
     /// The furthest that was heard here, or was held when a gateway was first heard.
     heard: BTreeMap<String, Status>,
+    /// The furthest of those that were behind what is held.
+    behind: BTreeMap<String, Status>,
+    /// Of what is told that a gateway has fallen back.
+    told: BTreeMap<String, BTreeSet<&'static str>>,
     /// Who seems to have fallen back behind what another collector heard, and since when.
     doubted: BTreeMap<String, (Alarm, UnixSeconds)>,
 }
@@ -29,8 +33,37 @@ impl Words {
         let is_news = before.is_none_or(|before| goes_beyond(&before, now));
         let furthest = if is_news { Some(*now) } else { before };
         self.heard.extend(furthest.map(|furthest| (gateway.to_owned(), furthest)));
+        if is_news {
+            self.behind.remove(gateway);
+            self.told.remove(gateway);
+        }
 
         is_news
+    }
+
+    /// Takes a word that is behind the furthest that is held; returns whether it is new all the same, as
+    /// each is of a gateway that goes on from a copy. Who brings old words again comes to an end.
+    pub(super) fn hear_behind(&mut self, gateway: &str, now: &Status) -> bool {
+        let before = self.behind.get(gateway);
+        let leads = before.is_none_or(|before| !goes_beyond(now, before));
+        let last = before.or_else(|| self.heard.get(gateway));
+        let is_news = last.is_some_and(|last| goes_beyond(last, now));
+        if leads {
+            self.behind.insert(gateway.to_owned(), *now);
+        }
+
+        leads && is_news
+    }
+
+    /// Returns whether that is told for the first time since the gateway said something new: who brings
+    /// old words in turn has another number in each.
+    pub(super) fn is_first(&mut self, gateway: &str, alarm: &Alarm) -> bool {
+        match alarm {
+            Alarm::FellBack { what, .. } => {
+                self.told.entry(gateway.to_owned()).or_default().insert(what)
+            }
+            Alarm::TwoRoots { .. } => true,
+        }
     }
 
     /// Returns whether to tell of a gateway that says less than is held. Where only another collector has
@@ -116,6 +149,30 @@ mod tests {
         assert!(words.lasting(NOW.plus(LATE - 1)).is_empty());
         assert_eq!(words.lasting(NOW.plus(LATE)), [("edge-1".to_owned(), alarm(8, 7))].into());
         assert!(words.lasting(NOW.plus(2 * LATE)).is_empty());
+    }
+
+    #[test]
+    fn old_words_in_ascending_order_are_news_once_and_never_again() {
+        let mut words = Words::default();
+        words.hear("edge-1", None, &status(9));
+        let news = |words: &mut Words| [2, 3, 4].map(|n| words.hear_behind("edge-1", &status(n)));
+        assert_eq!(news(&mut words), [false, true, true]);
+        assert_eq!(news(&mut words), [false; 3]);
+        // Of two of which each is ahead of the other in something, one leads.
+        let boots = Status { boot: 0, ..status(8) };
+        assert_eq!([boots, status(4)].map(|one| words.hear_behind("edge-1", &one)), [false; 2]);
+        let again = Status { boot: 2, ..status(2) };
+        assert!(!words.hear_behind("edge-1", &again), "it has fallen back behind that as well");
+    }
+
+    #[test]
+    fn h5_a_gateway_that_goes_on_from_a_copy_is_heard() {
+        let mut words = Words::default();
+        words.hear("edge-1", None, &status(9));
+        let copied = |n| Status { boot: 2, ..status(n) };
+        assert!(words.hear_behind("edge-1", &copied(3)), "nobody else has this one");
+        assert!(words.hear_behind("edge-1", &copied(4)));
+        assert!(!words.hear_behind("edge-1", &copied(4)));
     }
 
     #[test]

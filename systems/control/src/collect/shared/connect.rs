@@ -74,7 +74,9 @@ pub enum BadDatabase {
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseFailed {
     /// A row of ours is not as we wrote it.
-    #[error("the table `gateward.position` was altered by somebody else; restore it")]
+    #[error(
+        "the table `gateward.position` or `gateward.batch` was altered by somebody else; restore it"
+    )]
     Altered,
     /// There is no connection.
     #[error("there is no connection to the database")]

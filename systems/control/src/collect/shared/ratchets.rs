@@ -20,8 +20,6 @@ use crate::secret;
 const FORMAT: &str = "gateward-ratchet 1";
 /// So many steps take some 20 ms.
 const KEEP_EVERY: u64 = 100_000;
-/// So many steps, some 200 ms, are reckoned on the word of the database alone.
-const NEAR: u64 = 1 << 20;
 
 #[derive(Clone, Debug)]
 struct At {
@@ -42,11 +40,6 @@ pub(super) struct Ratchets {
 impl Ratchets {
     pub(super) fn new(dir: &Path) -> Self {
         Self { folder: dir.join(PRIVATE).join("ratchets"), at: BTreeMap::new() }
-    }
-
-    /// Returns whether the key of the record behind `through` is soon reckoned.
-    pub(super) fn is_near(&self, enrolled: &Enrolled, through: u64) -> bool {
-        through - self.before(enrolled, through).through <= NEAR
     }
 
     /// Returns the key of the record behind `through`.
@@ -109,31 +102,5 @@ impl Ratchets {
         let key = Ratchet::new(*secret::hex(field("audit")?)?);
 
         (format == FORMAT).then_some(At { incarnation, through, key, kept: through })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use gateward_core::trust::SigningKey;
-
-    use super::*;
-
-    #[test]
-    fn a_number_that_nobody_has_come_to_is_far_from_every_key_until_one_nearby_is_known() {
-        let dir = tempfile::tempdir().unwrap();
-        let enrolled = Enrolled {
-            gateway: "edge-1".to_owned(),
-            group: "plant-1".to_owned(),
-            incarnation: Incarnation([1; 8]),
-            key: SigningKey::from_bytes(&[2; 32]).verifying_key(),
-            audit: Ratchet::new([3; 32]),
-        };
-        let mut ratchets = Ratchets::new(dir.path());
-        let far = 9_000_000_000_000_000_000;
-        assert!(ratchets.is_near(&enrolled, NEAR) && !ratchets.is_near(&enrolled, NEAR + 1));
-        assert!(!ratchets.is_near(&enrolled, far));
-
-        ratchets.take(&enrolled, far - 1, &Ratchet::new([4; 32]));
-        assert!(ratchets.is_near(&enrolled, far));
     }
 }

@@ -65,9 +65,10 @@ statements! {
                  SET at = excluded.at, said = excluded.said,
                      furthest = CASE WHEN $5::boolean THEN excluded.furthest ELSE status.furthest END
                  WHERE status.furthest = $6::bytea";
-    /// The batch that led there.
+    /// The batch that led there; none is longer than `$4`.
     proof: "SELECT message FROM batch
             WHERE gateway_id = $1::text::uuid AND incarnation = $2 AND last = $3
+                AND octet_length(message) <= $4
             ORDER BY received_at DESC LIMIT 1";
     wrote: "SELECT extract(epoch FROM max(at))::bigint FROM position
             WHERE gateway_id = $1::text::uuid";

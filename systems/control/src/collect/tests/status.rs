@@ -184,3 +184,58 @@ async fn h5_who_replays_statuses_one_by_one_does_not_bring_back_what_was_the_fur
     let events = world.alarms();
     assert!(events.len() == 1 && events[0].contains(r#""event":"fell_back""#), "{events:?}");
 }
+
+#[tokio::test]
+async fn h5_who_replays_old_statuses_in_turn_makes_one_event_of_each_kind_until_the_gateway_goes_on()
+ {
+    let world = World::new().await;
+    let mut work = world.work();
+    let at = |s| world.says(&world.gateway, |one| one.floor_time = NOW.plus(s));
+    work.status("edge-1", &at(9_000), false).await.unwrap();
+    for s in [1_000, 500, 1_000, 500, 700] {
+        work.status("edge-1", &at(s), false).await.unwrap();
+    }
+    let events = world.alarms();
+    assert!(events.len() == 1 && events[0].contains(r#""event":"fell_back""#), "{events:?}");
+    let boots = world.says(&world.gateway, |one| (one.boot, one.floor_time) = (3, NOW.plus(9_000)));
+    work.status("edge-1", &boots, false).await.unwrap();
+    assert_eq!(world.alarms().len(), 2, "that is something else");
+
+    work.status("edge-1", &at(9_001), false).await.unwrap();
+    work.status("edge-1", &at(500), false).await.unwrap();
+    assert_eq!(world.alarms().len(), 3, "and this may be another time");
+}
+
+#[test]
+fn what_can_be_brought_again_has_a_bound_of_its_own() {
+    let mut told = Told::default();
+    let kinds =
+        |n| [Trouble::ForgedTag(n), Trouble::Restored(n), Trouble::Lost { first: n, last: n }];
+    for n in 0..u64::from(MOST_EVENTS) {
+        assert!(kinds(n).iter().all(|one| told.is_news("edge-1", one)), "{n}");
+    }
+    let more = kinds(u64::MAX).map(|one| told.is_news("edge-1", &one));
+    assert_eq!(more, [false, false, true]);
+}
+
+#[tokio::test]
+async fn a_gateway_that_says_the_same_again_is_not_silent_and_what_it_says_once_more_is_no_return()
+{
+    let world = World::new().await;
+    let good = world.says(&world.gateway, |_| {});
+    world.work().status("edge-1", &good, false).await.unwrap();
+    // A collector that has waited for something new since 1970.
+    let mut work = world.work();
+    work.presence = Presence::new(SILENT_AFTER, UnixSeconds(0));
+    for _ in 0..2 {
+        work.status("edge-1", &good, false).await.unwrap();
+        work.look().await.unwrap();
+    }
+    let told = world.events();
+    assert!(told.len() == 1 && told[0].contains(r#""event":"nothing_new""#), "{told:?}");
+
+    let newer = world.says(&world.gateway, |one| one.floor_time = NOW.plus(1));
+    work.status("edge-1", &newer, false).await.unwrap();
+    let events = world.events();
+    assert!(events.len() == 2 && events[1].contains(r#""event":"back""#), "{events:?}");
+}
