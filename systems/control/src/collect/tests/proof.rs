@@ -20,12 +20,12 @@ fn i9_only_the_batch_itself_proves_a_position_and_no_checkpoint_without_its_reco
     // The checkpoint is good, and what stands before it is not what it was signed for.
     let checkpoint = gateway.checkpoint();
     let piece = before.clone().piece_of(&[Record::new(Outcome::Allow(Reason::Ok)); 4], |_| {});
-    let hollow = Piece { records: Vec::new(), ..piece.clone() };
+    let hollow = Piece { records: Vec::new(), ..piece };
     let other = Piece { before: Head([1; 32]), ..piece };
     for piece in [hollow, other] {
         assert!(!proves(&gateway.seal(&piece, &checkpoint), 7, head));
     }
     let forger = Gateway { key: SigningKey::from_bytes(&[1; 32]), ..gateway.clone() };
-    let forged = before.clone().write_signed(4, |_| forger.checkpoint());
+    let forged = before.write_signed(4, |_| forger.checkpoint());
     assert!(!proves(&forged, 7, head), "somebody else's signature");
 }
