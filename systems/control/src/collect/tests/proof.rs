@@ -7,7 +7,7 @@ use super::*;
 fn i9_only_the_batch_itself_proves_a_position_and_no_checkpoint_without_its_records() {
     let mut gateway = Gateway::new();
     let earlier = gateway.write(3);
-    let (before, head_before) = (gateway.clone(), gateway.head);
+    let (mut before, head_before) = (gateway.clone(), gateway.head);
     let whole = gateway.write(4);
     let (enrolled, head) = (gateway.enrolled.clone(), gateway.head);
     let proves = |message: &[u8], through, head| {
