@@ -324,7 +324,8 @@ fn follow(
         if newest == Some(first) {
             signed.behind(folder, &head, by);
         }
-        if !walk.is_over() && !(newest == Some(first) && is_torn(&walk, durable)) {
+        let may_end = walk.is_over() || (newest == Some(first) && is_torn(&walk, durable));
+        if !may_end {
             return Err(Broken::Record { path, record: walk.last.saturating_add(1) });
         }
         before = Some(head);
