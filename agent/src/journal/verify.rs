@@ -324,8 +324,8 @@ fn follow(
         if newest == Some(first) {
             signed.behind(folder, &head, by);
         }
-        let may_be_torn = newest == Some(first) && is_torn(&walk, durable);
-        if !walk.is_over() && !may_be_torn {
+        let may_end = walk.is_over() || (newest == Some(first) && is_torn(&walk, durable));
+        if !may_end {
             return Err(Broken::Record { path, record: walk.last.saturating_add(1) });
         }
         before = Some(head);
