@@ -4,7 +4,8 @@
 //! before the high-water mark, is damage: the file is kept aside as it is, what is good of it stays
 //! in the journal, and the journal says what is missing.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -145,6 +146,7 @@ pub(crate) fn recover(
         is_told: false,
         level: Level::Room,
         permission: None,
+        begins: segment.is_none(),
         torn: false,
         forgotten: false,
         failing: false,
@@ -312,11 +314,28 @@ impl Recovery<'_> {
         last
     }
 
+    /// Leaves in its place what is good of a segment.
+    fn keep_good(&self, path: &Path, good: &[u8]) -> io::Result<()> {
+        let mended = path.with_extension("mended");
+        let mut file = self.medium.open(&mended)?;
+        file.cut(0)?;
+        file.write_at(good, 0)?;
+        file.sync()?;
+
+        self.medium.rename(&mended, path)
+    }
+
     /// Keeps the whole file under another name; `good`, where there is any, stays in its place.
     fn set_aside(&mut self, first: u64, good: Option<&[u8]>) -> io::Result<()> {
         let path = segment_path(self.folder, first);
-        let aside = free(&path);
-        self.medium.link(&path, &aside)?;
+        let aside = match aside_already(&path)? {
+            Some(aside) => aside,
+            None => {
+                let aside = free(&path);
+                self.medium.link(&path, &aside)?;
+                aside
+            }
+        };
         match good {
             None => {
                 self.medium.remove(&path)?;
@@ -325,13 +344,11 @@ impl Recovery<'_> {
                     self.medium.rename(&signed, &free(&signed))?;
                 }
             }
+            // On a full disk it stays as it is; nothing is written behind it, and the gap is owned up to.
             Some(good) => {
-                let mended = path.with_extension("mended");
-                let mut file = self.medium.open(&mended)?;
-                file.cut(0)?;
-                file.write_at(good, 0)?;
-                file.sync()?;
-                self.medium.rename(&mended, &path)?;
+                if let Err(error) = self.keep_good(&path, good) {
+                    tracing::warn!(%error, "a damaged segment of the audit could not be mended for now");
+                }
             }
         }
         self.medium.sync_folder(self.folder)?;
@@ -339,6 +356,28 @@ impl Recovery<'_> {
 
         Ok(())
     }
+}
+
+/// Returns the name under which this very file is kept as damaged already.
+fn aside_already(path: &Path) -> io::Result<Option<PathBuf>> {
+    let wanted = fs::metadata(path)?.ino();
+    let stem = path.file_stem();
+    for entry in fs::read_dir(path.parent().unwrap_or(path))? {
+        let entry = entry?;
+        let found = entry.path();
+        let is_of = found.file_name().zip(stem).is_some_and(|(name, stem)| {
+            name.as_encoded_bytes().starts_with(stem.as_encoded_bytes())
+        });
+        if is_of && is_damaged(&found) && entry.metadata()?.ino() == wanted {
+            return Ok(Some(found));
+        }
+    }
+
+    Ok(None)
+}
+
+fn is_damaged(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "damaged")
 }
 
 /// Returns the highest number of a whole record anywhere in `bytes` that comes after `last`; one
@@ -391,15 +430,17 @@ pub(crate) fn list_of(folder: &Path, extension: &str) -> io::Result<Vec<u64>> {
 }
 
 fn set_aside_bytes(folder: &Path) -> io::Result<u64> {
-    let mut bytes = 0;
+    // One file may have several names.
+    let mut files = BTreeMap::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if entry.path().extension().is_some_and(|extension| extension == "damaged") {
-            bytes += entry.metadata()?.len();
+        if is_damaged(&entry.path()) {
+            let facts = entry.metadata()?;
+            files.insert(facts.ino(), facts.len());
         }
     }
 
-    Ok(bytes)
+    Ok(files.into_values().sum())
 }
 
 /// A gateway that was enrolled again counts from 1 again, so the files of the enrolment before go

@@ -85,6 +85,9 @@ pub(crate) struct Writer {
     /// What the last event about it said.
     pub(crate) level: Level,
     pub(crate) permission: Option<Permission>,
+    /// Records go on in a segment that is still to begin: what is missing before them, or damaged, is not
+    /// gone on from.
+    pub(crate) begins: bool,
     /// The file may hold bytes of a write that failed.
     pub(crate) torn: bool,
     /// A sync failed: the kernel may have forgotten what was not synced.
@@ -386,7 +389,8 @@ impl Writer {
     fn ready(&mut self) -> io::Result<()> {
         self.mend()?;
         let size = SEGMENT.min(self.options.max_bytes / 8);
-        if self.file.is_none() || self.segments.back().is_none_or(|last| last.bytes >= size) {
+        let is_due = self.segments.back().is_none_or(|last| last.bytes >= size);
+        if self.begins || self.file.is_none() || is_due {
             self.try_flush()?;
             self.begin_segment()?;
         }
@@ -398,7 +402,9 @@ impl Writer {
     /// that is full there may be no room to write it again. Only what a failed sync made the kernel forget
     /// is written again, on fresh pages.
     fn mend(&mut self) -> io::Result<()> {
-        let Some(last) = self.segments.back().filter(|_| self.torn) else { return Ok(()) };
+        let Some(last) = self.segments.back().filter(|_| self.torn && !self.begins) else {
+            return Ok(());
+        };
         let kept = if self.forgotten { 0 } else { len(&self.unsynced) };
         // A failed sync is told once to each who has the file open: whoever opens it anew asks for itself.
         let held = self.file.take().filter(|_| !self.forgotten);
@@ -445,6 +451,7 @@ impl Writer {
         self.segments.push_back(Segment { first: head.first, bytes, bounded: 0 });
         self.durable.1 = bytes;
         self.file = Some(file);
+        (self.begins, self.torn) = (false, false);
 
         Ok(())
     }

@@ -12,14 +12,19 @@ pub(super) struct Faults {
 
 pub(super) struct Faulty(pub(super) Arc<Mutex<Faults>>);
 
-struct FaultyFile(Box<dyn Handle>, Arc<Mutex<Faults>>);
+/// With what was written since the last sync: where, and how much.
+struct FaultyFile(Box<dyn Handle>, Arc<Mutex<Faults>>, Vec<(u64, usize)>);
 
 impl Medium for Faulty {
     fn open(&self, path: &Path) -> io::Result<Box<dyn Handle>> {
         let file = Real.open(path)?;
         let is_segment = path.extension().is_some();
 
-        Ok(if is_segment { Box::new(FaultyFile(file, Arc::clone(&self.0))) } else { file })
+        Ok(if is_segment {
+            Box::new(FaultyFile(file, Arc::clone(&self.0), Vec::new()))
+        } else {
+            file
+        })
     }
 }
 
@@ -30,11 +35,16 @@ impl Handle for FaultyFile {
             self.0.write_at(&bytes[..bytes.len() / 2], offset)?;
             return Err(io::ErrorKind::StorageFull.into());
         }
+        self.2.push((offset, bytes.len()));
         self.0.write_at(bytes, offset)
     }
 
     fn sync(&mut self) -> io::Result<()> {
+        let written = std::mem::take(&mut self.2);
         if self.1.lock().unwrap().fail_syncs {
+            for (offset, len) in written {
+                self.0.write_at(&vec![0; len], offset)?;
+            }
             return Err(io::Error::other("the disk is gone"));
         }
         self.0.sync()
@@ -400,4 +410,59 @@ fn where_no_room_that_is_given_helps_no_more_of_the_audit_goes_than_a_write_coul
     writer.commit([draft()].iter())[0].unwrap();
     drop(writer);
     assert!(verify(folder.path()).unwrap().gaps.contains(&(1, left[0] - 1)));
+}
+
+/// A journal whose newest segment was damaged in its head, or in its midst, and whose disk refuses writes.
+fn damaged_on_a_full_disk(
+    damage: impl Fn(&mut Vec<u8>),
+) -> (tempfile::TempDir, Arc<Mutex<Faults>>) {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Options { max_bytes: 32 << 10, ..options(1) };
+    let mut writer = writer_on(Arc::new(Real), folder.path(), small);
+    while recover::list(folder.path()).unwrap().len() < 3 {
+        writer.commit([draft()].iter())[0].unwrap();
+    }
+    for _ in 0..5 {
+        writer.commit([draft()].iter())[0].unwrap();
+    }
+    drop(writer);
+    let newest = *recover::list(folder.path()).unwrap().last().unwrap();
+    let path = segment_path(folder.path(), newest);
+    let mut bytes = fs::read(&path).unwrap();
+    damage(&mut bytes);
+    fs::write(&path, bytes).unwrap();
+
+    (folder, Arc::new(Mutex::new(Faults { fail_writes: true, fail_syncs: false })))
+}
+
+#[test]
+fn i8_n9_damage_and_a_full_disk_together_stop_no_start_and_lose_no_answered_record() {
+    let of_head = |bytes: &mut Vec<u8>| bytes[0] ^= 1;
+    let of_midst = |bytes: &mut Vec<u8>| {
+        let at = frame::HEAD_LEN + 200;
+        bytes[at] ^= 1;
+    };
+    for damage in [&of_head as &dyn Fn(&mut Vec<u8>), &of_midst] {
+        let (folder, faults) = damaged_on_a_full_disk(damage);
+        let small = Options { max_bytes: 32 << 10, ..options(2) };
+        let start = || {
+            let medium = Arc::new(Faulty(Arc::clone(&faults)));
+            recover::recover(medium, folder.path(), GATEWAY, &identity(), small).unwrap()
+        };
+        for _ in 0..5 {
+            let (mut writer, found) = start();
+            assert!(found.gap.is_some(), "{found:?}");
+            assert!(writer.commit([draft()].iter())[0].is_err());
+        }
+        let (mut writer, _) = start();
+        assert!(writer.commit([draft()].iter())[0].is_err());
+        faults.lock().unwrap().fail_writes = false;
+        let answered: Vec<_> =
+            (0..3).map(|_| writer.commit([draft()].iter())[0].unwrap().seq).collect();
+        assert!(!writer.status().full, "what was set aside is counted once");
+        drop(writer);
+
+        let (_, found) = start();
+        assert_eq!((found.gap, found.last), (None, *answered.last().unwrap()), "{found:?}");
+    }
 }
