@@ -50,6 +50,8 @@ pub struct Seen {
 pub struct Follower {
     /// The first record must be there, as in a collector's store; an export may begin later.
     whole: bool,
+    /// The number that the first batch begins with, where it may be any.
+    begins: u64,
     at: Option<At>,
     left: BTreeSet<Incarnation>,
     batches: u64,
@@ -84,6 +86,7 @@ impl Follower {
     pub fn new(whole: bool) -> Self {
         Self {
             whole,
+            begins: 1,
             at: None,
             left: BTreeSet::new(),
             batches: 0,
@@ -151,10 +154,10 @@ impl Follower {
         self.at.as_ref()
     }
 
-    /// Whether nothing may be missing before the first batch.
+    /// Returns the number of the first record that is there, where it need not be the first of all.
     #[must_use]
-    pub const fn is_whole(&self) -> bool {
-        self.whole
+    pub const fn begins(&self) -> u64 {
+        self.begins
     }
 
     /// Writes down what is wrong beside the chain.
@@ -220,8 +223,12 @@ impl Follower {
     /// Sees whether the batch goes on from where the chain is; where it does not, goes on from it.
     fn connect(&mut self, at: &mut At, batch: &Batch) {
         let (next, incarnation) = (at.last.saturating_add(1), at.incarnation);
-        let may_begin_here = at.fresh && !self.whole;
+        // Only what came first of all may have been forgotten, or left out of an export.
+        let may_begin_here = at.fresh && !self.whole && self.left.is_empty();
         at.fresh = false;
+        if may_begin_here {
+            self.begins = batch.first;
+        }
         if batch.first > next {
             if !may_begin_here {
                 at.open.push((next, batch.first - 1));

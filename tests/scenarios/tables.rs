@@ -186,6 +186,14 @@ fn i9_whatever_is_altered_in_a_database_of_collectors_is_named_and_nothing_else(
     }
     let month = "DELETE FROM batch WHERE first = 1; DELETE FROM record WHERE seq < 4";
     assert_eq!(stage.wrong_after(month, &["--begins-later"]), [], "a month was forgotten");
+    for (statement, expected) in [
+        ("DELETE FROM record", "line_removed"),
+        ("DELETE FROM batch", "cut_short"),
+        ("DELETE FROM batch WHERE first > 1", "cut_short"),
+    ] {
+        let found = stage.wrong_after(statement, &["--begins-later"]);
+        assert!(found.iter().any(|(code, _)| code == expected), "{statement}: {found:?}");
+    }
     assert_eq!(stage.verify(&[]), whole, "all was put back");
     let without = stage.audit("verify", &[]);
     assert_eq!(without.code, 0, "{}{}", without.out, without.err);
@@ -204,14 +212,22 @@ fn i6_an_export_of_a_database_says_what_the_gateway_says() {
 
     let missing = stage.audit("export", &["--as", "cef", "--gateway", "edge-9"]);
     assert_eq!((missing.code, missing.out.as_str()), (2, ""), "{}", missing.err);
-    for statement in [
-        "UPDATE gateward.batch SET message = '\\x00' WHERE first > 1",
-        "DELETE FROM gateward.batch WHERE first > 1",
+    let tables = "CREATE TABLE kept AS SELECT * FROM gateward.batch";
+    let _ = stage.database.ask(tables);
+    for (statement, later) in [
+        ("UPDATE gateward.batch SET message = '\\x00' WHERE first > 1", 65),
+        ("DELETE FROM gateward.batch WHERE first > 1", 65),
+        ("DELETE FROM gateward.batch", 65),
+        ("DELETE FROM gateward.batch WHERE first = 1", 0),
     ] {
         let _ = stage.database.ask(statement);
         let cut = stage.audit("export", &["--as", "jsonl"]);
-        assert_eq!(cut.code, 65, "{}", cut.err);
+        assert_eq!(cut.code, 65, "{statement}: {}", cut.err);
         assert!(cut.err.contains("audit verify --postgres"), "{}", cut.err);
+        let cut = stage.audit("export", &["--as", "jsonl", "--begins-later"]);
+        assert_eq!(cut.code, later, "{statement}: {}", cut.err);
+        let back = "DELETE FROM gateward.batch; INSERT INTO gateward.batch SELECT * FROM kept";
+        let _ = stage.database.ask(back);
     }
 }
 

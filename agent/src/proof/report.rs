@@ -17,6 +17,8 @@ pub struct Report {
     pub seen: Seen,
     /// The numbers that records own up to having lost.
     pub gaps: Vec<(u64, u64)>,
+    /// The number of the first record, where those before it may be missing; 1 otherwise.
+    pub begins: u64,
     /// The enrolment, the last number and the head of the chain after it; none where nothing is there.
     pub end: Option<(Incarnation, u64, String)>,
     /// Nothing says where the records should end, so a tail that was cut off cannot be seen.
@@ -30,9 +32,10 @@ impl Report {
     #[must_use]
     pub fn of(follower: Follower) -> Self {
         let end = follower.at().map(|at| (at.incarnation, at.last, at.head.to_string()));
+        let begins = follower.begins();
         let (seen, gaps, mistakes) = follower.finish();
 
-        Self { seen, gaps, end, open: false, mistakes }
+        Self { seen, gaps, begins, end, open: false, mistakes }
     }
 }
 
@@ -62,6 +65,9 @@ impl fmt::Display for Report {
         }
         if unsigned > 0 {
             write!(f, "; {unsigned} checkpoints not looked at, for want of its public key")?;
+        }
+        if self.begins > 1 {
+            write!(f, "\nbegins with record {}; what was before it is not looked at", self.begins)?;
         }
         if let Some((incarnation, last, head)) = &self.end {
             write!(f, "\nends with record {last} of enrolment {incarnation}, head {head}")?;
@@ -98,7 +104,7 @@ impl Serialize for Report {
             .iter()
             .map(|mistake| Told { mistake: mistake.code(), text: mistake.to_string() })
             .collect();
-        let mut report = to.serialize_struct("Report", 11)?;
+        let mut report = to.serialize_struct("Report", 12)?;
         report.serialize_field("records", &self.seen.records)?;
         report.serialize_field("checkpoints", &self.seen.checkpoints)?;
         report.serialize_field("checkpoints_unsigned", &self.seen.unsigned)?;
@@ -106,6 +112,7 @@ impl Serialize for Report {
         report.serialize_field("enrolment", &self.end.as_ref().map(|end| end.0.to_string()))?;
         report.serialize_field("last", &self.end.as_ref().map(|end| end.1))?;
         report.serialize_field("head", &self.end.as_ref().map(|end| &end.2))?;
+        report.serialize_field("begins", &self.begins)?;
         report.serialize_field("end_unknown", &self.open)?;
         report.serialize_field("gaps", &self.gaps)?;
         report.serialize_field("mistakes", &mistakes)?;

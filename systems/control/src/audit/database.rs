@@ -34,6 +34,10 @@ const CHUNKS: usize = 256;
 /// What is still to come of a copy.
 pub(super) type Chunks = Pin<Box<ReadyChunks<CopyOutStream>>>;
 
+const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// In the order of the keys there is an index; a sort of everything shows nothing for minutes.
+const NO_SORT: &str = "SET LOCAL enable_sort = off";
+
 const BATCHES: &str = "
     SELECT last, received_at, CASE WHEN octet_length(message) <= $5 THEN message END
     FROM gateward.batch
@@ -50,7 +54,7 @@ pub(super) struct Reading {
 
 impl Reading {
     pub(super) fn open(database: &Database) -> Result<Self, ReadFailed> {
-        Self::begin(database, PATIENCE, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        Self::begin(database, PATIENCE, BEGIN)
     }
 
     /// Returns another connection, which sees the same.
@@ -62,9 +66,7 @@ impl Reading {
         Self::begin(
             database,
             self.patience,
-            &format!(
-                "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '{quoted}'"
-            ),
+            &format!("{BEGIN}; SET TRANSACTION SNAPSHOT '{quoted}'"),
         )
     }
 
@@ -74,6 +76,7 @@ impl Reading {
         let begun = async {
             let (client, attendant) = connect_to_read(database).await?;
             client.batch_execute(begin).await.map_err(DatabaseFailed::from)?;
+            client.batch_execute(NO_SORT).await.map_err(DatabaseFailed::from)?;
             check(&client).await?;
             Ok::<_, ReadFailed>((client, attendant))
         };
@@ -189,7 +192,8 @@ impl Batches for OfDatabase<'_> {
     }
 }
 
-/// Shows every record that the batches of a database prove, of one gateway after the other.
+/// Shows every record that the batches of a database prove, of one gateway after the other;
+/// `begins_later` where what was there first was forgotten on purpose.
 ///
 /// # Errors
 ///
@@ -197,11 +201,12 @@ impl Batches for OfDatabase<'_> {
 pub fn each<E: From<Unreadable>>(
     database: &Database,
     only: Option<&str>,
+    begins_later: bool,
     mut show: impl FnMut(&Line<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let reading = Reading::open(database).map_err(Unreadable::from)?;
     for gateway in reading.gateways(only, None)? {
-        each_of(&reading, &gateway, &mut show)?;
+        each_of(&reading, &gateway, begins_later, &mut show)?;
     }
 
     Ok(())
@@ -210,11 +215,11 @@ pub fn each<E: From<Unreadable>>(
 fn each_of<E: From<Unreadable>>(
     reading: &Reading,
     gateway: &Gateway,
+    begins_later: bool,
     show: &mut impl FnMut(&Line<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let account = gateway.account.unwrap_or(Uuid([0; 16]));
-    // A month that was forgotten is no reason to keep the others back.
-    let (mut follower, mut failed) = (Follower::new(false), None);
+    let (mut follower, mut failed) = (Follower::new(!begins_later), None);
     let read = OfDatabase { reading, gateway }.each(&mut |step| {
         let Some(message) = step.heed(&mut follower).filter(|_| failed.is_none()) else { return };
         follower.take(

@@ -20,7 +20,8 @@ pub enum NotExported {
     Write(#[from] io::Error),
 }
 
-/// Writes every record of a store in a form, a line each.
+/// Writes every record of a store in a form, a line each; `begins_later` where the beginning of a
+/// database was forgotten on purpose.
 ///
 /// # Errors
 ///
@@ -28,6 +29,7 @@ pub enum NotExported {
 pub fn export(
     from: &Destination,
     only: Option<&str>,
+    begins_later: bool,
     form: As,
     out: &mut impl Write,
 ) -> Result<(), NotExported> {
@@ -35,7 +37,7 @@ pub fn export(
         |line: &Line<'_>| writeln!(out, "{}", export::line(line, form)).map_err(NotExported::Write);
     match from {
         Destination::Folder(folder) => folder::each(folder, only, show)?,
-        Destination::Postgres(from) => database::each(from, only, show)?,
+        Destination::Postgres(from) => database::each(from, only, begins_later, show)?,
     }
 
     Ok(out.flush()?)

@@ -28,8 +28,6 @@ impl<'a> Step<'a> {
     pub(super) fn heed(self, follower: &mut Follower) -> Option<&'a [u8]> {
         match self {
             Self::Batch(message) => return Some(message),
-            // All of an enrolment may have been forgotten.
-            Self::End { .. } if !follower.is_whole() && follower.at().is_none() => {}
             Self::End { incarnation, through, head } => {
                 let end = follower.at().filter(|at| at.incarnation == incarnation);
                 let end = end.map_or((0, Head::START), |at| (at.last, at.head));

@@ -35,6 +35,9 @@ pub(super) enum Command {
         /// Only this gateway
         #[arg(long, value_name = "NAME")]
         gateway: Option<String>,
+        /// What a database had before its first batch was forgotten on purpose
+        #[arg(long, requires = "postgres")]
+        begins_later: bool,
     },
     /// Say what a policy would have answered to recorded requests; 0 the same, 1 otherwise
     Replay {
@@ -90,6 +93,9 @@ pub(super) struct Setup {
     /// The gateways have `item_without_division = "deny"`
     #[arg(long)]
     deny_item_without_division: bool,
+    /// What a database had before its first batch was forgotten on purpose
+    #[arg(long, requires = "postgres")]
+    pub(super) begins_later: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -125,12 +131,14 @@ fn place(path: Option<PathBuf>, database: DatabaseArgs) -> Result<Destination, F
 impl Command {
     pub(super) fn run(self) -> Result<Exit, Failed> {
         match self {
-            Self::Export { folder, database, form, gateway } => {
-                exported(&place(folder, database)?, gateway.as_deref(), form)
+            Self::Export { folder, database, form, gateway, begins_later } => {
+                let from = place(folder, database)?;
+                exported(&Recorded { from, only: gateway, begins_later }, form)
             }
             Self::Replay { records, database, against, gateway, setup, all, format } => {
                 let replay = Replay::against(&against, setup.gateways(), all)?;
-                replayed(replay, &place(records, database)?, gateway.as_deref(), format)
+                let (from, begins_later) = (place(records, database)?, setup.begins_later);
+                replayed(replay, &Recorded { from, only: gateway, begins_later }, format)
             }
             Self::Verify { records, database, keys, gateway, begins_later, format } => {
                 let keys = keys.as_deref().map(Keys::load).transpose()?;
@@ -141,9 +149,17 @@ impl Command {
     }
 }
 
-fn exported(from: &Destination, only: Option<&str>, form: As) -> Result<Exit, Failed> {
+/// Records to go through.
+pub(super) struct Recorded {
+    pub(super) from: Destination,
+    pub(super) only: Option<String>,
+    pub(super) begins_later: bool,
+}
+
+fn exported(recorded: &Recorded, form: As) -> Result<Exit, Failed> {
     let mut out = BufWriter::new(io::stdout().lock());
-    match export(from, only, form, &mut out) {
+    let Recorded { from, only, begins_later } = recorded;
+    match export(from, only.as_deref(), *begins_later, form, &mut out) {
         Err(NotExported::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => {}
         done => done?,
     }
@@ -151,13 +167,8 @@ fn exported(from: &Destination, only: Option<&str>, form: As) -> Result<Exit, Fa
     Ok(Exit::Success)
 }
 
-fn replayed(
-    mut replay: Replay,
-    from: &Destination,
-    only: Option<&str>,
-    format: Format,
-) -> Result<Exit, Failed> {
-    take(&mut replay, from, only)?;
+fn replayed(mut replay: Replay, recorded: &Recorded, format: Format) -> Result<Exit, Failed> {
+    take(&mut replay, recorded)?;
     let replayed = replay.finish();
     if format == Format::Json {
         print_json(&replayed.to_json())?;
@@ -174,17 +185,14 @@ fn replayed(
 }
 
 /// Hands on every record of a database, a folder, a file or standard input.
-pub(super) fn take(
-    replay: &mut Replay,
-    from: &Destination,
-    only: Option<&str>,
-) -> Result<(), NotReplayed> {
+pub(super) fn take(replay: &mut Replay, recorded: &Recorded) -> Result<(), NotReplayed> {
+    let only = recorded.only.as_deref();
     let mut show = |line: &gateward_agent::journal::json::Line<'_>| {
         replay.take(line);
         Ok(())
     };
-    match from {
-        Destination::Postgres(from) => database::each(from, only, show),
+    match &recorded.from {
+        Destination::Postgres(from) => database::each(from, only, recorded.begins_later, show),
         Destination::Folder(records) if records == Path::new("-") => {
             each_line("standard input", io::stdin().lock(), show)
         }

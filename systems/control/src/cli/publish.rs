@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::audit::{Setup, take};
+use super::audit::{Recorded, Setup, take};
 use super::database::DatabaseArgs;
 use super::reach::{ReachArgs, block_on};
 use super::{Failed, say};
@@ -51,9 +51,10 @@ impl Args {
             }
             let folder = self.replay.map(Destination::Folder);
             let records = folder.or(self.database.database().map(Destination::Postgres));
-            if let Some(records) = &records {
+            if let Some(from) = records {
                 let mut replay = Replay::against(&self.dir, self.setup.gateways(), false)?;
-                take(&mut replay, records, None)?;
+                let begins_later = self.setup.begins_later;
+                take(&mut replay, &Recorded { from, only: None, begins_later })?;
                 say(replay.finish())?;
             }
             refuse_widenings(&self.dir, &self.accept_widening)?;

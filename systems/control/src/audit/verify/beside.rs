@@ -54,6 +54,8 @@ pub(super) struct Beside<F> {
     incarnation: Option<Incarnation>,
     /// Nothing has been compared yet, and what was before may have been forgotten on purpose.
     begins_later: bool,
+    /// Records that were proved meanwhile, from the first to the last.
+    unmatched: Option<(Incarnation, u64, u64)>,
     /// Whose records these are, and those of whom were there before.
     here: String,
     left: BTreeSet<String>,
@@ -66,7 +68,17 @@ impl<F: Form> Beside<F> {
         let (here, left) = (String::new(), BTreeSet::new());
         let (mistakes, expected) = (Mistakes::default(), Vec::new());
 
-        Self { form, held: None, mistakes, incarnation: None, begins_later, here, left, expected }
+        Self {
+            form,
+            held: None,
+            mistakes,
+            incarnation: None,
+            begins_later,
+            unmatched: None,
+            here,
+            left,
+            expected,
+        }
     }
 
     fn next(&mut self) -> io::Result<Option<Vec<u8>>> {
@@ -95,6 +107,7 @@ impl<F: Form> Beside<F> {
 
     /// Holds the next against the record.
     pub(super) fn hold(&mut self, proved: &Proved<'_>) -> io::Result<()> {
+        let (incarnation, number) = (proved.origin.incarnation, proved.record.seq);
         let mut expected = core::mem::take(&mut self.expected);
         expected.clear();
         F::write(proved, &mut expected);
@@ -107,6 +120,10 @@ impl<F: Form> Beside<F> {
         let held = if is_next { Ok(true) } else { self.search(proved, &expected) };
         self.expected = expected;
         self.begins_later &= !held?;
+        if self.begins_later {
+            let first = self.unmatched.map_or(number, |(_, first, _)| first);
+            self.unmatched = Some((incarnation, first, number));
+        }
 
         Ok(())
     }
@@ -162,6 +179,10 @@ impl<F: Form> Beside<F> {
 
     /// Returns what is wrong; what is left belongs to no record.
     pub(super) fn finish(mut self) -> io::Result<Mistakes> {
+        // To forget all that is shown of records that are there is no beginning.
+        if let Some((incarnation, first, last)) = self.unmatched.filter(|_| self.begins_later) {
+            self.mistakes.add(Mistake::Removed { incarnation, first, last });
+        }
         while let Some(found) = self.next()? {
             self.mistakes.add(self.form.surplus(F::about(&found)));
         }
