@@ -13,8 +13,8 @@ use gateward_tests::{Gateway, Program, Stopwatch, built, until};
 use serde_json::Value;
 
 /// How long an agent is left alone before it is watched: what nobody receipts is sent again ever more
-/// seldom.
-const SETTLE: Duration = Duration::from_secs(50);
+/// seldom, and a minute after its last record the journal is signed.
+const SETTLE: Duration = Duration::from_secs(75);
 /// How long an idle agent is watched.
 const REST: Duration = Duration::from_secs(40);
 /// The kernel's unit of CPU time, the same on every Linux that this runs on.
