@@ -3,6 +3,18 @@
 use gateward_tests::{Deck, Gateway, Postgres, Wire, until};
 use serde_json::json;
 
+/// A control plane whose policy is published, a database, a token, and gateways that are up.
+fn stage<const N: usize>(names: [&str; N]) -> (Deck, Postgres, String, [Gateway; N]) {
+    let deck = Deck::new();
+    let token = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
+    deck.publish();
+    let database = Postgres::start(&deck.logs().join("postgres.log"));
+    let mut gateways = names.map(|name| deck.gateway(name));
+    gateways.iter_mut().for_each(Gateway::start_ready);
+
+    (deck, database, token, gateways)
+}
+
 fn through(database: &Postgres, gateway: &str) -> u64 {
     database.number(&format!(
         "SELECT coalesce(max(through), 0) FROM gateward.position WHERE gateway = '{gateway}'"
@@ -23,12 +35,7 @@ fn record(gateway: &Gateway, token: &str) -> u64 {
 
 #[test]
 fn i9_a_position_that_no_gateway_has_come_to_is_told_once_and_the_other_gateways_go_on() {
-    let deck = Deck::new();
-    let token = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
-    deck.publish();
-    let database = Postgres::start(&deck.logs().join("postgres.log"));
-    let mut gateways = ["edge-7a", "edge-7b"].map(|name| deck.gateway(name));
-    gateways.iter_mut().for_each(Gateway::start_ready);
+    let (deck, database, token, gateways) = stage(["edge-7a", "edge-7b"]);
     let collector = deck.collector_into(&database, deck.broker.port());
     let [altered, other] = &gateways;
     let last = record(altered, &token);
@@ -62,12 +69,7 @@ fn i9_a_position_that_no_gateway_has_come_to_is_told_once_and_the_other_gateways
 #[test]
 fn i9_a_position_ahead_of_what_the_database_holds_is_never_receipted_though_the_gateway_has_come_to_it()
  {
-    let deck = Deck::new();
-    let token = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
-    deck.publish();
-    let database = Postgres::start(&deck.logs().join("postgres.log"));
-    let mut gateways = ["edge-7a", "edge-7b"].map(|name| deck.gateway(name));
-    gateways.iter_mut().for_each(Gateway::start_ready);
+    let (deck, database, token, mut gateways) = stage(["edge-7a", "edge-7b"]);
     let mut collector = deck.collector_into(&database, deck.broker.port());
     for gateway in &gateways {
         record(gateway, &token);
@@ -120,12 +122,7 @@ fn i9_a_position_ahead_of_what_the_database_holds_is_never_receipted_though_the_
 
 #[test]
 fn i9_a_position_that_was_put_back_makes_no_second_row_and_is_told() {
-    let deck = Deck::new();
-    let token = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
-    deck.publish();
-    let database = Postgres::start(&deck.logs().join("postgres.log"));
-    let mut gateway = deck.gateway("edge-7a");
-    gateway.start_ready();
+    let (deck, database, token, [gateway]) = stage(["edge-7a"]);
     let wire = Wire::to(deck.broker.port());
     let _collector = deck.collector_into(&database, wire.port());
     record(&gateway, &token);

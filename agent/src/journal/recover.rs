@@ -4,8 +4,9 @@
 //! before the high-water mark, is damage: the file is kept aside as it is, what is good of it stays
 //! in the journal, and the journal says what is missing.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::os::unix::fs::MetadataExt as _;
+mod aside;
+
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
@@ -13,10 +14,12 @@ use std::time::Duration;
 use std::{fs, io};
 
 use gateward_core::audit::{Event, Head, Outcome, Record, SnapshotName};
-use gateward_core::name::Hex;
 use gateward_core::trust::{GatewayId, Incarnation};
 
-use super::checkpoints::{self, Checkpoints, Found, Signer};
+pub(crate) use aside::free;
+use aside::{set_aside_bytes, set_other_enrolment_aside};
+
+use super::checkpoints::{Checkpoints, Found, Signer};
 use super::frame::{Frame, HEAD_LEN, SegmentHead};
 use super::known::Known;
 use super::medium::Medium;
@@ -313,71 +316,6 @@ impl Recovery<'_> {
 
         last
     }
-
-    /// Leaves in its place what is good of a segment.
-    fn keep_good(&self, path: &Path, good: &[u8]) -> io::Result<()> {
-        let mended = path.with_extension("mended");
-        let mut file = self.medium.open(&mended)?;
-        file.cut(0)?;
-        file.write_at(good, 0)?;
-        file.sync()?;
-
-        self.medium.rename(&mended, path)
-    }
-
-    /// Keeps the whole file under another name; `good`, where there is any, stays in its place.
-    fn set_aside(&mut self, first: u64, good: Option<&[u8]>) -> io::Result<()> {
-        let path = segment_path(self.folder, first);
-        let aside = match aside_already(&path)? {
-            Some(aside) => aside,
-            None => {
-                let aside = free(&path);
-                self.medium.link(&path, &aside)?;
-                aside
-            }
-        };
-        match good {
-            None => {
-                self.medium.remove(&path)?;
-                let signed = checkpoints::path(self.folder, first);
-                if signed.exists() {
-                    self.medium.rename(&signed, &free(&signed))?;
-                }
-            }
-            // On a full disk it stays as it is; nothing is written behind it, and the gap is owned up to.
-            Some(good) => {
-                if let Err(error) = self.keep_good(&path, good) {
-                    tracing::warn!(%error, "a damaged segment of the audit could not be mended for now");
-                }
-            }
-        }
-        self.medium.sync_folder(self.folder)?;
-        self.found.damaged.push(aside);
-
-        Ok(())
-    }
-}
-
-/// Returns the name under which this very file is kept as damaged already.
-fn aside_already(path: &Path) -> io::Result<Option<PathBuf>> {
-    let wanted = fs::metadata(path)?.ino();
-    let stem = path.file_stem();
-    for entry in fs::read_dir(path.parent().unwrap_or(path))? {
-        let entry = entry?;
-        let found = entry.path();
-        let is_of = found.file_name().zip(stem).is_some_and(|(name, stem)| {
-            name.as_encoded_bytes().starts_with(stem.as_encoded_bytes())
-        });
-        if is_of && is_damaged(&found) && entry.metadata()?.ino() == wanted {
-            return Ok(Some(found));
-        }
-    }
-
-    Ok(None)
-}
-
-fn is_damaged(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "damaged")
 }
 
 /// Returns the highest number of a whole record anywhere in `bytes` that comes after `last`; one
@@ -395,18 +333,6 @@ pub(super) fn behind(bytes: &[u8], last: u64, most: u64) -> Option<u64> {
     }
 
     highest
-}
-
-/// A name for `path` as evidence that nothing has yet.
-pub(crate) fn free(path: &Path) -> PathBuf {
-    let mut aside = path.with_extension("damaged");
-    let mut copy = 1;
-    while aside.exists() {
-        copy += 1;
-        aside = path.with_extension(format!("{copy}.damaged"));
-    }
-
-    aside
 }
 
 /// The first numbers of the segments in `folder`, ascending.
@@ -427,47 +353,4 @@ pub(crate) fn list_of(folder: &Path, extension: &str) -> io::Result<Vec<u64>> {
     firsts.sort_unstable();
 
     Ok(firsts)
-}
-
-fn set_aside_bytes(folder: &Path) -> io::Result<u64> {
-    // One file may have several names.
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if is_damaged(&entry.path()) {
-            let facts = entry.metadata()?;
-            files.insert(facts.ino(), facts.len());
-        }
-    }
-
-    Ok(files.into_values().sum())
-}
-
-/// A gateway that was enrolled again counts from 1 again, so the files of the enrolment before go
-/// to a folder of their own.
-fn set_other_enrolment_aside(
-    medium: &dyn Medium,
-    folder: &Path,
-    gateway: GatewayId,
-    identity: &Identity,
-) -> io::Result<()> {
-    for first in list(folder)?.into_iter().rev() {
-        let bytes = fs::read(segment_path(folder, first))?;
-        let Some(head) = SegmentHead::decode(&bytes) else { continue };
-        if head.incarnation == identity.incarnation && head.gateway == gateway {
-            return Ok(());
-        }
-        let old = folder.join(format!("enrolment-{}", Hex(&head.incarnation.0)));
-        medium.make_folder(&old)?;
-        for entry in fs::read_dir(folder)? {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                medium.rename(&entry.path(), &old.join(entry.file_name()))?;
-            }
-        }
-        medium.sync_folder(&old)?;
-        return medium.sync_folder(folder);
-    }
-
-    Ok(())
 }
