@@ -2,7 +2,6 @@
 //! told why, and with the room back all goes on.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use gateward_tests::{SmallDisk, until};
 use serde_json::{Value, json};
@@ -225,23 +224,7 @@ fn i5_i7_a_receipt_is_the_way_out_of_a_disk_that_is_full_of_records() {
 #[test]
 fn i5_on_a_full_disk_whole_segments_go_where_the_manifest_permits_it_and_are_counted() {
     let mut island = Island::new();
-    assert!(island.stage.gateway.stop().success());
-    island.stage.gateway.set("AUDIT__WHEN_FULL", "drop_oldest");
-    assert_eq!(island.stage.gateway.cli(&["run"]).code, 78, "the operator's wish is not enough");
-    island.stage.deck.edit_policy("[snapshot]", "[snapshot]\nallow_drop = true");
-    island.stage.deck.publish();
-    island.stage.gateway.set("AUDIT__WHEN_FULL", "deny");
-    island.stage.gateway.start_ready();
-    let published = std::fs::read(island.stage.deck.dir().join("state/published/plant-7/manifest"));
-    let published = published.expect("it was published");
-    let slots = ["a", "b"].map(|slot| island.stage.gateway.state().join("snapshot").join(slot));
-    until("a manifest that permits it", || {
-        let held = |slot: &PathBuf| std::fs::read(slot.join("manifest")).ok();
-        slots.iter().any(|slot| held(slot).as_ref() == Some(&published)).then_some(())
-    });
-    assert!(island.stage.gateway.stop().success());
-    island.stage.gateway.set("AUDIT__WHEN_FULL", "drop_oldest");
-    island.stage.gateway.start_ready();
+    island.stage.operator_may("allow_drop", ("AUDIT__WHEN_FULL", "drop_oldest", "deny"));
     island.has_segments(5);
     let firsts = crate::lost::segments(&island.stage.gateway);
 

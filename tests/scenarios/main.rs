@@ -36,6 +36,7 @@ mod limits;
 mod loopback;
 mod lost;
 mod meaning;
+mod observe;
 mod offline;
 mod own_broker;
 mod packets;

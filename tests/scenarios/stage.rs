@@ -72,6 +72,32 @@ impl Stage {
         assert_eq!((answer.status, &answer.json()["code"]), (503, &json!("no_snapshot")));
     }
 
+    /// The operator has set `wish` where nobody permits it; then the policy does, by `permission`, and the
+    /// gateway runs with it. `plain` is the setting that needs no permission.
+    pub(crate) fn operator_may(
+        &mut self,
+        permission: &str,
+        (key, wish, plain): (&str, &str, &str),
+    ) {
+        assert!(self.gateway.stop().success());
+        self.gateway.set(key, wish);
+        assert_eq!(self.gateway.cli(&["run"]).code, 78, "the operator's wish is not enough");
+        self.gateway.set(key, plain);
+        self.gateway.start_ready();
+        self.deck.edit_policy("[snapshot]", &format!("[snapshot]\n{permission} = true"));
+        self.deck.publish();
+        let published = self.deck.dir().join("state/published/plant-7/manifest");
+        let published = fs::read(published).expect("it was published");
+        let slots = ["a", "b"].map(|slot| self.gateway.state().join("snapshot").join(slot));
+        until("a manifest that permits it", || {
+            let held = |slot: &PathBuf| fs::read(slot.join("manifest")).ok();
+            slots.iter().any(|slot| held(slot).as_ref() == Some(&published)).then_some(())
+        });
+        assert!(self.gateway.stop().success());
+        self.gateway.set(key, wish);
+        self.gateway.start_ready();
+    }
+
     pub(crate) fn restart(&mut self) {
         assert!(self.gateway.stop().success());
         self.gateway.start();

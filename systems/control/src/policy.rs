@@ -22,7 +22,7 @@ pub use known::{KnownIds, Widening};
 pub use mistake::{Mistake, Mistakes, Place};
 pub use people::{Principal, PrincipalStatus};
 pub use routes::RouteEntry;
-pub use snapshot::{Sizes, Staleness};
+pub use snapshot::{Allows, Sizes, Staleness};
 pub use structure::{Account, Division, Group, Resource};
 pub use tokens::{Token, TokenStatus};
 
@@ -41,7 +41,7 @@ use crate::whole;
 #[derive(Clone, Debug)]
 pub struct Policy {
     account: Account,
-    allow_drop: bool,
+    allows: Allows,
     catalogue: Catalogue,
     divisions: Vec<Division>,
     groups: Vec<Group>,
@@ -103,11 +103,11 @@ impl Policy {
     pub(crate) fn stand_in(
         account: Uuid,
         groups: Vec<Group>,
-        (staleness, sizes, allow_drop): (Staleness, Sizes, bool),
+        (staleness, sizes, allows): (Staleness, Sizes, Allows),
     ) -> Self {
         Self {
             account: Account { id: account, ..Account::default() },
-            allow_drop,
+            allows,
             catalogue: Catalogue::default(),
             divisions: Vec::new(),
             groups,
@@ -122,7 +122,7 @@ impl Policy {
 
     fn read(root: &folder::Root, mistakes: &mut Mistakes) -> Self {
         let account = structure::account(root, mistakes);
-        let (staleness, sizes, allow_drop) = snapshot::snapshot(root, mistakes);
+        let (staleness, sizes, allows) = snapshot::snapshot(root, mistakes);
         let catalogue = Catalogue::read(root, mistakes);
         let mut ids = structure::Ids::default();
         let divisions = structure::divisions(root, &mut ids, mistakes);
@@ -137,7 +137,7 @@ impl Policy {
 
         Self {
             account,
-            allow_drop,
+            allows,
             catalogue,
             divisions,
             groups,
@@ -156,11 +156,10 @@ impl Policy {
         &self.account
     }
 
-    /// Returns whether gateways may drop records that no collector holds, where their operators chose
-    /// that over refusing.
+    /// Returns what the operators of gateways may choose.
     #[must_use]
-    pub const fn allow_drop(&self) -> bool {
-        self.allow_drop
+    pub const fn allows(&self) -> Allows {
+        self.allows
     }
 
     /// Returns in what sizes a snapshot travels.

@@ -1,6 +1,7 @@
 //! What a policy says about snapshots: how long they are believed, in what sizes they travel, and what
 //! they permit the operators of gateways.
 
+use gateward_core::trust::Manifest;
 use gateward_core::trust::manifest::CHUNK_LOG2;
 
 use super::fields::Fields;
@@ -61,14 +62,29 @@ const LEAST_PAYLOAD: u32 = 1 << *CHUNK_LOG2.start();
 /// whether it does.
 const MOST_PAYLOAD: u32 = 128 * 1024;
 
-/// What stands in the table, and whether a gateway may drop records that no collector holds, where its
-/// operator chose `when_full = "drop_oldest"`.
-pub(super) type Said = (Staleness, Sizes, bool);
+/// What the operators of gateways may choose; by default nothing of it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Allows {
+    /// `decision.mode = "observe"`: to decide and write down, and deny nobody.
+    pub observe: bool,
+    /// `audit.when_full = "drop_oldest"`: to drop records that no collector holds.
+    pub drop: bool,
+}
+
+impl Allows {
+    /// What a manifest says.
+    pub(crate) const fn of(manifest: &Manifest) -> Self {
+        Self { observe: manifest.allow_observe(), drop: manifest.allow_drop() }
+    }
+}
+
+/// What stands in the table.
+pub(super) type Said = (Staleness, Sizes, Allows);
 
 pub(super) fn snapshot(root: &Root, mistakes: &mut Mistakes) -> Said {
     let mut staleness = Staleness { stale_after_s: 86_400, expires_after_s: 604_800 };
     let Some((place, table)) = root.one("snapshot", mistakes) else {
-        return (staleness, Sizes::default(), false);
+        return (staleness, Sizes::default(), Allows::default());
     };
     let mut fields = Fields::new("snapshot", place, table, mistakes);
     let mut seconds = |key, default: u32| {
@@ -84,10 +100,11 @@ pub(super) fn snapshot(root: &Root, mistakes: &mut Mistakes) -> Said {
     let what = "to 131072 bytes, the most that gateways take by default; set what the broker takes, \
                 or leave it out";
     let payload = number(&mut fields, "max_payload_bytes", LEAST_PAYLOAD..=MOST_PAYLOAD, what);
-    let allow_drop = fields.flag("allow_drop").unwrap_or(false);
+    let mut flag = |key| fields.flag(key).unwrap_or(false);
+    let allows = Allows { observe: flag("allow_observe"), drop: flag("allow_drop") };
     fields.finish();
 
-    (staleness, payload.map_or_else(Sizes::default, Sizes::within), allow_drop)
+    (staleness, payload.map_or_else(Sizes::default, Sizes::within), allows)
 }
 
 /// Returns a number within its limits, where it is there.

@@ -172,12 +172,18 @@ fn an_added_permission_takes_a_free_bit_and_must_grant_something() {
 }
 
 #[test]
-fn records_may_be_dropped_only_where_the_policy_says_so() {
-    let allow_drop = |text: &str| with(text).unwrap().allow_drop();
+fn an_operator_may_observe_or_drop_records_only_where_the_policy_says_so() {
+    let allows = |text: &str| with(&format!("[snapshot]\n{text}\n")).unwrap().allows();
+    let nothing = Allows::default();
 
-    assert!(!allow_drop("") && !allow_drop("[snapshot]\nallow_drop = false\n"));
-    assert!(allow_drop("[snapshot]\nallow_drop = true\n"));
-    assert!(mistakes("[snapshot]\nallow_drop = 1\n").contains("snapshot.allow_drop"));
+    assert_eq!(with("").unwrap().allows(), nothing);
+    assert_eq!(allows("allow_drop = false\nallow_observe = false"), nothing);
+    assert_eq!(allows("allow_drop = true"), Allows { drop: true, ..nothing });
+    assert_eq!(allows("allow_observe = true"), Allows { observe: true, ..nothing });
+    for key in ["allow_drop", "allow_observe"] {
+        let text = mistakes(&format!("[snapshot]\n{key} = 1\n"));
+        assert!(text.contains(&format!("snapshot.{key}")), "{text}");
+    }
 }
 
 #[test]

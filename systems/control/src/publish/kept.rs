@@ -10,7 +10,7 @@ use gateward_core::snapshot::unsigned;
 use super::state;
 use crate::enroll::Enrolled;
 use crate::keys::Chain;
-use crate::policy::{Group, Policy, Sizes, Staleness, Unusable};
+use crate::policy::{Allows, Group, Policy, Sizes, Staleness, Unusable};
 
 /// Returns whose policy `dir` has, also where it has mistakes by now.
 ///
@@ -49,7 +49,7 @@ pub(super) fn stand_in(dir: &Path) -> Option<Policy> {
     let group =
         |(id, _)| Group { gateways: gateways.remove(&id).unwrap_or_default(), id, divisions: None };
 
-    let said = (staleness, sizes, newest.allow_drop());
+    let said = (staleness, sizes, Allows::of(newest));
 
     Some(Policy::stand_in(account, published.into_iter().map(group).collect(), said))
 }

@@ -38,7 +38,7 @@ pub fn bundle(
         beacons: None,
         sizes: policy.sizes(),
         staleness: policy.staleness(),
-        allow_drop: policy.allow_drop(),
+        allows: policy.allows(),
         now,
     };
     let mut parts = Vec::new();

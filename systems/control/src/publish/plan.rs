@@ -8,7 +8,7 @@ use gateward_core::trust::{Audience, DeltaRef, KeySet, Manifest, Root};
 use super::NotPublished;
 use super::state::{Signed, State};
 use crate::keys::Signers;
-use crate::policy::{Sizes, Staleness};
+use crate::policy::{Allows, Sizes, Staleness};
 
 /// What is to be done for a group.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -30,7 +30,7 @@ pub(super) struct Maker<'a> {
     pub(super) beacons: Option<&'a Signers>,
     pub(super) sizes: Sizes,
     pub(super) staleness: Staleness,
-    pub(super) allow_drop: bool,
+    pub(super) allows: Allows,
     pub(super) now: UnixSeconds,
 }
 
@@ -82,7 +82,7 @@ impl Maker<'_> {
         self.now.since(issued) >= stale / 4
             || stale != u64::from(stale_after_s)
             || expires != u64::from(expires_after_s)
-            || manifest.allow_drop() != self.allow_drop
+            || Allows::of(manifest) != self.allows
     }
 
     /// Signs a manifest for `bytes` that speaks of a revocation list and names `deltas`, and reads it
@@ -118,8 +118,8 @@ impl Maker<'_> {
             chunk_log2: self.sizes.chunk_log2,
             root: self.root(bytes),
             revoked_counter,
-            allow_observe: false,
-            allow_drop: self.allow_drop,
+            allow_observe: self.allows.observe,
+            allow_drop: self.allows.drop,
             deltas,
         };
         let signers = self.signers.reaching(Some(audience))?;

@@ -153,7 +153,7 @@ impl<'a> Round<'a> {
             beacons: beacons.as_ref(),
             sizes: policy.sizes(),
             staleness: policy.staleness(),
-            allow_drop: policy.allow_drop(),
+            allows: policy.allows(),
             now,
         };
 
