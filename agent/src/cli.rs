@@ -207,14 +207,25 @@ impl Termination for Exit {
 impl Exit {
     /// Returns [`Exit::Permission`] where the system refused something below `error`, else this.
     pub(crate) fn unless_refused(self, error: &(dyn core::error::Error + 'static)) -> Self {
-        let mut causes = core::iter::successors(Some(error), |error| error.source());
-        let refused = causes.any(|cause| {
-            let cause = cause.downcast_ref::<io::Error>();
-            cause.is_some_and(|cause| cause.kind() == io::ErrorKind::PermissionDenied)
-        });
+        let mut causes = system_errors(error);
+        let refused = causes.any(|cause| cause.kind() == io::ErrorKind::PermissionDenied);
 
         if refused { Self::Permission } else { self }
     }
+
+    /// Returns [`Exit::Io`] where the system failed at something below `error`, else this.
+    pub(crate) fn unless_failed(self, error: &(dyn core::error::Error + 'static)) -> Self {
+        if system_errors(error).next().is_some() { Self::Io } else { self }
+    }
+}
+
+/// Returns what the system said, of `error` and what caused it.
+fn system_errors<'e>(
+    error: &'e (dyn core::error::Error + 'static),
+) -> impl Iterator<Item = &'e io::Error> {
+    let causes = core::iter::successors(Some(error), |error| error.source());
+
+    causes.filter_map(|cause| cause.downcast_ref())
 }
 
 impl From<&ClientError> for Exit {

@@ -178,7 +178,7 @@ fn i5_h11_a_gateway_that_starts_on_a_full_disk_refuses_and_says_so_until_there_i
     assert!(island.asks());
     island.is_full();
     // The floor cannot be written down either, which is no end in good order.
-    assert_eq!(island.stage.gateway.stop().code(), Some(70));
+    assert_eq!(island.stage.gateway.stop().code(), Some(74));
     assert!(island.stage.gateway.log().contains("cannot write down the time at stop"));
     island.stage.gateway.start();
     assert!(!island.asks());

@@ -15,7 +15,8 @@ pub(crate) struct Args {}
 
 impl Args {
     /// Ends with 0 after a signal, with 78 where the configuration or what it names is wrong, with
-    /// 77 where the system refuses the state folder, the journal or a socket.
+    /// 77 where the system refuses the state folder, the journal or a socket, with 74 where it fails at them, at
+    /// a stop too.
     pub(crate) fn run(self, global: &Global) -> Exit {
         let config = match global.load() {
             Ok(config) => config,
@@ -63,7 +64,7 @@ fn exit(failed: &RunFailed) -> Exit {
         RunFailed::Journal(_) | RunFailed::NoSocket(_) | RunFailed::Store(_) => {
             Exit::Io.unless_refused(failed)
         }
-        RunFailed::Stopped(_) => Exit::Internal,
+        RunFailed::Stopped(_) => Exit::Internal.unless_failed(failed).unless_refused(failed),
     }
 }
 
@@ -72,6 +73,16 @@ mod tests {
     use std::io::{self, ErrorKind};
 
     use super::*;
+    use crate::supervisor::Stopped;
+
+    #[test]
+    fn a_stop_that_a_full_disk_spoils_ends_with_74_and_one_for_no_reason_of_the_systems_with_70() {
+        let cause = io::Error::from(ErrorKind::StorageFull).into();
+        let failed = RunFailed::Stopped(Stopped::Failed { name: "sync", cause });
+        assert_eq!(exit(&failed) as u8, 74);
+        let failed = RunFailed::Stopped(Stopped::Early("sync"));
+        assert_eq!(exit(&failed) as u8, 70);
+    }
 
     #[test]
     fn a_state_folder_that_the_system_refuses_ends_with_77_and_one_that_fails_with_74() {
