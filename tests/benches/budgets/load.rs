@@ -1,10 +1,16 @@
 //! Callers that ask again as soon as they have their answer, each on a connection of its own.
 
+use std::io::{Read as _, Write as _};
+use std::iter::{Cycle, Skip};
+use std::os::unix::net;
+use std::slice::Iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gateward_tests::Stopwatch;
+use rustix::buffer::spare_capacity;
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixStream;
 use tokio::runtime::Builder;
@@ -44,27 +50,79 @@ impl Run {
 
 /// Keeps `connections` busy with `requests` in turn; every answer must begin with `expected`.
 ///
-/// All callers share one thread, so that they cost little beside what they measure.
+/// All callers share one thread, and are woken by nothing but an answer, so that they cost little beside what
+/// they measure.
 pub(crate) fn run(
     agent: &Agent,
     requests: &Arc<[Vec<u8>]>,
     expected: &'static str,
     connections: usize,
 ) -> Run {
-    let runtime = Builder::new_current_thread().enable_io().build().expect("a runtime");
+    let epoll = epoll::create(CreateFlags::CLOEXEC).expect("the kernel has it");
+    let mut callers: Vec<_> =
+        (0..connections).map(|at| Caller::new(agent, requests, at * 31)).collect();
+    for (at, caller) in (0_u64..).zip(&callers) {
+        let data = EventData::new_u64(at);
+        epoll::add(&epoll, &caller.stream, data, EventFlags::IN).expect("it is a socket");
+    }
     let (watch, cpu) = (Stopwatch::start(), agent.cpu());
-    let requests_answered = runtime.block_on(async {
-        let mut callers = JoinSet::new();
-        for at in 0..connections {
-            callers.spawn(call(open(agent), Arc::clone(requests), expected, at * 31, watch));
+    callers.iter_mut().for_each(Caller::ask);
+    let (mut requests, mut waiting) = (0, connections);
+    let mut events = Vec::with_capacity(connections);
+    while waiting > 0 {
+        epoll::wait(&epoll, spare_capacity(&mut events), None).expect("nobody interrupts");
+        for event in events.drain(..) {
+            let at = usize::try_from(event.data.u64()).expect("it is an index");
+            let caller = callers.get_mut(at).expect("it was added");
+            if !caller.has_answer(expected) {
+                continue;
+            }
+            requests += 1;
+            if watch.elapsed() < SLICE { caller.ask() } else { waiting -= 1 }
         }
-        callers.join_all().await.into_iter().sum()
-    });
+    }
 
-    Run {
-        requests: requests_answered,
-        seconds: watch.elapsed().as_secs_f64(),
-        cpu_seconds: agent.cpu() - cpu,
+    Run { requests, seconds: watch.elapsed().as_secs_f64(), cpu_seconds: agent.cpu() - cpu }
+}
+
+/// One connection, and what has come of an answer.
+struct Caller<'r> {
+    stream: net::UnixStream,
+    requests: Skip<Cycle<Iter<'r, Vec<u8>>>>,
+    buffer: Vec<u8>,
+    len: usize,
+}
+
+impl<'r> Caller<'r> {
+    fn new(agent: &Agent, requests: &'r [Vec<u8>], from: usize) -> Self {
+        let stream = agent.connect().expect("the agent should take a connection");
+
+        Self {
+            stream,
+            requests: requests.iter().cycle().skip(from),
+            buffer: vec![0; LONGEST],
+            len: 0,
+        }
+    }
+
+    fn ask(&mut self) {
+        let request = self.requests.next().expect("they never end");
+        self.len = 0;
+        self.stream.write_all(request).expect("the agent should read");
+    }
+
+    /// Reads what is there, and returns whether that was the rest.
+    fn has_answer(&mut self, expected: &str) -> bool {
+        let rest = self.buffer.get_mut(self.len..).unwrap_or_default();
+        let read = self.stream.read(rest).expect("the agent should answer");
+        assert!(read > 0, "the agent should not hang up");
+        self.len += read;
+        let answer = self.buffer.get(..self.len).unwrap_or_default();
+        let is_whole = whole(answer);
+        let begins = !is_whole || answer.starts_with(expected.as_bytes());
+        assert!(begins, "{}", String::from_utf8_lossy(answer));
+
+        is_whole
     }
 }
 
@@ -136,26 +194,6 @@ async fn exchange(stream: &mut UnixStream, request: &[u8], expected: &str, buffe
         len += read;
     }
     assert!(buffer.starts_with(expected.as_bytes()), "{}", String::from_utf8_lossy(buffer));
-}
-
-async fn call(
-    mut stream: UnixStream,
-    requests: Arc<[Vec<u8>]>,
-    expected: &str,
-    from: usize,
-    watch: Stopwatch,
-) -> u64 {
-    let mut buffer = vec![0; LONGEST];
-    let mut answered = 0;
-    for request in requests.iter().cycle().skip(from) {
-        if watch.elapsed() >= SLICE {
-            break;
-        }
-        exchange(&mut stream, request, expected, &mut buffer).await;
-        answered += 1;
-    }
-
-    answered
 }
 
 /// Whether `answer` has its head and as many bytes after it as the head says.
