@@ -11,8 +11,8 @@
 )]
 
 mod agent;
+mod audit;
 mod collector;
-mod interval;
 mod load;
 mod refusal;
 mod sync;
@@ -57,7 +57,7 @@ fn main() {
         of_100k(&table, &deck, &gateway, is_asked);
     }
     if is_asked("interval") {
-        interval::interval(&table);
+        audit::interval(&table);
     }
     if is_asked("sync") {
         sync::connected(&table);
@@ -92,6 +92,7 @@ fn of_100k(table: &Table, deck: &Deck, gateway: &Gateway, is_asked: impl Fn(&str
         decisions(table, gateway, &questions);
     }
     if is_asked("group") {
+        audit::group(table);
         durable(table, gateway, &questions);
     }
     if is_asked("records") {
@@ -205,9 +206,9 @@ fn durable(table: &Table, gateway: &Gateway, questions: &Arc<[Vec<u8>]>) {
         together.push(load::run(&agent, questions, FOUND, CALLERS).rate());
     }
     let (alone, together) = (middle(alone.into_iter()), middle(together.into_iter()));
-    table.show("audit group, one sync a record", alone, "/s");
-    table.show(&format!("audit group, {CALLERS} callers"), together, "/s");
-    table.at_least("  ratio", together / alone, "", 20.0);
+    table.show("POST /v1/authorize, audit group, 1 caller", alone, "/s");
+    table.show(&format!("POST /v1/authorize, audit group, {CALLERS} callers"), together, "/s");
+    table.show("  ratio", together / alone, "");
 }
 
 /// What a record takes on disk, head, framing and tag included.
