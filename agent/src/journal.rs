@@ -25,6 +25,7 @@ mod writer;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use gateward_core::audit::{DecisionId, Head};
@@ -181,6 +182,8 @@ pub struct NotOpened {
 pub struct Journal {
     to: mpsc::Sender<Command>,
     status: watch::Receiver<Status>,
+    /// Denials that found no room in the queue.
+    missed: Arc<AtomicU32>,
     folder: Arc<Path>,
 }
 
@@ -206,8 +209,8 @@ pub struct Opened {
     pub journal: Journal,
     /// What was found and mended; each finding is an event in the journal already.
     pub recovered: Recovered,
-    /// Resolves when the last [`Journal`] is gone and everything is on disk.
-    pub done: oneshot::Receiver<()>,
+    /// Resolves when the last [`Journal`] is gone, with what kept something from being on disk.
+    pub done: oneshot::Receiver<io::Result<()>>,
 }
 
 impl Journal {
@@ -238,6 +241,7 @@ impl Journal {
         let (writer, recovered) =
             recover::recover(medium, folder, gateway, identity, options).map_err(failed)?;
         let (to, from) = mpsc::channel(QUEUE);
+        let missed = Arc::clone(&writer.missed);
         let (show, status) = watch::channel(writer.status());
         let (ended, done) = oneshot::channel();
         let runtime =
@@ -245,13 +249,13 @@ impl Journal {
         std::thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || {
-                runtime.block_on(thread::run(writer, from, show));
                 // Whoever does not wait for the end does not want to know.
-                let _unheard = ended.send(());
+                let _unheard = ended.send(runtime.block_on(thread::run(writer, from, show)));
             })
             .map_err(failed)?;
 
-        Ok(Opened { journal: Self { to, status, folder: folder.into() }, recovered, done })
+        let journal = Self { to, status, missed, folder: folder.into() };
+        Ok(Opened { journal, recovered, done })
     }
 
     /// A journal that is a list, and where it ends up when its last clone is gone; for a rehearsal.
@@ -280,7 +284,8 @@ impl Journal {
             records
         };
 
-        (Self { to, status: watch::channel(status).1, folder: Path::new("").into() }, kept)
+        let (status, missed) = (watch::channel(status).1, Arc::default());
+        (Self { to, status, missed, folder: Path::new("").into() }, kept)
     }
 
     /// Writes a record and waits until it counts as written.
@@ -311,6 +316,26 @@ impl Journal {
     /// Returns whether there was room in the queue.
     pub fn note(&self, draft: Draft) -> bool {
         self.to.try_send(Command::Append(Box::new(draft), None)).is_ok()
+    }
+
+    /// Like [`Journal::note`], for a request that is not let through: where there is no room in the queue it
+    /// is counted, and the count written down within a second of those that there was room for (DOMAIN N7).
+    pub(crate) fn note_or_count(&self, draft: Draft) {
+        if !self.note(draft) {
+            self.missed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Returns whether the disk refuses everything, and not because it is full.
+    pub(crate) fn keeps_nothing(&self) -> bool {
+        let status = self.status.borrow();
+
+        status.failing && !status.no_space
+    }
+
+    /// Completes when nobody writes any more, although somebody still could ask.
+    pub(crate) async fn died(&self) {
+        self.to.closed().await;
     }
 
     /// Lets the journal drop what nobody else holds while `permitted` says so, where

@@ -2,10 +2,11 @@
 //!
 //! What can be wrong from the start is found before the first task runs, and named.
 
+use core::convert::Infallible;
 use core::future::Future;
 use core::time::Duration;
-use std::fs;
 use std::sync::Arc;
+use std::{fs, io};
 
 use gateward_core::audit::Event as Happened;
 use gateward_core::division::DivisionRules;
@@ -27,7 +28,7 @@ use crate::link::{self, LinkConfig, TlsFiles, TrustedNow};
 use crate::now::{Timekeeper, TrustedClock};
 use crate::post::{Outbox, Post, Sealer};
 use crate::store::{Current, FloorState, OpenFailed, Opened, Place, Store};
-use crate::supervisor::{Stopped, Supervisor};
+use crate::supervisor::{Stop, Stopped, Supervisor};
 use crate::sync::{Parts, Standing, Sync};
 use crate::upload::Upload;
 use crate::{notices, notify, reload};
@@ -36,6 +37,7 @@ use crate::{notices, notify, reload};
 const QUEUE: usize = 64;
 /// How long the journal may take to write what it has when everything else has ended.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+const JOURNAL: &str = "journal";
 
 /// Why the agent did not run, or did not run on.
 #[derive(Debug, Error)]
@@ -54,7 +56,7 @@ pub enum RunFailed {
         /// Which file.
         path: String,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A socket of the local API cannot be had.
     #[error(transparent)]
@@ -99,15 +101,33 @@ pub async fn run(
     let (outcome, written) = ready.start(&config, hangups, stop).await;
 
     let last = Draft::event(Happened::Stop, time.stamp(), "");
-    if journal.append(last).await.is_err() {
-        warn!("that the agent stops was not written down");
-    }
-    drop(journal);
-    let ended = timeout(LAST_WORDS, written).await;
+    let ended = close(journal, last, written).await;
     info!("stopped");
 
     outcome?;
-    ended.map(drop).map_err(|_| Stopped::Stuck(vec!["journal"]).into())
+    Ok(ended?)
+}
+
+/// Closes the journal and waits, for a while, until everything is on disk.
+async fn close(
+    journal: Journal,
+    last: Draft,
+    written: oneshot::Receiver<io::Result<()>>,
+) -> Result<(), Stopped> {
+    let closed = async {
+        if journal.append(last).await.is_err() {
+            warn!("that the agent stops was not written down");
+        }
+        drop(journal);
+        written.await
+    };
+    let failed = |cause| Stopped::Failed { name: JOURNAL, cause };
+
+    match timeout(LAST_WORDS, closed).await {
+        Ok(Ok(ended)) => ended.map_err(|error| failed(error.into())),
+        Ok(Err(_)) => Err(failed("its thread panicked".into())),
+        Err(_) => Err(Stopped::Stuck(vec![JOURNAL])),
+    }
 }
 
 /// Everything that is open before the first task runs.
@@ -118,7 +138,7 @@ struct Ready {
     opened: Opened,
     keeper: Timekeeper,
     journal: Journal,
-    written: oneshot::Receiver<()>,
+    written: oneshot::Receiver<io::Result<()>>,
     gate: Gate,
 }
 
@@ -170,7 +190,7 @@ impl Ready {
         config: &Config,
         hangups: Option<Signal>,
         stop: impl Future<Output = ()>,
-    ) -> (Result<(), Stopped>, oneshot::Receiver<()>) {
+    ) -> (Result<(), Stopped>, oneshot::Receiver<io::Result<()>>) {
         let Self { clock, identity, store, opened, keeper, journal, written, gate } = self;
         let time = keeper.reader();
         note_start(&journal, &time, &opened, &store.current());
@@ -219,6 +239,7 @@ impl Ready {
         tasks.spawn("link", |mut stop| async move { link.run(stop.requested()).await });
         tasks.spawn("sync", |_| sync.run());
         tasks.spawn("gate", |stop| gate.run(judge, subject, carried, stop));
+        tasks.spawn(JOURNAL, |stop| alive(journal.clone(), stop));
         tasks.spawn("notices", |_| notices::write(noticed, journal, time));
         tasks.spawn("post", |_| post.run(forwarded));
         tasks.spawn("upload", |_| upload.run(hears));
@@ -233,6 +254,16 @@ impl Ready {
             .await;
         (outcome, written)
     }
+}
+
+/// Ends early where the journal's thread has: a new process may do better than one that only refuses.
+async fn alive(journal: Journal, mut stop: Stop) -> Result<(), Infallible> {
+    tokio::select! {
+        () = journal.died() => {}
+        () = stop.requested() => {}
+    }
+
+    Ok(())
 }
 
 fn identity(config: &Config) -> Result<Identity, RunFailed> {
@@ -364,3 +395,46 @@ fn note_start(journal: &Journal, time: &TrustedClock, opened: &Opened, current: 
 
 /// The newest key set, for whoever has to believe a signature.
 pub(crate) type Keys = watch::Receiver<Option<KeySet>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::journal::Stamp;
+
+    async fn closes(written: Option<io::Result<()>>) -> String {
+        let (journal, kept) = Journal::in_memory();
+        let (ended, done) = oneshot::channel();
+        let last = Draft::event(Happened::Stop, Stamp::default(), "");
+        let closed = async {
+            match close(journal, last, done).await {
+                Ok(()) => "closed".to_owned(),
+                Err(stopped) => stopped.to_string(),
+            }
+        };
+        let thread = async {
+            kept.await;
+            written.map(|written| ended.send(written)).unwrap_or(Ok(())).unwrap();
+        };
+
+        tokio::join!(closed, thread).0
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_that_does_not_leave_every_record_on_disk_is_no_good_end() {
+        assert_eq!(closes(Some(Ok(()))).await, "closed");
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        assert_eq!(closes(Some(Err(full))).await, "the task `journal` failed");
+        assert_eq!(closes(None).await, "the task `journal` failed", "its thread has panicked");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stop_does_not_wait_for_ever_for_a_disk_that_does_not_answer() {
+        let (journal, _never_polled) = Journal::in_memory();
+        let (_ended, done) = oneshot::channel();
+        let last = Draft::event(Happened::Stop, Stamp::default(), "");
+
+        let stopped = close(journal, last, done).await.unwrap_err();
+
+        assert!(matches!(stopped, Stopped::Stuck(names) if names == [JOURNAL]));
+    }
+}

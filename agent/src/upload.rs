@@ -39,9 +39,9 @@ const WINDOW: usize = 4;
 
 /// What may be sent in a second when much has waited: some thousand records, so that a month offline
 /// is sent in some ten minutes, and a site that comes back does not fill its line with it.
-const A_SECOND: usize = 256 << 10;
+const A_SECOND: isize = 256 << 10;
 /// What may be sent at once after a quiet time.
-const AT_ONCE: usize = 1 << 20;
+const AT_ONCE: isize = 1 << 20;
 
 /// Where batches go: the gateway's audit topic.
 pub trait Outlet: Send {
@@ -110,7 +110,9 @@ pub struct Upload<O, S> {
     /// The most bytes of a message; 0 while there is no broker.
     max_payload: usize,
     /// How many bytes may be sent now.
-    allowance: usize,
+    ///
+    /// Below nothing where a message was longer than what was left: it is paid back.
+    allowance: isize,
     /// The last record that there was when the link came up: what was written since is never held
     /// back.
     behind: u64,
@@ -125,6 +127,8 @@ pub struct Upload<O, S> {
     holes: Vec<Hole>,
     /// Segments that cannot be read, each of which the journal has been told of.
     damaged: Vec<PathBuf>,
+    /// The segment that the disk did not give back, and how often it was asked for.
+    tried: Option<(PathBuf, u32)>,
     refused: receipt::Refusals,
 }
 
@@ -164,6 +168,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
             next: done + 1,
             holes: Vec::new(),
             damaged: Vec::new(),
+            tried: None,
             refused: receipt::Refusals::default(),
         }
     }
@@ -328,7 +333,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         let len = message.len();
         if self.outlet.send(message) {
             if piece.first <= self.behind {
-                self.allowance = self.allowance.saturating_sub(len);
+                self.allowance = self.allowance.saturating_sub_unsigned(len);
             }
             self.sent.push(piece.last);
             self.next = piece.last + 1;

@@ -128,7 +128,7 @@ mod tests {
             opened.journal.append(draft).await.unwrap();
         }
         drop(opened.journal);
-        opened.done.await.unwrap();
+        opened.done.await.unwrap().unwrap();
         assert_eq!(verify_exit(state.path()), Exit::Success);
         assert_eq!(verify_exit(&folder), Exit::Success);
 

@@ -160,9 +160,11 @@ impl Judge {
         if !free {
             answer = Answer::unavailable(Reason::RateLimited);
             draft = draft.rate_limited(is_known);
+        } else if self.0.journal.keeps_nothing() {
+            // As whoever waits for his record is told.
+            answer = Answer::unavailable(Reason::AuditUnavailable);
         }
-        // Where the queue is full the figure of `/metrics` counts it.
-        let _room_or_not = self.0.journal.note(draft);
+        self.0.journal.note_or_count(draft);
 
         answer
     }
@@ -191,7 +193,8 @@ impl Judge {
         let may_observe =
             in_force.as_deref().is_some_and(|held| held.verified.manifest().allow_observe());
         judgement.observed = self.0.policy.observe && may_observe;
-        judgement.tells_all = for_an_operator || judgement.observed;
+        // Whom nobody authenticated acts for nobody, also where he is let through to be observed.
+        judgement.tells_all = for_an_operator;
         judgement.rest_on(in_force.as_deref(), now.at);
         let view = in_force.as_deref().map(|in_force| in_force.view());
         let decided = judgement.route(question, view.as_ref()).and_then(|found| {

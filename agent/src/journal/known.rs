@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use gateward_core::audit::{Head, Ratchet};
 use gateward_core::trust::Incarnation;
 
-use super::medium::Medium;
+use super::medium::{Medium, is_unreadable};
 use super::recover::{free, list};
 use super::slots::{Slot, Slots};
 
@@ -29,8 +29,26 @@ pub(super) struct Known {
     pub(super) mark_slots: Slots,
     key: Option<Slot>,
     mark: Option<Slot>,
-    /// The mark's old file, where it was not believed.
-    pub(super) damaged: Option<PathBuf>,
+    /// Old files that could not be read, or were not believed.
+    pub(super) damaged: Vec<PathBuf>,
+}
+
+/// Opens a file of two slots; one that cannot be read is set aside, and begun anew.
+pub(super) fn open_or_set_aside(
+    medium: &dyn Medium,
+    path: &Path,
+    incarnation: Incarnation,
+    damaged: &mut Vec<PathBuf>,
+) -> io::Result<(Slots, Option<Slot>)> {
+    match Slots::open(medium, path, incarnation) {
+        Err(error) if is_unreadable(&error) => {
+            let aside = free(path);
+            medium.rename(path, &aside)?;
+            damaged.push(aside);
+            Slots::open(medium, path, incarnation)
+        }
+        opened => opened,
+    }
 }
 
 impl Known {
@@ -39,19 +57,21 @@ impl Known {
         folder: &Path,
         incarnation: Incarnation,
     ) -> io::Result<Self> {
-        let (key_slots, key) = Slots::open(medium, &folder.join("key"), incarnation)?;
+        let mut damaged = Vec::new();
+        let (key_slots, key) =
+            open_or_set_aside(medium, &folder.join("key"), incarnation, &mut damaged)?;
         let path = folder.join("mark");
-        let (mut mark_slots, mut mark) = Slots::open(medium, &path, incarnation)?;
+        let (mut mark_slots, mut mark) =
+            open_or_set_aside(medium, &path, incarnation, &mut damaged)?;
         let reach = match &key {
             Some(key) => key.number.saturating_add(FAR),
             // Segments that agree with the mark lend it belief.
             None => list(folder)?.last().map_or(0, |first| *first).saturating_add(FAR),
         };
-        let mut damaged = None;
         if mark.as_ref().is_some_and(|mark| mark.number > reach) {
             let aside = free(&path);
             medium.rename(&path, &aside)?;
-            damaged = Some(aside);
+            damaged.push(aside);
             (mark_slots, mark) = Slots::open(medium, &path, incarnation)?;
         }
 

@@ -8,6 +8,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, FileExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
+use rustix::io::Errno;
+
 /// Where files are opened, and their names changed.
 pub(crate) trait Medium: Send + Sync {
     /// Opens `path` for writing and makes it, readable by nobody else, where it is not there.
@@ -37,6 +39,15 @@ pub(crate) trait Medium: Send + Sync {
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         File::open(folder)?.sync_all()
     }
+}
+
+/// Returns whether what is there cannot be read, today or ever: a bad block, or a file system that has
+/// noticed that it is broken.
+pub(crate) fn is_unreadable(error: &io::Error) -> bool {
+    let number = error.raw_os_error().map(Errno::from_raw_os_error);
+    let bad = [Errno::IO, Errno::UCLEAN, Errno::BADMSG, Errno::NODATA, Errno::LOOP, Errno::ISDIR];
+
+    number.is_some_and(|number| bad.contains(&number))
 }
 
 /// An open file.

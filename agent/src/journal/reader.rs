@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use gateward_core::audit::{Head, Record, SnapshotName};
 
 use super::frame::{Frame, HEAD_LEN, MAX_FRAME, SegmentHead};
+use super::medium::is_unreadable;
 use super::recover::list;
 use super::writer::segment_path;
 
@@ -31,6 +32,18 @@ pub enum NotRead {
     /// A file cannot be read.
     #[error("the journal cannot be read; check the disk and that only the agent writes there")]
     Io(#[from] io::Error),
+    /// The disk does not give back a segment.
+    #[error("`{}`: the disk does not give it back: {source}; keep it, and replace the disk", path.display())]
+    Unreadable {
+        /// Which segment.
+        path: PathBuf,
+        /// The first number that cannot be read.
+        from: u64,
+        /// Where the reader goes on, as with [`NotRead::Damaged`].
+        next: Option<u64>,
+        /// What the system says.
+        source: io::Error,
+    },
 }
 
 /// Consecutive records of one segment, with what is needed to follow the chain from there.
@@ -86,6 +99,26 @@ impl Reader {
     /// A file cannot be read, or holds no record where there was one: what could not be read is
     /// never passed over in silence.
     pub fn next(&mut self, durable: u64, limit: usize) -> Result<Option<Piece>, NotRead> {
+        self.try_next(durable, limit).map_err(|error| match error {
+            NotRead::Io(source) if is_unreadable(&source) => self.unreadable(source),
+            error => error,
+        })
+    }
+
+    /// Says which segment it is that cannot be read, and goes on behind it.
+    fn unreadable(&mut self, source: io::Error) -> NotRead {
+        let Ok(segments) = list(&self.folder) else { return NotRead::Io(source) };
+        let holding = segments.iter().rev().find(|first| **first <= self.next);
+        let Some(first) = holding.or(segments.first()).copied() else { return NotRead::Io(source) };
+        let next = segments.into_iter().find(|other| *other > first);
+        let from = self.next.max(first);
+        self.next = next.unwrap_or(self.next);
+        self.at = None;
+
+        NotRead::Unreadable { path: segment_path(&self.folder, first), from, next, source }
+    }
+
+    fn try_next(&mut self, durable: u64, limit: usize) -> Result<Option<Piece>, NotRead> {
         while self.next <= durable {
             if self.at.is_none() && !self.seek()? {
                 return Ok(None);
@@ -125,6 +158,11 @@ impl Reader {
         let (piece, _) = reader.read(number, 0)?;
 
         Ok(piece.filter(|piece| piece.last == number).map(|piece| piece.after))
+    }
+
+    /// Returns whether record `number` is before the first one that is still there.
+    pub(crate) fn begins_after(folder: &Path, number: u64) -> bool {
+        list(folder).is_ok_and(|segments| segments.first().is_some_and(|first| *first > number))
     }
 
     /// Opens the segment with record `next` and goes there; the first later one where it is gone.

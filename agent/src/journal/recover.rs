@@ -5,6 +5,7 @@
 //! in the journal, and the journal says what is missing.
 
 mod aside;
+mod hole;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -21,11 +22,12 @@ use aside::{set_aside_bytes, set_other_enrolment_aside};
 
 use super::checkpoints::{Checkpoints, Found, Signer};
 use super::frame::{Frame, HEAD_LEN, SegmentHead};
-use super::known::Known;
+use super::known::{Known, open_or_set_aside};
 use super::medium::Medium;
+use super::medium::is_unreadable;
 use super::metered::Metered;
 use super::room::Level;
-use super::slots::Slots;
+use super::room::together;
 use super::tally::Tally;
 use super::torn::signed_for;
 use super::verify::Walk;
@@ -89,8 +91,10 @@ pub(crate) fn recover(
     let medium: Arc<dyn Medium> = Arc::new(Metered::new(medium, Arc::clone(&written)));
     medium.make_folder(folder)?;
     set_other_enrolment_aside(&*medium, folder, gateway, identity)?;
-    let files = Known::open(&*medium, folder, identity.incarnation)?;
-    let (share_slots, share) = Slots::open(&*medium, &folder.join("share"), identity.incarnation)?;
+    let mut files = Known::open(&*medium, folder, identity.incarnation)?;
+    let share = folder.join("share");
+    let (share_slots, share) =
+        open_or_set_aside(&*medium, &share, identity.incarnation, &mut files.damaged)?;
     medium.sync_folder(folder)?;
     let found = Recovered::default();
     let incarnation = identity.incarnation;
@@ -100,12 +104,14 @@ pub(crate) fn recover(
         Recovery { folder, medium: &*medium, by, incarnation, files, found, seen: 0 };
     let mut segments = recovery.segments()?;
     let end = recovery.end(&mut segments)?;
-    recovery.found.damaged.extend(recovery.files.damaged.take());
+    recovery.found.damaged.append(&mut recovery.files.damaged);
 
     let to = recovery.files.durable().max(recovery.signed_for()).max(recovery.seen).max(end.last);
     recovery.found.last = end.last;
-    recovery.found.gap = (to > end.last).then_some((end.last + 1, to));
-    let marked = recovery.files.head_after(to).filter(|_| to > end.last);
+    let is_cut = to > end.last;
+    let untold = recovery.untold(&segments, &end)?;
+    recovery.found.gap = together(untold, is_cut.then_some((end.last + 1, to)));
+    let marked = recovery.files.head_after(to).filter(|_| is_cut);
     let key = recovery.files.key_after(to, &identity.audit);
     recovery.found.lost_key = key.is_none();
     if let (Durability::Interval(every), false) = (options.sync, end.stopped) {
@@ -119,7 +125,7 @@ pub(crate) fn recover(
         key: key.unwrap_or_else(|| identity.audit.clone()),
         snapshot: end.snapshot,
     };
-    let segment = end.segment.filter(|_| recovery.found.gap.is_none());
+    let segment = end.segment.filter(|_| !is_cut);
     let bytes = u64::try_from(end.good).unwrap_or_default();
     let file = segment.map(|first| medium.open(&segment_path(folder, first))).transpose()?;
     if let Some(first) = segment
@@ -156,8 +162,10 @@ pub(crate) fn recover(
         no_space: false,
         why: String::new(),
         refused: 0,
+        missed: Arc::default(),
         dropped: 0,
         lost: None,
+        given: 0,
         unsaid: Vec::new(),
         last: options.now,
         medium,
@@ -202,7 +210,7 @@ impl Recovery<'_> {
     fn segments(&self) -> io::Result<VecDeque<Segment>> {
         let mut segments = Vec::new();
         for first in list(self.folder)? {
-            let bytes = fs::metadata(segment_path(self.folder, first))?.len();
+            let bytes = fs::symlink_metadata(segment_path(self.folder, first))?.len();
             segments.push(Segment { first, bytes, bounded: 0 });
         }
 
@@ -215,7 +223,10 @@ impl Recovery<'_> {
         let stopped = segments.is_empty() && self.files.durable() == 0;
         while let Some(last) = segments.back_mut() {
             let path = segment_path(self.folder, last.first);
-            let bytes = fs::read(&path)?;
+            let read = fs::read(&path);
+            let lost = read.as_ref().is_err_and(is_unreadable);
+            // Nothing of it can be followed; it is kept, and what it held is missing.
+            let bytes = if lost { Vec::new() } else { read? };
             let head = SegmentHead::decode(&bytes)
                 .filter(|head| head.first == last.first && head.gateway == self.by.gateway)
                 .filter(|head| head.first <= self.files.most());
@@ -225,7 +236,7 @@ impl Recovery<'_> {
                 last.bounded = end.bounded;
                 return Ok(end);
             }
-            if bytes.len() <= HEAD_LEN && self.files.durable() < last.first {
+            if !lost && bytes.len() <= HEAD_LEN && self.files.durable() < last.first {
                 // It was being begun when the power went, and held nothing.
                 self.found.cut += u64::try_from(bytes.len()).unwrap_or_default();
                 self.medium.remove(&path)?;

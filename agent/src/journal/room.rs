@@ -91,30 +91,50 @@ impl Writer {
     /// A start reads the last segment only, and takes what older ones held from the file `share`;
     /// it is counted until the collector holds the last of those.
     pub(crate) fn bounded(&self) -> u64 {
+        self.bounded_before(u64::MAX)
+    }
+
+    /// The same of the segments that begin before record `first`.
+    fn bounded_before(&self, first: u64) -> u64 {
         let nexts = self.segments.iter().skip(1).map(|segment| segment.first);
         let ends = nexts.chain([self.chain.seq + 1]);
         let held = self.segments.iter().zip(ends).filter(|(_, end)| *end > self.released + 1);
+        let before = held.filter(|(segment, _)| segment.first < first);
 
-        held.map(|(segment, _)| segment.bounded).sum()
+        before.map(|(segment, _)| segment.bounded).sum()
     }
 
-    /// Keeps what the segments before `first` hold, for the next start.
+    /// Keeps what the segments before `first` hold, for the next start, and what is lost and not owned up to
+    /// yet.
     pub(crate) fn keep_share(&mut self, first: u64) {
+        let (from, to) = self.lost.unwrap_or_default();
         let mut value = [0; 32];
-        if let Some(place) = value.first_chunk_mut() {
-            *place = self.bounded().to_le_bytes();
-        }
+        let words = [self.bounded_before(first), from, to].map(u64::to_le_bytes);
+        value.iter_mut().zip(words.as_flattened()).for_each(|(place, byte)| *place = *byte);
         if let Err(error) = self.share.write(first, &value) {
             tracing::warn!(%error, "the share of denials in the audit was not written; a restart may count too little");
         }
     }
 
-    /// Takes up what [`Self::keep_share`] kept; all of it counts for the last segment but one.
+    /// Takes up what [`Self::keep_share`] kept; the share counts for the last segment but one.
     pub(crate) fn take_up_share(&mut self, kept: Option<&Slot>) {
-        let value = kept.and_then(|slot| slot.value.first_chunk());
-        let older = self.segments.iter_mut().rev().nth(1);
-        if let (Some(older), Some(value)) = (older, value) {
-            older.bounded = u64::from_le_bytes(*value);
+        let Some(kept) = kept else { return };
+        let mut words = kept.value.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
+        let mut next = || words.next().unwrap_or_default();
+        let (bounded, from, to) = (next(), next(), next());
+        if let Some(older) = self.segments.iter_mut().rev().nth(1) {
+            older.bounded = bounded;
+        }
+        // What is still there was not dropped after all.
+        let oldest = self.segments.front().map_or(self.chain.seq + 1, |oldest| oldest.first);
+        self.lost = Some((from, to.min(oldest - 1))).filter(|(from, to)| (1..=*to).contains(from));
+    }
+
+    /// Keeps what is lost before it goes: a power cut may come before the record that owns up to it.
+    fn keep_lost(&mut self) {
+        self.keep_share(self.segments.back().map_or(0, |last| last.first));
+        if let Err(error) = self.share.sync() {
+            tracing::warn!(%error, "what is dropped from the audit was not noted; a power cut now would hide how much");
         }
     }
 
@@ -135,7 +155,11 @@ impl Writer {
             return;
         }
         let (used, max) = (self.used(), self.options.max_bytes);
-        let remedy = "connect the collector or raise `audit.max_bytes`";
+        let remedy = if self.set_aside > 0 {
+            "connect the collector, raise `audit.max_bytes`, or move away the `.damaged` files in the journal's folder"
+        } else {
+            "connect the collector or raise `audit.max_bytes`"
+        };
         let event = if level < self.level {
             tracing::info!(used, max, "the audit has room again");
             Event::AuditRoom
@@ -146,9 +170,11 @@ impl Writer {
             tracing::warn!(used, max, remedy, "the audit is nearly full");
             Event::AuditHighWater
         };
-        self.level = level;
         let event = Draft::event(event, self.last, &format!("{used} of {max} bytes"));
-        self.commit([event].iter());
+        // What could not be written down is said again.
+        if self.commit([event].iter()).iter().all(Result::is_ok) {
+            self.level = level;
+        }
     }
 
     /// Takes a segment away, and then what is signed about it.
@@ -228,11 +254,18 @@ impl Writer {
             return Err(NotWritten::Full);
         }
         let (first, last) = (oldest.first, next.first - 1);
-        self.remove(first)?;
-        self.segments.pop_front();
         if !released {
-            self.lost = together(self.lost, Some((first.max(self.released + 1), last)));
+            let before = self.lost;
+            self.lost = together(before, Some((first.max(self.released + 1), last)));
+            self.keep_lost();
+            if let Err(error) = self.remove(first) {
+                self.lost = before;
+                return Err(error);
+            }
+        } else {
+            self.remove(first)?;
         }
+        self.segments.pop_front();
 
         Ok(!released)
     }

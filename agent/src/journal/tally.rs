@@ -135,6 +135,14 @@ impl Tally {
         }
     }
 
+    /// Returns whether what is counted there lets somebody through to what is not guarded: allows of
+    /// anything else are never counted.
+    pub(crate) fn needs_no_room(&self, place: usize) -> bool {
+        let group = self.groups.get(place);
+
+        group.is_some_and(|group| group.asked.passthrough || group.asked.class == Class::Allow)
+    }
+
     /// Notes what became of a first record.
     pub(crate) fn began(&mut self, place: usize, first: Result<Written, NotWritten>) {
         if let Some(group) = self.groups.get_mut(place) {

@@ -8,6 +8,7 @@ mod flash;
 mod known;
 mod power;
 mod room;
+mod spoilt;
 
 use std::fs;
 use std::io;
@@ -59,7 +60,7 @@ fn draft() -> Draft {
 /// Drops the journal and waits until its files are closed.
 async fn close(opened: Opened) {
     drop(opened.journal);
-    opened.done.await.unwrap();
+    opened.done.await.unwrap().unwrap();
 }
 
 async fn write(folder: &Path, boot: u32, count: u64) {
@@ -323,7 +324,7 @@ async fn n9_a_reader_says_what_it_cannot_read_and_goes_on_behind_it() {
                 Ok(Some(piece)) => seen.extend(piece.first..=piece.last),
                 Ok(None) => break,
                 Err(NotRead::Damaged { from, next, .. }) => broken.push((from, next.unwrap())),
-                Err(NotRead::Io(error)) => panic!("{error}"),
+                Err(error) => panic!("{error}"),
             }
         }
         let [(from, next)] = broken[..] else { panic!("byte {at}: {broken:?}") };

@@ -3,7 +3,9 @@
 //! What asks the same within a second is counted instead of written; whoever is counted is answered
 //! with the others that it came with.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::{io, mem};
 
 use gateward_core::audit::Event;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -56,11 +58,15 @@ impl Drop for Shown {
 }
 
 /// Serves until every [`super::Journal`] is gone, then leaves everything on disk.
+///
+/// # Errors
+///
+/// Something is not on disk.
 pub(crate) async fn run(
     mut writer: Writer,
     mut from: mpsc::Receiver<Command>,
     show: watch::Sender<Status>,
-) {
+) -> io::Result<()> {
     let show = Shown(show);
     let every = match writer.options.sync {
         Durability::Group => TIDY,
@@ -84,6 +90,7 @@ pub(crate) async fn run(
             _ = tidy.tick(), if untidy || writer.options.drop_oldest => untidy = !writer.tidy(),
             _ = second.tick(), if was_open => {
                 writer.end_second();
+                writer.count_missed();
                 untidy = true;
             }
             _ = seal.tick(), if writer.is_unsigned() => {
@@ -123,7 +130,8 @@ pub(crate) async fn run(
             let _unheard = reply.send(answer);
         }
     }
-    writer.last_words();
+
+    writer.last_words()
 }
 
 /// How many ask at once, by who waited for the last two writes.
@@ -229,7 +237,8 @@ impl Writer {
     /// What is counted with a record that could not be written is refused like that.
     fn counted(&mut self, place: usize) -> Result<Written, NotWritten> {
         let first = self.tally.first(place);
-        if matches!(first, Err(NotWritten::Failed | NotWritten::NoSpace)) {
+        let goes_out = first == Err(NotWritten::NoSpace) && self.tally.needs_no_room(place);
+        if matches!(first, Err(NotWritten::Failed | NotWritten::NoSpace)) && !goes_out {
             self.refused = self.refused.saturating_add(1);
         }
 
@@ -251,14 +260,41 @@ impl Writer {
     }
 
     /// Leaves everything on disk and signed for.
-    pub(crate) fn last_words(&mut self) {
+    ///
+    /// # Errors
+    ///
+    /// The disk refuses what was written, or is still to be.
+    pub(crate) fn last_words(&mut self) -> io::Result<()> {
         self.end_second();
+        self.count_missed();
         self.own_up();
         // Whatever else is to be said is said before the last sync and the last checkpoint.
         self.catch_up();
         self.flush();
         self.sign();
-        self.settle();
+        let is_settled = self.settle();
+        if self.failing || !self.unsynced.is_empty() {
+            return Err(io::Error::other(mem::take(&mut self.why)));
+        }
+        if !is_settled {
+            return Err(io::Error::other("the key file or the mark was not synced"));
+        }
+
+        Ok(())
+    }
+
+    /// Writes down how many denials never came here, because too many were waiting.
+    fn count_missed(&mut self) {
+        let count = self.missed.swap(0, Ordering::Relaxed);
+        let event = Draft::event(
+            Event::AuditFailed,
+            self.last,
+            "too many at once to be written one by one",
+        );
+        let says = Draft { count, ..event };
+        if count > 0 && self.commit([says].iter()).iter().any(Result::is_err) {
+            self.missed.fetch_add(count, Ordering::Relaxed);
+        }
     }
 
     /// Says, before all is over, how many were counted that there is still no room for; an event has

@@ -11,11 +11,11 @@ use core::hint::black_box;
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::{io, mem};
 
 use gateward_core::audit::{DecisionId, Event, Head, MAX_RECORD, Outcome, Ratchet, SnapshotName};
-use gateward_core::decide::Class;
+use gateward_core::decide::{Class, Reason};
 use gateward_core::name::MAX_NAME;
 use gateward_core::trust::{GatewayId, Incarnation};
 
@@ -101,9 +101,13 @@ pub(crate) struct Writer {
     /// What the disk said when it began to fail.
     pub(crate) why: String,
     pub(crate) refused: u32,
+    /// Denials for which there was no room in the queue to this thread.
+    pub(crate) missed: Arc<AtomicU32>,
     pub(crate) dropped: u32,
     /// Numbers of records that were dropped and that no record owns up to yet; it comes before any other.
     pub(crate) lost: Option<(u64, u64)>,
+    /// Bytes that went since for a disk that is full, and no record has been written since.
+    pub(crate) given: u64,
     /// What was found at start and had no room yet; nothing is written before it.
     pub(crate) unsaid: Vec<Draft>,
     pub(crate) last: Stamp,
@@ -133,20 +137,20 @@ impl Writer {
         if count == 0 && !self.failing && self.lost.is_none() {
             return Vec::new();
         }
-        let mut given = 0;
         loop {
             let error = match self.try_commit(drafts.clone()) {
                 Ok(results) => return results,
                 Err(error) => error,
             };
             if is_full(&error)
-                && given < enough(count)
+                && self.given < enough(count)
                 && let Some(bytes) = self.give_way()
             {
-                (self.torn, given) = (true, given + bytes);
+                (self.torn, self.given) = (true, self.given.saturating_add(bytes));
                 continue;
             }
-            self.fail(&error, count);
+            let refused = drafts.filter(|draft| !(is_full(&error) && needs_no_room(draft.outcome)));
+            self.fail(&error, refused.count());
             let why = if self.no_space { NotWritten::NoSpace } else { NotWritten::Failed };
             return vec![Err(why); count];
         }
@@ -186,8 +190,15 @@ impl Writer {
             return Err(error);
         }
         // Where nothing had room, nothing shows that the disk takes records again.
-        if !pending.frames.is_empty() && mem::take(&mut self.failing) {
-            tracing::info!("audit records can be written again");
+        if pending.dropped.is_some() {
+            // It is owned up to.
+            self.keep_share(self.segments.back().map_or(0, |last| last.first));
+        }
+        if !pending.frames.is_empty() {
+            self.given = 0;
+            if mem::take(&mut self.failing) {
+                tracing::info!("audit records can be written again");
+            }
         }
 
         Ok(results)
@@ -264,6 +275,11 @@ impl Writer {
             black_box((self.chain.head.next(spare), crc32(&[spare])));
         }
     }
+}
+
+/// Returns whether an answer goes out although a full disk has no room for its record (decision 0057).
+const fn needs_no_room(outcome: Outcome) -> bool {
+    matches!(outcome, Outcome::Passthrough(_) | Outcome::Allow(Reason::OkPublic))
 }
 
 /// More than so many records take on disk: who is given that and finds no room has a neighbour who takes

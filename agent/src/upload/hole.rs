@@ -1,12 +1,15 @@
 //! Records that are missing from the journal, and the record that says so.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gateward_core::audit::{Event, Outcome, Record, TAG_LEN};
 
 use super::{Outlet, Seal, Upload};
 use crate::journal::{Draft, NotRead, Piece};
+
+/// How often a segment is asked for that the disk does not give back.
+const TRIES: u32 = 3;
 
 /// Numbers that no record can be read for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,10 +27,18 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
             let durable = self.records.status().seq;
             match self.reader.next(durable, limit) {
                 Ok(piece) => return Ok(piece),
-                Err(NotRead::Io(error)) => return Err(error),
-                Err(damaged @ NotRead::Damaged { .. }) => {
-                    let text = damaged.to_string();
-                    let NotRead::Damaged { path, next, .. } = damaged else { return Ok(None) };
+                Err(lost) => {
+                    let text = lost.to_string();
+                    let (path, next) = match lost {
+                        NotRead::Io(error) => return Err(error),
+                        NotRead::Damaged { path, next, .. } => (path, next),
+                        NotRead::Unreadable { path, next, source, .. } => {
+                            if next.is_none() || self.may_pass(&path) {
+                                return Err(source);
+                            }
+                            (path, next)
+                        }
+                    };
                     self.tell_damaged(path, &text).await;
                     if next.is_none() {
                         return Ok(None);
@@ -35,6 +46,17 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
                 }
             }
         }
+    }
+
+    /// Returns whether the disk may still give back a segment; each call is an attempt.
+    fn may_pass(&mut self, path: &Path) -> bool {
+        let tried = match self.tried.take() {
+            Some((last, tried)) if last == path => tried + 1,
+            _ => 1,
+        };
+        self.tried = Some((path.to_owned(), tried));
+
+        tried < TRIES && !self.damaged.iter().any(|damaged| damaged == path)
     }
 
     /// Writes down that a segment cannot be read, once for each start.
@@ -77,8 +99,17 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
         if (piece.first..=piece.last).contains(&told) {
             return Ok(Some(piece));
         }
-        let alone = self.records.reader(told).next(told, 0);
-        let Ok(Some(alone)) = alone else { return Ok(None) };
+        let alone = match self.records.reader(told).next(told, 0) {
+            Ok(Some(alone)) => alone,
+            // Nobody will read that one: it is said again, in another.
+            Err(
+                NotRead::Damaged { next: Some(_), .. } | NotRead::Unreadable { next: Some(_), .. },
+            ) => {
+                self.holes.retain(|hole| hole.told != told);
+                return Ok(None);
+            }
+            Ok(None) | Err(_) => return Ok(None),
+        };
         let message = self.seal_up(&alone)?;
 
         Ok(self.outlet.send(message).then_some(piece))

@@ -73,7 +73,7 @@ impl NotReceipted {
 
 /// Returns what to write down for a receipt; none where it says nothing new. `last` is the number of
 /// the last record that is on disk for good, `done` that of the last one receipted.
-fn weigh(
+pub(super) fn weigh(
     folder: &Path,
     whose: (GatewayId, Incarnation),
     (done, last): (u64, u64),
@@ -88,9 +88,11 @@ fn weigh(
     if receipt.through > last {
         return Err(NotReceipted::Beyond);
     }
-    let head = Reader::head_after(folder, receipt.through);
-    if head.map_err(NotReceipted::storage)? != Some(receipt.head) {
-        return Err(NotReceipted::Chain);
+    match Reader::head_after(folder, receipt.through).map_err(NotReceipted::storage)? {
+        Some(head) if head == receipt.head => {}
+        // It is of a record that has been dropped since, and there is nothing left to release.
+        None if Reader::begins_after(folder, receipt.through) => return Ok(None),
+        _ => return Err(NotReceipted::Chain),
     }
     let Acknowledged { through, head, incarnation, .. } = *receipt;
 

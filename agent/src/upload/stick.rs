@@ -75,8 +75,12 @@ pub(crate) fn write(
                 return Ok(written);
             }
             // What is behind is carried too; the hole is told below.
-            Err(NotRead::Damaged { next: Some(_), .. }) => continue,
-            Err(NotRead::Io(error)) => return Err(error),
+            Err(
+                NotRead::Damaged { next: Some(_), .. } | NotRead::Unreadable { next: Some(_), .. },
+            ) => {
+                continue;
+            }
+            Err(NotRead::Io(source) | NotRead::Unreadable { source, .. }) => return Err(source),
         };
         if piece.first > next {
             written.holes.push((next, Some(piece.first - 1)));

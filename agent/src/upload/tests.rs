@@ -1,6 +1,7 @@
 //! What the upload promises while brokers lose messages and receipts are forged.
 
 mod offline;
+mod unreadable;
 
 use std::path::Path;
 
@@ -132,7 +133,7 @@ impl Scene {
 
     async fn end(self) {
         drop(self.opened.journal);
-        self.opened.done.await.unwrap();
+        self.opened.done.await.unwrap().unwrap();
     }
 }
 

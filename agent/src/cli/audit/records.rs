@@ -84,7 +84,10 @@ impl Records {
             None => match self.reader.next(durable, PIECE) {
                 Ok(Some(piece)) => piece,
                 Ok(None) => return Ok(Next::End),
-                Err(NotRead::Io(error)) => return Err(error),
+                Err(NotRead::Io(source) | NotRead::Unreadable { next: None, source, .. }) => {
+                    return Err(source);
+                }
+                Err(NotRead::Unreadable { from, next, .. }) => return Ok(self.damaged(from, next)),
                 Err(NotRead::Damaged { next: None, .. }) if self.ends_torn(durable)? => {
                     return Ok(Next::End);
                 }
@@ -206,7 +209,7 @@ mod tests {
             last = opened.journal.append(draft).await.unwrap().seq;
         }
         drop(opened.journal);
-        opened.done.await.unwrap();
+        opened.done.await.unwrap().unwrap();
 
         last
     }

@@ -11,7 +11,7 @@ use gateward_core::trust::GatewayId;
 
 use super::super::checkpoints;
 use super::super::frame::SegmentHead;
-use super::super::medium::Medium;
+use super::super::medium::{Medium, is_unreadable};
 use super::super::writer::segment_path;
 use super::{Recovery, list};
 use crate::identity::Identity;
@@ -63,7 +63,7 @@ impl Recovery<'_> {
 
 /// Returns the name under which this very file is kept as damaged already.
 fn aside_already(path: &Path) -> io::Result<Option<PathBuf>> {
-    let wanted = fs::metadata(path)?.ino();
+    let wanted = fs::symlink_metadata(path)?.ino();
     let stem = path.file_stem();
     for entry in fs::read_dir(path.parent().unwrap_or(path))? {
         let entry = entry?;
@@ -79,7 +79,7 @@ fn aside_already(path: &Path) -> io::Result<Option<PathBuf>> {
     Ok(None)
 }
 
-fn is_damaged(path: &Path) -> bool {
+pub(super) fn is_damaged(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "damaged")
 }
 
@@ -119,7 +119,12 @@ pub(super) fn set_other_enrolment_aside(
     identity: &Identity,
 ) -> io::Result<()> {
     for first in list(folder)?.into_iter().rev() {
-        let bytes = fs::read(segment_path(folder, first))?;
+        let bytes = match fs::read(segment_path(folder, first)) {
+            Ok(bytes) => bytes,
+            // An older one says as well whose these are.
+            Err(error) if is_unreadable(&error) => continue,
+            Err(error) => return Err(error),
+        };
         let Some(head) = SegmentHead::decode(&bytes) else { continue };
         if head.incarnation == identity.incarnation && head.gateway == gateway {
             return Ok(());

@@ -64,7 +64,7 @@ async fn the_last_record_of_a_quiet_gateway_is_signed_for_within_a_minute() {
     let (to, from) = mpsc::channel(QUEUE);
     let (show, status) = watch::channel(writer.status());
     tokio::spawn(thread::run(writer, from, show));
-    let journal = Journal { to, status, folder: folder.path().into() };
+    let journal = Journal { to, status, missed: Arc::default(), folder: folder.path().into() };
 
     let mut waited = Vec::new();
     for record in 1..=3_u64 {

@@ -199,7 +199,7 @@ async fn n9_a_segment_that_is_deleted_or_swapped_with_another_is_named_and_the_a
                 Ok(Some(piece)) => seen.push((piece.first, piece.last)),
                 Ok(None) => break,
                 Err(NotRead::Damaged { .. }) => told += 1,
-                Err(NotRead::Io(error)) => panic!("{error}"),
+                Err(error) => panic!("{error}"),
             }
         }
         let hole = seen.windows(2).any(|pair| pair[1].0 > pair[0].1 + 1) || seen[0].0 > 1;

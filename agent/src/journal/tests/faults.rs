@@ -406,6 +406,12 @@ fn where_no_room_that_is_given_helps_no_more_of_the_audit_goes_than_a_write_coul
     assert_eq!(writer.commit([draft()].iter()), [Err(NotWritten::NoSpace)]);
     let left = recover::list(folder.path()).unwrap();
     assert!((2..firsts.len()).contains(&left.len()), "{} of {}", left.len(), firsts.len());
+    // Nor while the disk stays full, whoever asks.
+    for _ in 0..3 {
+        writer.tidy();
+        assert_eq!(writer.commit([draft()].iter()), [Err(NotWritten::NoSpace)]);
+    }
+    assert_eq!(recover::list(folder.path()).unwrap(), left);
     full.0.store(false, Ordering::Relaxed);
     writer.commit([draft()].iter())[0].unwrap();
     drop(writer);

@@ -271,7 +271,7 @@ fn i8_after_a_stop_no_power_cut_takes_anything_and_the_last_record_is_signed_for
     let answered = writer.commit([draft()].iter())[0].unwrap().seq;
     // The last words are more than what was asked for.
     (writer.is_told, writer.level) = (true, crate::journal::room::Level::High);
-    writer.last_words();
+    writer.last_words().unwrap();
     let (seq, head) = (writer.chain.seq, writer.chain.head);
     assert_eq!(seq, answered + 1);
     drop(writer);
@@ -293,6 +293,47 @@ fn i8_after_a_stop_no_power_cut_takes_anything_and_the_last_record_is_signed_for
         }
         let what = format!("after a stop, {left:?}");
         starts_again(sync, &left_on_disk, &told, &what, &mut Count::default());
+    }
+}
+
+#[test]
+fn i8_n9_a_power_cut_while_a_start_mends_the_journal_leaves_no_hole_unsaid() {
+    let folder = tempfile::tempdir().unwrap();
+    let small = Options { max_bytes: 32 << 10, ..options(1) };
+    let mut writer = counted::writer_on(Arc::new(Real), folder.path(), small);
+    while recover::list(folder.path()).unwrap().len() < 3 {
+        writer.commit([draft()].iter())[0].unwrap();
+    }
+    (0..6).for_each(|_| drop(writer.commit([draft()].iter())));
+    writer.last_words().unwrap();
+    drop(writer);
+    let newest = *recover::list(folder.path()).unwrap().last().unwrap();
+    let path = segment_path(folder.path(), newest);
+    let mut bytes = fs::read(&path).unwrap();
+    let second = ends(&bytes)[1] + 20;
+    bytes[second] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let recorder = Recorder::new(folder.path());
+    recorder.recording.lock().unwrap().platter = Platter::of(folder.path(), &[]);
+    let medium: Arc<dyn Medium> = Arc::new(recorder.clone());
+    let (_, found) =
+        recover::recover(medium, folder.path(), GATEWAY, &identity(), options(2)).unwrap();
+    let hole = found.gap.unwrap();
+    assert_eq!(hole.0, newest + 1);
+
+    let cuts = std::mem::take(&mut *recorder.recording.lock().unwrap()).cuts;
+    for (step, (platter, _)) in cuts.iter().enumerate() {
+        for left in platter.ways() {
+            let folder = tempfile::tempdir_in(folder.path()).unwrap();
+            for (name, content) in &platter.cut(left) {
+                fs::write(folder.path().join(name), content).unwrap();
+            }
+            let start =
+                recover::recover(Arc::new(Real), folder.path(), GATEWAY, &identity(), options(3));
+            start.unwrap();
+            let gaps = verify(folder.path()).unwrap().gaps;
+            assert_eq!(gaps, [hole], "cut before step {step}, {left:?}");
+        }
     }
 }
 

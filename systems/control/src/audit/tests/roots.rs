@@ -48,7 +48,7 @@ async fn every_record_names_the_root_that_decided_it_through_a_change_in_mid_seg
         }
     }
     drop(opened.journal);
-    opened.done.await.unwrap();
+    opened.done.await.unwrap().unwrap();
 
     // As `tail` and `export` show it, as it is sent, and as the collector makes its lines.
     let origin = kept.origin();

@@ -1,0 +1,152 @@
+//! What a disk does not give back, and what a start or a stop cannot finish.
+
+use std::os::unix::fs::symlink;
+
+use super::counted::writer_on;
+use super::faults::{Faults, Faulty};
+use super::*;
+
+/// A journal of at least `count` small segments.
+fn small(folder: &Path, count: usize) -> Vec<u64> {
+    let options = Options { max_bytes: 32 << 10, ..options(1) };
+    let mut writer = writer_on(Arc::new(Real), folder, options);
+    loop {
+        writer.commit([draft()].iter())[0].unwrap();
+        let firsts = recover::list(folder).unwrap();
+        if firsts.len() == count {
+            // Something in the newest, too.
+            writer.commit([draft()].iter())[0].unwrap();
+            writer.last_words().unwrap();
+            return firsts;
+        }
+    }
+}
+
+/// Nobody can read it, as where the disk has a bad block: it leads to itself.
+fn spoil(path: &Path) {
+    fs::remove_file(path).unwrap();
+    symlink(path, path).unwrap();
+    assert!(medium::is_unreadable(&fs::read(path).unwrap_err()));
+}
+
+fn start(folder: &Path) -> (writer::Writer, Recovered) {
+    recover::recover(Arc::new(Real), folder, GATEWAY, &identity(), options(2)).unwrap()
+}
+
+#[test]
+fn n9_a_segment_that_the_disk_does_not_give_back_is_set_aside_and_stops_no_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let firsts = small(folder.path(), 3);
+    let last = start(folder.path()).1.last;
+    spoil(&segment_path(folder.path(), firsts[2]));
+
+    let (mut writer, found) = start(folder.path());
+    let (from, to) = found.gap.unwrap();
+    assert_eq!((found.last, from), (firsts[2] - 1, firsts[2]));
+    assert!(to >= last && found.damaged.len() == 1, "{found:?}");
+    let seq = writer.commit([draft()].iter())[0].unwrap().seq;
+    drop(writer);
+    let verified = verify(folder.path()).unwrap();
+    assert_eq!((verified.span.unwrap().1, verified.gaps), (seq, vec![(from, to)]));
+    assert_eq!(start(folder.path()).1.gap, None, "it is told once");
+}
+
+#[test]
+fn n9_a_key_mark_or_share_that_the_disk_does_not_give_back_is_set_aside_and_stops_no_start() {
+    for name in ["key", "mark", "share"] {
+        let folder = tempfile::tempdir().unwrap();
+        small(folder.path(), 2);
+        let last = start(folder.path()).1.last;
+        spoil(&folder.path().join(name));
+
+        let (mut writer, found) = start(folder.path());
+        assert_eq!((found.last, found.gap, found.lost_key), (last, None, false), "{name}");
+        assert_eq!(found.damaged.len(), 1, "{name}: {found:?}");
+        assert!(writer.commit([draft()].iter())[0].is_ok(), "{name}");
+        drop(writer);
+        assert!(verify(folder.path()).unwrap().gaps.is_empty(), "{name}");
+    }
+}
+
+#[test]
+fn i5_what_was_dropped_is_owned_up_to_and_counted_though_the_power_goes_before_that_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let firsts = small(folder.path(), 4);
+    let options = Options { max_bytes: 32 << 10, drop_oldest: true, ..options(2) };
+    let open =
+        || recover::recover(Arc::new(Real), folder.path(), GATEWAY, &identity(), options).unwrap();
+    let (mut writer, _) = open();
+    writer.permission = Some(room::always());
+    assert!(writer.give_way().is_some() && writer.give_way().is_some());
+    // The process ends here.
+    drop(writer);
+
+    let (mut writer, found) = open();
+    assert_eq!(found.gap, None);
+    writer.tidy();
+    let mut gaps = Vec::new();
+    walk(folder.path(), |_, record, _| {
+        if record.outcome == Outcome::Event(Event::Gap) {
+            gaps.push((record.span.unwrap(), u64::from(record.count)));
+        }
+    })
+    .unwrap();
+    assert_eq!(gaps, [((1, firsts[2] - 1), firsts[2] - 1)]);
+    writer.settle();
+    drop(writer);
+    assert_eq!(open().0.lost, None, "it is said once");
+}
+
+#[test]
+fn a_stop_says_where_the_disk_took_not_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Mutex::new(Faults::default()));
+    let sync = Durability::Interval(Duration::from_secs(3_600));
+    let medium = Arc::new(Faulty(Arc::clone(&faults)));
+    let mut writer = writer_on(medium, folder.path(), Options { sync, ..options(1) });
+    writer.commit([draft()].iter())[0].unwrap();
+    assert!(writer.last_words().is_ok());
+
+    writer.commit([draft()].iter())[0].unwrap();
+    faults.lock().unwrap().fail_syncs = true;
+    let error = writer.last_words().unwrap_err();
+    assert!(error.to_string().contains("the disk is gone"), "{error}");
+}
+
+#[test]
+fn n7_denials_for_which_the_queue_has_no_room_are_written_down_as_a_count() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = writer_on(Arc::new(Real), folder.path(), options(1));
+    writer.missed.fetch_add(41, Ordering::Relaxed);
+    writer.last_words().unwrap();
+    drop(writer);
+
+    let mut counts = Vec::new();
+    walk(folder.path(), |_, record, _| {
+        if record.outcome == Outcome::Event(Event::AuditFailed) {
+            counts.push(record.count);
+        }
+    })
+    .unwrap();
+    assert_eq!(counts, [41]);
+}
+
+#[test]
+fn i6_what_goes_out_on_a_full_disk_is_not_counted_as_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let faults = Arc::new(Mutex::new(Faults::default()));
+    let medium = Arc::new(Faulty(Arc::clone(&faults)));
+    let mut writer = writer_on(medium, folder.path(), options(1));
+    let public = || Draft::new(Outcome::Allow(Reason::OkPublic), Stamp::default());
+    let device = || Draft::new(Outcome::Passthrough(Reason::PassthroughDevice), Stamp::default());
+    let counted = || Draft { asked: Some(1), ..public() };
+    writer.commit([draft()].iter())[0].unwrap();
+    faults.lock().unwrap().fail_writes = true;
+
+    writer.commit([public(), device(), draft()].iter());
+    assert_eq!((writer.no_space, writer.refused), (true, 1));
+    writer.commit([public()].iter());
+    let asks = [counted(), counted()].map(|draft| Command::Append(Box::new(draft), None));
+    writer.serve(asks.into_iter());
+    assert_eq!(writer.refused, 1);
+}
