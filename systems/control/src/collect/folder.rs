@@ -229,7 +229,12 @@ impl Store for Folder {
         self.add(new).map(|()| Stored::Safe)
     }
 
-    async fn own_up(&mut self, enrolled: &Enrolled, hole: Hole) -> Result<(), CollectFailed> {
+    async fn own_up(
+        &mut self,
+        enrolled: &Enrolled,
+        hole: Hole,
+        _message: &[u8],
+    ) -> Result<(), CollectFailed> {
         self.owned.insert(enrolled.gateway.clone(), (enrolled.incarnation, hole));
 
         Ok(())

@@ -7,6 +7,7 @@
 
 mod connect;
 mod month;
+mod owned;
 mod patient;
 pub(super) mod proof;
 mod ratchets;

@@ -114,7 +114,7 @@ impl<S: Store> Work<S> {
         };
         let taken = held.take::<S::Rows>(&batch, &enrolled, self.account, None);
         if let Some(hole) = taken.told.or(taken.lost) {
-            self.store.own_up(&enrolled, hole).await?;
+            self.store.own_up(&enrolled, hole, bytes).await?;
         }
         *ahead = Some(taken.held);
 

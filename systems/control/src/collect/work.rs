@@ -269,7 +269,7 @@ impl<S: Store> Work<S> {
             let taken = before.take::<S::Rows>(batch, enrolled, self.account, owned);
             if let Some(hole) = taken.told {
                 // What is behind the hole comes next.
-                self.store.own_up(enrolled, hole).await?;
+                self.store.own_up(enrolled, hole, message).await?;
                 return Ok(Kept::NOTHING);
             }
             if let Some(trouble) = taken.trouble {
