@@ -163,7 +163,7 @@ impl Folder {
         trouble: &Trouble,
         now: UnixSeconds,
     ) -> Result<bool, CollectFailed> {
-        if !self.events.is_news(gateway, trouble) {
+        if !self.events.is_news(gateway, trouble, now) {
             return Ok(false);
         }
         let mut line = serde_json::json!({

@@ -27,7 +27,8 @@ use gateward_core::time::UnixSeconds;
 use tokio_postgres::{Client, Row, Transaction};
 
 use super::CollectFailed;
-use super::held::{Bound, Held, Trouble};
+use super::bound::Bound;
+use super::held::{Held, Trouble};
 use super::store::{New, Stored};
 use crate::enroll::Enrolled;
 use crate::policy::{Policy, PrincipalStatus};
@@ -160,7 +161,7 @@ impl Shared {
         trouble: &Trouble,
         now: UnixSeconds,
     ) -> Result<bool, DatabaseFailed> {
-        if !self.events.has_room(trouble) {
+        if !self.events.has_room(gateway, trouble, now) {
             return Ok(false);
         }
         let account = self.account.to_string();
@@ -176,7 +177,7 @@ impl Shared {
         }
         write_event(&transaction, statements, &account, gateway, trouble, now).await?;
         transaction.commit().await?;
-        self.events.take(trouble);
+        self.events.take(gateway, trouble, now);
 
         Ok(true)
     }
