@@ -50,4 +50,5 @@ mod shutdown;
 mod stage;
 mod tables;
 mod tried;
+mod witnessed;
 mod zones;

@@ -110,7 +110,7 @@ impl Stage {
 }
 
 /// What is done to the tables, and all that is said of it: a word and a part of the text each.
-const TAMPERING: [(&str, &[(&str, &str)]); 16] = [
+const TAMPERING: [(&str, &[(&str, &str)]); 18] = [
     (
         "UPDATE record SET resource = 'device/none' WHERE seq = 4",
         &[("line_altered", "record 4 was altered: resource")],
@@ -149,7 +149,17 @@ const TAMPERING: [(&str, &[(&str, &str)]); 16] = [
     (
         "DELETE FROM batch WHERE first > 1; DELETE FROM record WHERE seq > (SELECT max(last) FROM batch); \
          UPDATE position SET through = (SELECT max(last) FROM batch)",
-        &[("other_end", "a head that are not")],
+        &[("other_end", "a head that are not"), ("cut_short", "has marked in the policy folder")],
+    ),
+    (
+        "DELETE FROM batch WHERE first > 1; DELETE FROM record WHERE seq > (SELECT max(last) FROM batch); \
+         UPDATE position SET through = (SELECT max(last) FROM batch), \
+                head = (SELECT head FROM record ORDER BY seq DESC LIMIT 1)",
+        &[("cut_short", "has marked in the policy folder")],
+    ),
+    (
+        "DELETE FROM batch; DELETE FROM record; DELETE FROM position; DELETE FROM status; DELETE FROM hole",
+        &[("cut_short", "the records end with 0, and a collector has marked")],
     ),
     ("UPDATE position SET head = sha256(head)", &[("other_end", "a head that are not")]),
     ("UPDATE position SET through = -1", &[("unheld", "the table `position`")]),

@@ -39,6 +39,7 @@ pub use connect::{BadDatabase, Database, DatabaseFailed, ReadFailed};
 use month::Month;
 use proof::Proven;
 use ratchets::Ratchets;
+pub(crate) use ratchets::mark;
 use rows::Copy;
 pub(crate) use schema::check;
 use statements::Statements;
@@ -148,7 +149,7 @@ impl Shared {
         }
         transaction.commit().await?;
         let held = &new.taken.held;
-        self.ratchets.take(new.enrolled, held.through, &held.ratchet);
+        self.ratchets.take(new.enrolled, held.through, &held.ratchet, new.now);
         self.proven.take(new.enrolled, held.through, held.head);
 
         Ok(Stored::Safe)

@@ -118,6 +118,9 @@ pub(super) trait Store {
         now: UnixSeconds,
     ) -> Result<bool, CollectFailed>;
 
+    /// Keeps elsewhere how far it has come, where that is due.
+    fn keep_marks(&mut self, _now: UnixSeconds) {}
+
     /// Takes the names of the policy in `dir`, where it shows records with them and they have changed.
     async fn name(&mut self, dir: &Path) -> Result<(), CollectFailed>;
 }

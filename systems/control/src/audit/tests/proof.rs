@@ -1,6 +1,6 @@
 //! What `verify` says of a store that is whole, and of every way in which it can be tampered with.
 
-use gateward_agent::proof::Mistake;
+use gateward_agent::proof::{Mistake, Witness};
 use gateward_core::audit::{Event, Outcome};
 use gateward_core::decide::Reason;
 use tempfile::TempDir;
@@ -10,10 +10,10 @@ use super::*;
 use crate::keys::{self, NewAccount};
 use crate::testing::NOW;
 
-struct Store {
-    temp: TempDir,
-    keys: Keys,
-    kept: Kept,
+pub(super) struct Store {
+    pub(super) temp: TempDir,
+    pub(super) keys: Keys,
+    pub(super) kept: Kept,
 }
 
 fn allow() -> Record<'static> {
@@ -27,7 +27,7 @@ fn start() -> Record<'static> {
 }
 
 /// Three batches of ten.
-fn store() -> Store {
+pub(super) fn store() -> Store {
     let temp = tempfile::tempdir().unwrap();
     let policy = temp.path().join("acme");
     let name = "Acme".to_owned();
@@ -47,7 +47,7 @@ fn store() -> Store {
 }
 
 impl Store {
-    fn audit(&self) -> std::path::PathBuf {
+    pub(super) fn audit(&self) -> std::path::PathBuf {
         self.temp.path().join("audit")
     }
 
@@ -71,7 +71,7 @@ impl Store {
     const INCARNATION: Incarnation = Incarnation([1; 8]);
 }
 
-const INCARNATION: Incarnation = Store::INCARNATION;
+pub(super) const INCARNATION: Incarnation = Store::INCARNATION;
 
 /// Makes a batch anew as somebody can who holds no key: its chain fits, its tags do not.
 fn rewritten(kept: &Kept, at: usize, change: impl Fn(u64, &mut Record<'_>) -> bool) -> Kept {
@@ -356,7 +356,7 @@ fn i9_a_store_cut_short_at_its_end_or_grown_behind_what_is_counted_is_told() {
     let mut cut = rewritten(&store.kept, 9, |_, _| true);
     (cut.batches, cut.lines) = (store.kept.batches[..2].to_vec(), store.kept.lines[..20].to_vec());
     cut.save(&store.audit());
-    let short = Mistake::CutShort { incarnation, found: 20, through: 30 };
+    let short = Mistake::CutShort { incarnation, found: 20, through: 30, by: Witness::Receipts };
     assert_eq!(store.mistakes_on_disk().0, [short]);
 }
 

@@ -127,6 +127,10 @@ impl Store for Shared {
         Ok(patiently(self.settings.patience, self.add_event(gateway, trouble, now)).await?)
     }
 
+    fn keep_marks(&mut self, now: UnixSeconds) {
+        self.ratchets.keep(now);
+    }
+
     async fn name(&mut self, dir: &Path) -> Result<(), CollectFailed> {
         let stamps = Sources::stamps(dir);
         if self.policy.as_ref() == Some(&stamps) {
