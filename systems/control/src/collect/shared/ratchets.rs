@@ -102,22 +102,29 @@ impl Ratchets {
         let before = self.at.get(&enrolled.gateway).filter(|at| at.incarnation == incarnation);
         let (kept, at) = before.map_or((0, UnixSeconds(0)), |at| (at.kept, at.at));
         let at = At { incarnation, through, key: key.clone(), kept, at };
-        self.at.insert(enrolled.gateway.clone(), at);
-        self.keep(now);
+        self.keep_one(&enrolled.gateway, at, now);
     }
 
-    /// Keeps what is due. Where that fails, the next start takes longer, and `audit verify` has a witness less.
+    /// Keeps what is due of every gateway.
     pub(super) fn keep(&mut self, now: UnixSeconds) {
-        let mut all = core::mem::take(&mut self.at);
-        for (gateway, at) in all.iter_mut().filter(|(_, at)| at.is_due(now)) {
-            let saved = self.save(gateway, at);
+        let due = self.at.iter().filter(|(_, at)| at.is_due(now));
+        let due: Vec<_> = due.map(|(gateway, at)| (gateway.clone(), at.clone())).collect();
+        for (gateway, at) in due {
+            self.keep_one(&gateway, at, now);
+        }
+    }
+
+    /// Where that fails, the next start takes longer, and `audit verify` has a witness less.
+    fn keep_one(&mut self, gateway: &str, mut at: At, now: UnixSeconds) {
+        if at.is_due(now) {
+            let saved = self.save(gateway, &at);
             if let (Err(error), false) = (&saved, self.is_failing) {
                 warn!(gateway, %error, "the next start of the collector reckons from the first key");
             }
             self.is_failing = saved.is_err();
             (at.kept, at.at) = (if saved.is_ok() { at.through } else { at.kept }, now);
         }
-        self.at = all;
+        self.at.insert(gateway.to_owned(), at);
     }
 
     fn save(&self, gateway: &str, at: &At) -> Result<(), whole::Failed> {
