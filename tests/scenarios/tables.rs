@@ -82,8 +82,8 @@ impl Stage {
         said
     }
 
-    /// What is wrong after a statement that only somebody with the password can make; it is taken back.
-    fn wrong_after(&self, statement: &str, more: &[&str]) -> Vec<(String, String)> {
+    /// What is said after a statement that only somebody with the password can make; it is taken back.
+    fn said_after(&self, statement: &str, more: &[&str]) -> Value {
         let tables = ["record", "batch", "position"];
         for table in tables {
             let keep = format!(
@@ -101,6 +101,13 @@ impl Stage {
             );
             let _ = self.database.ask(&back);
         }
+
+        said
+    }
+
+    /// What is wrong after that.
+    fn wrong_after(&self, statement: &str, more: &[&str]) -> Vec<(String, String)> {
+        let said = self.said_after(statement, more);
         let of = |report: &Value| report["mistakes"].as_array().cloned().unwrap_or_default();
         let mistakes = said.as_object().into_iter().flatten().flat_map(|(_, report)| of(report));
         let text = |mistake: &Value, of: &str| mistake[of].as_str().unwrap_or_default().to_owned();
@@ -210,7 +217,10 @@ fn i9_whatever_is_altered_in_a_database_of_collectors_is_named_and_nothing_else(
         assert!(found.iter().any(|(code, _)| code == expected), "{statement}: {found:?}");
     }
     let month = "DELETE FROM batch WHERE first = 1; DELETE FROM record WHERE seq < 4";
-    assert_eq!(stage.wrong_after(month, &["--begins-later"]), [], "a month was forgotten");
+    let second = stage.database.number("SELECT max(first) FROM gateward.batch");
+    let said = &stage.said_after(month, &["--begins-later"])["edge-7a"];
+    assert_eq!(said["mistakes"], json!([]), "a month was forgotten");
+    assert_eq!((&said["begins"], &said["unproved"]), (&json!(second), &json!(second - 4)));
     for (statement, expected) in [
         ("DELETE FROM record", "line_removed"),
         ("DELETE FROM batch", "cut_short"),

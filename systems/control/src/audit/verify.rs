@@ -182,7 +182,7 @@ fn one(
         None => Box::new(std::io::empty()),
     };
     let mut lines = Beside::new(Lines::new(lines), asked.begins_later);
-    let mut follower = match folder::open(&batches_at)? {
+    let (mut follower, unproved) = match folder::open(&batches_at)? {
         Some(file) => {
             let batches = most(counted.as_ref().and_then(|counted| counted.batches));
             // The account is no part of a record; every line says the same one, and the gateway's id is
@@ -194,11 +194,11 @@ fn one(
             let account = account.unwrap_or(Uuid([0; 16]));
             follow(OfFile(file.take(batches)), lines, account, asked).map_err(failed)?
         }
-        None if !lines_at.exists() => Follower::new(true),
+        None if !lines_at.exists() => (Follower::new(true), 0),
         None => {
             let mut follower = Follower::new(true);
             follower.note(Mistake::Unproved { lines: lines.count().map_err(failed)? });
-            follower
+            (follower, 0)
         }
     };
     let open = counted.is_none() && (lines_at.exists() || batches_at.exists());
@@ -210,7 +210,7 @@ fn one(
         said.hold(&mut follower, counted.map_or(0, |counted| counted.through));
     }
 
-    Ok(Report { open, ..Report::of(follower) })
+    Ok(Report { open, unproved, ..Report::of(follower) })
 }
 
 /// Batches one after the other in a file.

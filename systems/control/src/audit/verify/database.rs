@@ -40,7 +40,8 @@ pub fn verify_database(
         let account = of_keys.or(gateway.account).unwrap_or(Uuid([0; 16]));
         let batches = OfDatabase { reading: &reading, gateway: &gateway };
         let followed = follow(batches, Beside::new(rows, asked.begins_later), account, asked);
-        reports.push((gateway.name.clone(), Report::of(followed.map_err(Unreadable::Cut)?)));
+        let (follower, unproved) = followed.map_err(Unreadable::Cut)?;
+        reports.push((gateway.name.clone(), Report { unproved, ..Report::of(follower) }));
     }
 
     Ok(reports)
