@@ -13,7 +13,7 @@ use gateward_core::audit::{Event, Head, Outcome, Ratchet, SnapshotName};
 use gateward_core::name::Uuid;
 use gateward_core::trust::{Checkpoint, GatewayId, Incarnation, VerifyingKey};
 
-pub use mistake::{Mistake, Mistakes};
+pub use mistake::{Mistake, Mistakes, Witness};
 pub use report::{Report, of_file};
 
 use crate::upload::batch::{Batch, Entry};

@@ -3,6 +3,8 @@
 use gateward_tests::{Deck, Gateway, Postgres, Wire, until};
 use serde_json::json;
 
+use crate::tables;
+
 /// A control plane whose policy is published, a database, a token, and gateways that are up.
 fn stage<const N: usize>(names: [&str; N]) -> (Deck, Postgres, String, [Gateway; N]) {
     let deck = Deck::new();
@@ -141,4 +143,40 @@ fn i9_a_position_that_was_put_back_makes_no_second_row_and_is_told() {
     assert_eq!(through(&database, "edge-7a"), before);
     let twice = "SELECT count(*) - count(DISTINCT seq) FROM gateward.record";
     assert_eq!(database.ask(twice), "0");
+}
+
+#[test]
+fn i9_a_row_that_says_a_gateway_owned_up_passes_over_nothing_unless_its_batch_says_so() {
+    let stage = tables::Stage::new();
+    let database = &stage.database;
+    // What came third is taken away behind the gateway's back, which has the receipt for it.
+    let before = through(database, "edge-7a");
+    drop(database.ask("CREATE TABLE kept AS SELECT through, head FROM gateward.position"));
+    stage.ask("three");
+    stage.carry("three");
+    let last = through(database, "edge-7a");
+    let away = format!(
+        "DELETE FROM gateward.record WHERE seq > {before}; DELETE FROM gateward.batch WHERE last > {before}; \
+         UPDATE gateward.position SET through = kept.through, head = kept.head FROM kept"
+    );
+    assert_eq!(database.ask(&away), "");
+    stage.ask("four");
+
+    let own = "(SELECT message FROM gateward.batch ORDER BY last DESC LIMIT 1)";
+    let huge = "decode(repeat('00', 3000000), 'hex')";
+    for message in ["''", "'\\x0102'", huge, own] {
+        let forge = format!(
+            "DELETE FROM gateward.hole; INSERT INTO gateward.hole \
+             SELECT gateway_id, incarnation, {before} + 1, {last}, {message} FROM gateward.position"
+        );
+        assert_eq!(database.ask(&forge), "");
+        let ran = stage.try_carry("four");
+        let gap = format!("records {} to {last} are missing", before + 1);
+        assert!(ran.code == 65 && ran.err.contains(&gap), "{message}: {}{}", ran.out, ran.err);
+        assert!(ran.err.contains("gateward.hole"), "{message}: {}", ran.err);
+        assert_eq!(through(database, "edge-7a"), before, "{message}");
+    }
+    let bare = "INSERT INTO gateward.hole (gateway_id, incarnation, first, last) \
+                SELECT gateway_id, incarnation, 1, 99 FROM gateward.position RETURNING first";
+    assert_eq!(database.number(bare), 0, "a row without its batch is none");
 }

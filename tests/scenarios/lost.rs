@@ -5,7 +5,9 @@ use core::time::Duration;
 use std::fs;
 use std::path::PathBuf;
 
-use gateward_tests::{Gateway, Postgres, within};
+use gateward_control::enroll::Enrolled;
+use gateward_core::name::Uuid;
+use gateward_tests::{Gateway, Postgres, until, within};
 use serde_json::{Value, json};
 
 use crate::stage::Stage;
@@ -94,6 +96,14 @@ fn i9_collectors_of_one_database_go_on_behind_a_hole_whichever_of_them_was_told_
     stage.deck.broker.restart();
     let collectors =
         [(); 2].map(|()| stage.deck.collector_into(&database, stage.deck.broker.port()));
+    // Somebody else's row, which is longer than the true one, hides it from nobody.
+    let enrolled = Enrolled::load(&stage.deck.dir(), "edge-7a").expect("it was enrolled");
+    let id = Uuid(enrolled.id(stage.deck.account()).0);
+    let forge = format!(
+        "INSERT INTO gateward.hole VALUES ('{id}', '\\x{}', 1, 9000000, '\\x00') RETURNING last",
+        enrolled.incarnation
+    );
+    until("the tables", || (database.number(&forge) > 0).then_some(()));
     stage.gateway.start_ready();
     is_receipted(&stage.gateway);
 

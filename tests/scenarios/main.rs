@@ -51,4 +51,5 @@ mod shutdown;
 mod stage;
 mod tables;
 mod tried;
+mod witnessed;
 mod zones;

@@ -1,5 +1,7 @@
 //! What can be wrong with records that are kept.
 
+use core::fmt;
+
 use gateward_core::trust::Incarnation;
 
 /// One thing that is wrong, and where.
@@ -24,11 +26,13 @@ pub enum Mistake {
     #[error("enrolment {incarnation}: the checkpoint at record {number} is not the gateway's")]
     Checkpoint { incarnation: Incarnation, number: u64 },
     /// What was receipted is not there.
+    #[error("enrolment {incarnation}: the records end with {found}, and {by} {through}")]
+    CutShort { incarnation: Incarnation, found: u64, through: u64, by: Witness },
+    /// What stands there as the word of the gateway is not.
     #[error(
-        "enrolment {incarnation}: the records end with {found}, and receipts were signed up to \
-         {through}"
+        "enrolment {0}: what is kept as the last status of the gateway is not signed by it: altered, or put in"
     )]
-    CutShort { incarnation: Incarnation, found: u64, through: u64 },
+    FalseStatus(Incarnation),
     /// The file of batches ends within one.
     #[error("the file of batches cannot be read on after batch {batch}: {why}")]
     File { batch: u64, why: String },
@@ -91,6 +95,29 @@ pub enum Mistake {
     Unproved { lines: u64 },
 }
 
+/// Who says how far the records went.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Witness {
+    /// What collectors count in the store itself.
+    Receipts,
+    /// The gateway, by its signature.
+    Gateway,
+    /// A collector, outside of the store.
+    Mark,
+}
+
+impl fmt::Display for Witness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Receipts => "receipts were signed up to",
+            Self::Gateway => "the gateway itself has signed that it was given receipts up to",
+            Self::Mark => {
+                "a collector has marked in the policy folder that it committed them up to"
+            }
+        })
+    }
+}
+
 fn which(fields: &[String]) -> String {
     if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) }
 }
@@ -106,6 +133,7 @@ impl Mistake {
             Self::Batch { .. } => "bad_batch",
             Self::Checkpoint { .. } => "bad_checkpoint",
             Self::CutShort { .. } => "cut_short",
+            Self::FalseStatus(_) => "forged_status",
             Self::File { .. } => "bad_file",
             Self::Fork { .. } => "fork",
             Self::Missing { .. } => "missing",

@@ -19,6 +19,8 @@ pub struct Report {
     pub gaps: Vec<(u64, u64)>,
     /// The number of the first record, where those before it may be missing; 1 otherwise.
     pub begins: u64,
+    /// How many lines or rows stand before the first batch, where those may be missing: nothing proves them.
+    pub unproved: u64,
     /// The enrolment, the last number and the head of the chain after it; none where nothing is there.
     pub end: Option<(Incarnation, u64, String)>,
     /// Nothing says where the records should end, so a tail that was cut off cannot be seen.
@@ -35,7 +37,7 @@ impl Report {
         let begins = follower.begins();
         let (seen, gaps, mistakes) = follower.finish();
 
-        Self { seen, gaps, begins, end, open: false, mistakes }
+        Self { seen, gaps, begins, unproved: 0, end, open: false, mistakes }
     }
 }
 
@@ -68,6 +70,13 @@ impl fmt::Display for Report {
         }
         if self.begins > 1 {
             write!(f, "\nbegins with record {}; what was before it is not looked at", self.begins)?;
+        }
+        if self.unproved > 0 {
+            write!(
+                f,
+                "\n{} lines or rows stand before that, and nothing proves them",
+                self.unproved
+            )?;
         }
         if let Some((incarnation, last, head)) = &self.end {
             write!(f, "\nends with record {last} of enrolment {incarnation}, head {head}")?;
@@ -104,7 +113,7 @@ impl Serialize for Report {
             .iter()
             .map(|mistake| Told { mistake: mistake.code(), text: mistake.to_string() })
             .collect();
-        let mut report = to.serialize_struct("Report", 12)?;
+        let mut report = to.serialize_struct("Report", 13)?;
         report.serialize_field("records", &self.seen.records)?;
         report.serialize_field("checkpoints", &self.seen.checkpoints)?;
         report.serialize_field("checkpoints_unsigned", &self.seen.unsigned)?;
@@ -113,6 +122,7 @@ impl Serialize for Report {
         report.serialize_field("last", &self.end.as_ref().map(|end| end.1))?;
         report.serialize_field("head", &self.end.as_ref().map(|end| &end.2))?;
         report.serialize_field("begins", &self.begins)?;
+        report.serialize_field("unproved", &self.unproved)?;
         report.serialize_field("end_unknown", &self.open)?;
         report.serialize_field("gaps", &self.gaps)?;
         report.serialize_field("mistakes", &mistakes)?;

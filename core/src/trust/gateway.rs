@@ -147,6 +147,18 @@ impl Status {
 
         (status.gateway == gateway).then_some(status).ok_or(Refused::OtherGateway)
     }
+
+    /// Returns which enrolment a status says it is of, whoever wrote it: nothing of it is verified.
+    ///
+    /// # Errors
+    ///
+    /// It is no status.
+    pub fn claimed(bytes: &[u8]) -> Result<Incarnation, Refused> {
+        let envelope = Envelope::open(bytes, Kind::Status)?;
+        let (_, status): (Uuid, Self) = wire::read_payload(envelope.payload)?;
+
+        Ok(status.incarnation)
+    }
 }
 
 fn seal<'b>(

@@ -11,3 +11,4 @@ mod steps;
 #[cfg(test)]
 mod tests;
 pub mod verify;
+mod witnesses;

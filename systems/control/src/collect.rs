@@ -3,6 +3,7 @@
 //! A receipt is signed only for records that are on disk here without a gap. Whatever else comes is
 //! an event: the broker is not trusted, and a gateway may have been broken into.
 
+mod bound;
 mod folder;
 mod held;
 mod hole;

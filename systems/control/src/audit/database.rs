@@ -4,6 +4,7 @@
 //! meanwhile. What people are shown is made from the batches, which prove; the table of records is
 //! only ever compared with them.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -18,11 +19,13 @@ use gateward_agent::upload::stick::MAX_BATCH;
 use gateward_core::name::Uuid;
 use gateward_core::trust::{GatewayId, Incarnation};
 use tokio::runtime::{Builder, Runtime};
-use tokio_postgres::{Client, CopyOutStream};
+use tokio_postgres::{Client, CopyOutStream, Row};
 
 use super::folder::Unreadable;
 use super::gateways::{self, ENROLMENTS, Enrolment, Gateway};
 use super::steps::{Batches, Step};
+use super::verify::Keys;
+use super::witnesses::Said;
 use crate::collect::shared::{Attendant, PATIENCE, check, connect_to_read, patiently};
 use crate::collect::{Database, DatabaseFailed, ReadFailed};
 
@@ -43,6 +46,12 @@ const BATCHES: &str = "
     FROM gateward.batch
     WHERE gateway_id = $1::text::uuid AND incarnation = $2 AND (last, received_at) > ($3, $4)
     ORDER BY last, received_at LIMIT $6";
+
+/// One that is too long is none of a gateway's.
+const STATUSES: &str = "
+    SELECT gateway, CASE WHEN octet_length(furthest) <= 384 THEN furthest ELSE '' END,
+           CASE WHEN octet_length(said) <= 384 THEN said ELSE '' END
+    FROM gateward.status WHERE account_id = $1::text::uuid AND gateway = ANY ($2)";
 
 /// A connection that reads.
 pub(super) struct Reading {
@@ -95,11 +104,25 @@ impl Reading {
         self.runtime.block_on(patiently(self.patience, async { Ok(work.await?) }))
     }
 
-    /// Returns what is held, gateway by gateway: of `only` one, and of one account, where that is said.
+    /// Returns the words that are kept of gateways, signed as they say, and none longer than any can be.
+    pub(super) fn statuses(
+        &self,
+        keys: &Keys,
+    ) -> Result<BTreeMap<String, Vec<Vec<u8>>>, DatabaseFailed> {
+        let (account, names) = (keys.account().to_string(), keys.names());
+        let rows = self.wait(self.client.query(STATUSES, &[&account, &names]))?;
+        let read = |row: &Row| Ok((row.try_get(0)?, vec![row.try_get(1)?, row.try_get(2)?]));
+
+        rows.iter().map(read).collect()
+    }
+
+    /// Returns what is held, gateway by gateway: of `only` one, and with keys of their account; with `said`
+    /// elsewhere.
     pub(super) fn gateways(
         &self,
         only: Option<&str>,
         account: Option<Uuid>,
+        said: &[(&str, Said)],
     ) -> Result<Vec<Gateway>, Unreadable> {
         let rows = self.wait(self.client.query(ENROLMENTS, &[]))?;
         let (mut gateways, other) = gateways::gateways(&rows).map_err(DatabaseFailed::from)?;
@@ -110,10 +133,14 @@ impl Reading {
         gateways.retain(|one| {
             one.account.is_none() || account.is_none_or(|of| one.account == Some(of))
         });
+        if let Some(account) = account {
+            gateways::add_said(&mut gateways, account, said);
+        }
+        gateways::sort(&mut gateways);
         if let Some(only) = only {
             let id = account.map(|account| Uuid(GatewayId::of(account, only).0).to_string());
             gateways.retain(|one| one.name == only || id.as_ref() == Some(&one.id));
-            if gateways.is_empty() {
+            if gateways.iter().all(|one| one.enrolments.is_empty()) {
                 let (place, gateway) = ("the database".to_owned(), only.to_owned());
                 return Err(Unreadable::NoSuchGateway { place, gateway });
             }
@@ -172,7 +199,8 @@ pub(super) struct OfDatabase<'a> {
 impl Batches for OfDatabase<'_> {
     fn each(self, show: &mut dyn FnMut(Step<'_>)) -> io::Result<()> {
         let mut count = 0;
-        for Enrolment { incarnation, end } in self.gateway.enrolments.iter().cloned() {
+        for Enrolment { incarnation, end, said } in &self.gateway.enrolments {
+            let incarnation = *incarnation;
             let shown = self.reading.batches(self.gateway, incarnation, |message| {
                 count += 1;
                 let why = || "it is longer than any may be".to_owned();
@@ -182,10 +210,13 @@ impl Batches for OfDatabase<'_> {
                 });
             });
             shown.map_err(io::Error::other)?;
-            show(match end {
+            show(match *end {
                 Some((through, head)) => Step::End { incarnation, through, head },
                 None => Step::Wrong(Mistake::Unheld(incarnation)),
             });
+            if let Some(said) = said {
+                show(Step::Said { said, end: end.map_or(0, |(through, _)| through) });
+            }
         }
 
         Ok(())
@@ -205,7 +236,7 @@ pub fn each<E: From<Unreadable>>(
     mut show: impl FnMut(&Line<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     let reading = Reading::open(database).map_err(Unreadable::from)?;
-    for gateway in reading.gateways(only, None)? {
+    for gateway in reading.gateways(only, None, &[])? {
         each_of(&reading, &gateway, begins_later, &mut show)?;
     }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use gateward_agent::journal::json::Line;
 use gateward_core::topic;
+use gateward_core::trust::SEALED_LEN;
 
 use crate::access::EVENTS;
 use crate::collect::{DatabaseFailed, ReadFailed, lines_path};
@@ -58,12 +59,12 @@ impl From<DatabaseFailed> for Unreadable {
     }
 }
 
-/// Returns the names of the gateways whose records are in the folder, in order.
+/// Returns the names of the gateways whose records are in the folder.
 ///
 /// # Errors
 ///
-/// The folder cannot be read, or holds nothing of `only`.
-pub fn gateways(folder: &Path, only: Option<&str>) -> Result<Vec<String>, Unreadable> {
+/// The folder cannot be read.
+pub fn gateways(folder: &Path) -> Result<Vec<String>, Unreadable> {
     let failed = |source| whole::Failed::new("read", folder)(source);
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
@@ -73,6 +74,20 @@ pub fn gateways(folder: &Path, only: Option<&str>) -> Result<Vec<String>, Unread
         let stem = stem.filter(|stem| topic::is_level(stem) && *stem != EVENTS);
         names.extend(stem.map(str::to_owned));
     }
+
+    Ok(names)
+}
+
+/// Returns those of the names that are asked for, each once and in order.
+///
+/// # Errors
+///
+/// The folder holds nothing of `only`.
+pub fn of(
+    folder: &Path,
+    mut names: Vec<String>,
+    only: Option<&str>,
+) -> Result<Vec<String>, Unreadable> {
     names.sort();
     names.dedup();
     if let Some(gateway) = only {
@@ -84,6 +99,23 @@ pub fn gateways(folder: &Path, only: Option<&str>) -> Result<Vec<String>, Unread
     }
 
     Ok(names)
+}
+
+/// Returns what the folder keeps as the words of a gateway, none longer than any can be.
+#[must_use]
+pub fn words(folder: &Path, gateway: &str) -> Vec<Vec<u8>> {
+    let paths = [
+        folder.join("state").join(format!("{gateway}.furthest")),
+        folder.join("status").join(gateway),
+    ];
+    let read = |path| {
+        let mut words = Vec::new();
+        let most = SEALED_LEN as u64 + 1;
+        File::open(path).ok()?.take(most).read_to_end(&mut words).ok()?;
+        Some(words)
+    };
+
+    paths.iter().filter_map(read).collect()
 }
 
 /// Opens a file, none where it is not there.
@@ -191,7 +223,7 @@ pub fn each<E: From<Unreadable>>(
     only: Option<&str>,
     mut show: impl FnMut(&Line<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    for gateway in gateways(folder, only)? {
+    for gateway in of(folder, gateways(folder)?, only)? {
         let path = lines_path(folder, &gateway);
         if let Some(file) = open(&path).map_err(Unreadable::from)? {
             each_line(&path.display().to_string(), file, &mut show)?;

@@ -7,6 +7,8 @@ use gateward_core::name::Uuid;
 use gateward_core::trust::{GatewayId, Incarnation};
 use tokio_postgres::{Error, Row};
 
+use super::witnesses::Said;
+
 /// Those enrolments that came first come first. Of the large table the index is leapt over.
 pub(super) const ENROLMENTS: &str = "
     WITH RECURSIVE leap (id, inc) AS (
@@ -43,6 +45,8 @@ pub(super) struct Enrolment {
     pub(super) incarnation: Incarnation,
     /// Where collectors say that its records end; none where no row says so that fits the gateway.
     pub(super) end: Option<(u64, Head)>,
+    /// What is said of it elsewhere.
+    pub(super) said: Option<Said>,
 }
 
 /// One row.
@@ -66,7 +70,7 @@ fn read(row: &Row) -> Result<Option<Known>, Error> {
     let end = through.zip(head.and_then(|head| Some(Head(head.try_into().ok()?))));
     let end = end.filter(|_| whose.is_some());
 
-    let enrolment = Enrolment { incarnation: Incarnation(incarnation), end };
+    let enrolment = Enrolment { incarnation: Incarnation(incarnation), end, said: None };
 
     Ok(Some(Known { id, whose, enrolment }))
 }
@@ -89,10 +93,34 @@ pub(super) fn gateways(rows: &[Row]) -> Result<(Vec<Gateway>, usize), Error> {
         }
         gateway.enrolments.push(enrolment);
     }
-    let mut all: Vec<_> = all.into_values().collect();
-    all.sort_by(|one, next| (&one.name, &one.id).cmp(&(&next.name, &next.id)));
 
-    Ok((all, other))
+    Ok((all.into_values().collect(), other))
+}
+
+/// Adds what is said elsewhere of gateways of an account, and those of which nothing is held.
+pub(super) fn add_said(gateways: &mut Vec<Gateway>, account: Uuid, said: &[(&str, Said)]) {
+    for (name, said) in said {
+        let id = Uuid(GatewayId::of(account, name).0).to_string();
+        let at = gateways.iter().position(|one| one.id == id).unwrap_or_else(|| {
+            let (name, account, enrolments) = ((*name).to_owned(), Some(account), Vec::new());
+            gateways.push(Gateway { id, name, account, enrolments });
+            gateways.len() - 1
+        });
+        let Some(gateway) = gateways.get_mut(at) else { continue };
+        let incarnation = said.incarnation;
+        let of = |one: &&mut Enrolment| one.incarnation == incarnation;
+        if let Some(enrolment) = gateway.enrolments.iter_mut().find(of) {
+            enrolment.said = Some(*said);
+        } else if said.is_something() {
+            let end = Some((0, Head::START));
+            gateway.enrolments.push(Enrolment { incarnation, end, said: Some(*said) });
+        }
+    }
+}
+
+/// Sorts by name.
+pub(super) fn sort(gateways: &mut [Gateway]) {
+    gateways.sort_by(|one, next| (&one.name, &one.id).cmp(&(&next.name, &next.id)));
 }
 
 /// Two accounts may each have a gateway of one name.

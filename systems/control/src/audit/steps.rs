@@ -2,9 +2,11 @@
 
 use std::io;
 
-use gateward_agent::proof::{Follower, Mistake};
+use gateward_agent::proof::{Follower, Mistake, Witness};
 use gateward_core::audit::Head;
 use gateward_core::trust::Incarnation;
+
+use super::witnesses::Said;
 
 /// Where batches of a gateway come from, one at a time.
 pub(super) trait Batches {
@@ -19,6 +21,8 @@ pub(super) enum Step<'a> {
     Batch(&'a [u8]),
     /// After the batches of an enrolment: where its collectors say that they end.
     End { incarnation: Incarnation, through: u64, head: Head },
+    /// Behind that: what is said of the enrolment elsewhere; `end` is what its collectors say.
+    Said { said: &'a Said, end: u64 },
     /// Something is wrong with the place.
     Wrong(Mistake),
 }
@@ -31,11 +35,12 @@ impl<'a> Step<'a> {
             Self::End { incarnation, through, head } => {
                 let end = follower.at().filter(|at| at.incarnation == incarnation);
                 let end = end.map_or((0, Head::START), |at| (at.last, at.head));
-                hold_to(follower, incarnation, through);
+                hold_to(follower, incarnation, through, Witness::Receipts);
                 if end.0 >= through && end != (through, head) {
                     follower.note(Mistake::OtherEnd { incarnation, through });
                 }
             }
+            Self::Said { said, end } => said.hold(follower, end),
             Self::Wrong(mistake) => follower.note(mistake),
         }
 
@@ -43,11 +48,16 @@ impl<'a> Step<'a> {
     }
 }
 
-/// A store that was cut short at its end is whole in itself; only what was receipted tells.
-pub(super) fn hold_to(follower: &mut Follower, incarnation: Incarnation, through: u64) {
+/// A store that was cut short at its end is whole in itself; only what was receipted tells, or who else knows.
+pub(super) fn hold_to(
+    follower: &mut Follower,
+    incarnation: Incarnation,
+    through: u64,
+    by: Witness,
+) {
     let at = follower.at().filter(|at| at.incarnation == incarnation);
     let found = at.map_or(0, |at| at.last);
     if found < through {
-        follower.note(Mistake::CutShort { incarnation, found, through });
+        follower.note(Mistake::CutShort { incarnation, found, through, by });
     }
 }

@@ -3,6 +3,7 @@
 mod proof;
 mod replay;
 mod roots;
+mod witnesses;
 
 use std::fs;
 use std::path::Path;
@@ -13,8 +14,8 @@ use gateward_agent::upload::batch;
 use gateward_agent::upload::stick::MAGIC;
 use gateward_core::audit::{Head, MAX_RECORD, Ratchet, Record, SnapshotName};
 use gateward_core::name::Uuid;
-use gateward_core::time::UnixSeconds;
-use gateward_core::trust::{Checkpoint, Incarnation, SEALED_LEN, SigningKey};
+use gateward_core::time::{TimeQuality, UnixSeconds};
+use gateward_core::trust::{Checkpoint, Incarnation, SEALED_LEN, SigningKey, Status};
 
 use crate::enroll::Enrolled;
 
@@ -102,6 +103,28 @@ impl Kept {
         let sealed = checkpoint.sign(self.account, &self.key, &mut sealed).unwrap();
         let message = batch::encode(origin.gateway, origin.incarnation, &piece, sealed).unwrap();
         self.batches.push(message);
+    }
+
+    /// What it says of itself when it has written so many records, of which no receipt covers the last.
+    fn status(&self, audit_number: u64, backlog: u64) -> Vec<u8> {
+        let Origin { gateway, incarnation, .. } = self.origin();
+        let status = Status {
+            gateway,
+            incarnation,
+            boot: 1,
+            keyset: 1,
+            version: 1,
+            root8: [1; 8],
+            revoked_counter: 0,
+            floor_time: UnixSeconds(1),
+            audit_number,
+            audit_head: self.head,
+            backlog,
+            time_quality: TimeQuality::Synced,
+            gone: false,
+        };
+
+        status.sign(self.account, &self.key, &mut [0; SEALED_LEN]).unwrap().to_vec()
     }
 
     fn batches_file(&self) -> Vec<u8> {

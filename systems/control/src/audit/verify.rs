@@ -11,6 +11,7 @@ mod follow;
 mod lines;
 mod rows;
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -25,6 +26,8 @@ use self::counted::Counted;
 use self::follow::follow;
 use super::folder::{self, Lines, Unreadable};
 use super::steps::{Batches, Step};
+use super::witnesses::Said;
+use crate::collect::shared::mark;
 use crate::collect::{DatabaseFailed, ReadFailed, batches_path, lines_path};
 use crate::enroll::Enrolled;
 use crate::policy::Unusable;
@@ -67,6 +70,9 @@ impl From<whole::Failed> for NotVerified {
 pub struct Keys {
     account: Uuid,
     gateways: Vec<Enrolled>,
+    /// How far collectors that share a database have marked that they came. Read before what they wrote to:
+    /// they may go on meanwhile.
+    marks: BTreeMap<String, u64>,
 }
 
 impl Keys {
@@ -76,7 +82,31 @@ impl Keys {
     ///
     /// A file cannot be used.
     pub fn load(dir: &Path) -> Result<Self, NotVerified> {
-        Ok(Self { account: publish::account(dir)?, gateways: Enrolled::all(dir)? })
+        let (account, gateways) = (publish::account(dir)?, Enrolled::all(dir)?);
+        let marks = gateways.iter().filter_map(|one| Some((one.gateway.clone(), mark(dir, one)?)));
+        let marks = marks.collect();
+
+        Ok(Self { account, gateways, marks })
+    }
+
+    pub(super) const fn account(&self) -> Uuid {
+        self.account
+    }
+
+    /// Returns the names of the gateways that are enrolled.
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.gateways.iter().map(|one| one.gateway.as_str()).collect()
+    }
+
+    /// Returns what is said of each gateway: by `words` that it signed, and by a `mark`.
+    fn said(
+        &self,
+        words: impl Fn(&str) -> Vec<Vec<u8>>,
+        mark: impl Fn(&Enrolled) -> Option<u64>,
+    ) -> Vec<(&str, Said)> {
+        let said = |one| Said::of(one, self.account, &words(&one.gateway), mark(one));
+
+        self.gateways.iter().map(|one| (one.gateway.as_str(), said(one))).collect()
     }
 
     /// Returns what is known of an enrolment. Of one that was replaced nothing is kept.
@@ -106,11 +136,19 @@ pub struct Asked<'a> {
 ///
 /// A file cannot be read; what is wrong with what it says is in the reports.
 pub fn verify(folder: &Path, asked: &Asked<'_>) -> Result<Vec<(String, Report)>, NotVerified> {
-    let gateways = folder::gateways(folder, asked.only)?;
+    // Before the files of records: a collector that goes on writes these last.
+    let words = |name: &str| folder::words(folder, name);
+    let said = asked.keys.map(|keys| keys.said(words, |_| None)).unwrap_or_default();
+    let said: BTreeMap<_, _> = said.into_iter().collect();
+    let mut names = folder::gateways(folder)?;
+    // By name, one of which nothing is held is asked for in vain, unless somebody says that it was.
+    let is_expected = |(_, said): &(&&str, &Said)| asked.only.is_none() || said.is_something();
+    names.extend(said.iter().filter(is_expected).map(|(name, _)| (*name).to_owned()));
+    let names = folder::of(folder, names, asked.only)?;
 
-    gateways
+    names
         .into_iter()
-        .map(|gateway| Ok((gateway.clone(), one(folder, &gateway, asked)?)))
+        .map(|name| Ok((name.clone(), one(folder, &name, said.get(name.as_str()), asked)?)))
         .collect()
 }
 
@@ -129,7 +167,12 @@ pub fn verify_file(path: &Path, keys: Option<&Keys>) -> Result<Report, NotVerifi
 }
 
 /// A collector that goes on meanwhile adds to its files before it counts what it added.
-fn one(folder: &Path, gateway: &str, asked: &Asked<'_>) -> Result<Report, NotVerified> {
+fn one(
+    folder: &Path,
+    gateway: &str,
+    said: Option<&Said>,
+    asked: &Asked<'_>,
+) -> Result<Report, NotVerified> {
     let counted = Counted::read(folder, gateway);
     let (lines_at, batches_at) = (lines_path(folder, gateway), batches_path(folder, gateway));
     let failed = |source| whole::Failed::new("read", &lines_at)(source);
@@ -139,7 +182,7 @@ fn one(folder: &Path, gateway: &str, asked: &Asked<'_>) -> Result<Report, NotVer
         None => Box::new(std::io::empty()),
     };
     let mut lines = Beside::new(Lines::new(lines), asked.begins_later);
-    let mut follower = match folder::open(&batches_at)? {
+    let (mut follower, unproved) = match folder::open(&batches_at)? {
         Some(file) => {
             let batches = most(counted.as_ref().and_then(|counted| counted.batches));
             // The account is no part of a record; every line says the same one, and the gateway's id is
@@ -151,18 +194,23 @@ fn one(folder: &Path, gateway: &str, asked: &Asked<'_>) -> Result<Report, NotVer
             let account = account.unwrap_or(Uuid([0; 16]));
             follow(OfFile(file.take(batches)), lines, account, asked).map_err(failed)?
         }
+        None if !lines_at.exists() => (Follower::new(true), 0),
         None => {
             let mut follower = Follower::new(true);
             follower.note(Mistake::Unproved { lines: lines.count().map_err(failed)? });
-            follower
+            (follower, 0)
         }
     };
-    let open = counted.is_none();
-    if let Some(counted) = counted {
+    let open = counted.is_none() && (lines_at.exists() || batches_at.exists());
+    if let Some(counted) = &counted {
         counted.hold(folder, gateway, &mut follower);
     }
+    if let Some(said) = said {
+        let counted = counted.filter(|counted| counted.incarnation == said.incarnation);
+        said.hold(&mut follower, counted.map_or(0, |counted| counted.through));
+    }
 
-    Ok(Report { open, ..Report::of(follower) })
+    Ok(Report { open, unproved, ..Report::of(follower) })
 }
 
 /// Batches one after the other in a file.

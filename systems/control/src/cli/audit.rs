@@ -213,7 +213,8 @@ fn verified(records: &Destination, asked: &Asked<'_>, format: Format) -> Result<
             vec![(file.display().to_string(), verify_file(file, asked.keys)?)]
         }
     };
-    if reports.is_empty() {
+    let is_file = matches!(records, Destination::Folder(path) if !path.is_dir());
+    if !is_file && reports.iter().all(is_nothing) {
         // Nothing is wrong with nothing, but whoever asks takes 0 for a proof.
         let place = match records {
             Destination::Folder(folder) => format!("`{}`", folder.display()),
@@ -226,11 +227,21 @@ fn verified(records: &Destination, asked: &Asked<'_>, format: Format) -> Result<
             reports.iter().map(|(name, report)| (name, report)).collect();
         print_json(&reports)?;
     } else {
-        reports.iter().try_for_each(|(name, report)| say(format_args!("{name}: {report}")))?;
+        reports.iter().try_for_each(|one| match one {
+            (name, _) if !is_file && is_nothing(one) => {
+                say(format_args!("{name}: nothing is held of it"))
+            }
+            (name, report) => say(format_args!("{name}: {report}")),
+        })?;
     }
     let is_whole = |(_, report): &(String, Report)| report.mistakes.is_empty();
 
     Ok(if reports.iter().all(is_whole) { Exit::Success } else { Exit::Data })
+}
+
+/// Whether nothing is held of a gateway, and nobody says that anything was.
+fn is_nothing((_, report): &(String, Report)) -> bool {
+    report.end.is_none() && report.mistakes.is_empty()
 }
 
 impl From<Unreadable> for Failed {

@@ -163,7 +163,7 @@ impl Folder {
         trouble: &Trouble,
         now: UnixSeconds,
     ) -> Result<bool, CollectFailed> {
-        if !self.events.is_news(gateway, trouble) {
+        if !self.events.is_news(gateway, trouble, now) {
             return Ok(false);
         }
         let mut line = serde_json::json!({
@@ -229,7 +229,12 @@ impl Store for Folder {
         self.add(new).map(|()| Stored::Safe)
     }
 
-    async fn own_up(&mut self, enrolled: &Enrolled, hole: Hole) -> Result<(), CollectFailed> {
+    async fn own_up(
+        &mut self,
+        enrolled: &Enrolled,
+        hole: Hole,
+        _message: &[u8],
+    ) -> Result<(), CollectFailed> {
         self.owned.insert(enrolled.gateway.clone(), (enrolled.incarnation, hole));
 
         Ok(())

@@ -11,13 +11,13 @@ use gateward_agent::journal::json::Origin;
 use gateward_agent::upload::batch::{Batch, Entry};
 use gateward_core::audit::{Head, Ratchet, SnapshotName};
 use gateward_core::name::Uuid;
+use gateward_core::time::UnixSeconds;
 use gateward_core::trust::{Checkpoint, Incarnation};
-
-use tracing::warn;
 
 use crate::enroll::Enrolled;
 use crate::fleet::alarm::Alarm;
 
+use super::bound::Bound;
 use super::hole::{Behind, Hole, behind};
 use super::late::{LateUse, Use};
 use super::store::Rows;
@@ -120,7 +120,7 @@ impl Trouble {
 impl Trouble {
     /// Whether a signature of the gateway's, or the lack of any word of it, is behind it: nobody else can
     /// make it up.
-    const fn is_vouched_for(&self) -> bool {
+    pub(super) const fn is_vouched_for(&self) -> bool {
         matches!(
             self,
             Self::Alarm(_)
@@ -135,52 +135,13 @@ impl Trouble {
     }
 
     /// Whether who has heard it once can bring it again, though he cannot make it up.
-    const fn can_be_replayed(&self) -> bool {
+    pub(super) const fn can_be_replayed(&self) -> bool {
         matches!(self, Self::Alarm(_) | Self::Restored(_))
     }
 
     /// What a script needs beside the text.
     pub(super) fn details(&self) -> serde_json::Map<String, serde_json::Value> {
         if let Self::UsedAfterRevocation(late) = self { late.details() } else { <_>::default() }
-    }
-}
-
-/// Beyond this, trouble is told in the log only: who can send garbage must not fill a disk.
-pub(super) const MOST_EVENTS: u32 = 10_000;
-
-/// How much trouble was written down since the collector began that others can cause again and again.
-#[derive(Debug, Default)]
-pub(super) struct Bound {
-    /// What anybody can make.
-    made: u32,
-    /// What only who has heard it can bring again: garbage does not use that up.
-    brought: u32,
-}
-
-impl Bound {
-    pub(super) const fn has_room(&mut self, trouble: &Trouble) -> bool {
-        match self.count(trouble) {
-            Some(count) => *count < MOST_EVENTS,
-            None => true,
-        }
-    }
-
-    pub(super) fn take(&mut self, trouble: &Trouble) {
-        let Some(count) = self.count(trouble) else { return };
-        *count = count.saturating_add(1);
-        if *count == MOST_EVENTS {
-            warn!("no more trouble that others can cause is written down until the next start");
-        }
-    }
-
-    const fn count(&mut self, trouble: &Trouble) -> Option<&mut u32> {
-        if !trouble.is_vouched_for() {
-            Some(&mut self.made)
-        } else if trouble.can_be_replayed() {
-            Some(&mut self.brought)
-        } else {
-            None
-        }
     }
 }
 
@@ -194,15 +155,16 @@ pub(super) struct Told {
 
 impl Told {
     /// Returns whether it is to be written down; whoever asks does so.
-    pub(super) fn is_news(&mut self, gateway: &str, trouble: &Trouble) -> bool {
+    pub(super) fn is_news(&mut self, gateway: &str, trouble: &Trouble, now: UnixSeconds) -> bool {
         if let Trouble::UsedAfterRevocation(_) = trouble {
             // Only a gateway with its keys brings this here, and each time it is another record.
             return true;
         }
-        if self.troubles.get(gateway) == Some(trouble) || !self.bound.has_room(trouble) {
+        let is_known = self.troubles.get(gateway) == Some(trouble);
+        if is_known || !self.bound.has_room(gateway, trouble, now) {
             return false;
         }
-        self.bound.take(trouble);
+        self.bound.take(gateway, trouble, now);
         self.troubles.insert(gateway.to_owned(), trouble.clone());
 
         true

@@ -61,22 +61,11 @@ pub(super) fn behind(
 ) -> Behind {
     let missing = Hole { first: held.through.saturating_add(1), last: batch.first - 1 };
     let gap = Trouble::Gap { first: missing.first, last: missing.last };
-    let mut told = Vec::new();
-    let walked = batch.walk(|entry| {
-        if let (Outcome::Event(Event::Gap), Some((first, last))) =
-            (entry.record.outcome, entry.record.span)
-        {
-            told.push(Hole { first, last });
-        }
-    });
-    let head = match walked {
-        Ok(head) => head,
-        Err(bad) => return Behind::open(Trouble::BadBatch(bad.to_string())),
-    };
     // First what costs a forger a signature: also before a gap is told, and before a batch waits.
-    if !checkpoint_fits(batch, head, enrolled, account) {
-        return Behind::open(Trouble::BadCheckpoint(batch.last()));
-    }
+    let mut told = match owned_in(batch, enrolled, account) {
+        Ok(told) => told,
+        Err(trouble) => return Behind::open(trouble),
+    };
     told.retain(|hole| hole.holds(missing.first));
     let is_owned = owned.iter().chain(&told).any(|hole| hole.covers(missing));
     if (!is_owned && told.is_empty()) || missing.last.saturating_sub(held.through) > MOST {
@@ -98,6 +87,34 @@ pub(super) fn behind(
     let (through, head) = (missing.last, batch.before);
 
     Behind::Owned(Box::new(Held { through, head, ratchet, ..held.clone() }), missing)
+}
+
+/// Returns the holes that a batch owns up to, for which the gateway has signed.
+fn owned_in(batch: &Batch, enrolled: &Enrolled, account: Uuid) -> Result<Vec<Hole>, Trouble> {
+    let mut told = Vec::new();
+    let walked = batch.walk(|entry| {
+        if let (Outcome::Event(Event::Gap), Some((first, last))) =
+            (entry.record.outcome, entry.record.span)
+        {
+            told.push(Hole { first, last });
+        }
+    });
+    let head = walked.map_err(|bad| Trouble::BadBatch(bad.to_string()))?;
+    if !checkpoint_fits(batch, head, enrolled, account) {
+        return Err(Trouble::BadCheckpoint(batch.last()));
+    }
+
+    Ok(told)
+}
+
+/// Returns whether a batch as it came shows that the gateway has owned up to a hole in that enrolment.
+pub(super) fn proves(message: &[u8], hole: Hole, enrolled: &Enrolled, account: Uuid) -> bool {
+    let Ok(batch) = Batch::decode(message) else { return false };
+    let whose = (enrolled.id(account), enrolled.incarnation);
+
+    (batch.gateway, batch.incarnation) == whose
+        && owned_in(&batch, enrolled, account)
+            .is_ok_and(|told| told.iter().any(|one| one.covers(hole)))
 }
 
 /// Returns the first record without the tag of its key.

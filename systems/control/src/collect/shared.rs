@@ -7,6 +7,7 @@
 
 mod connect;
 mod month;
+mod owned;
 mod patient;
 pub(super) mod proof;
 mod ratchets;
@@ -26,7 +27,8 @@ use gateward_core::time::UnixSeconds;
 use tokio_postgres::{Client, Row, Transaction};
 
 use super::CollectFailed;
-use super::held::{Bound, Held, Trouble};
+use super::bound::Bound;
+use super::held::{Held, Trouble};
 use super::store::{New, Stored};
 use crate::enroll::Enrolled;
 use crate::policy::{Policy, PrincipalStatus};
@@ -37,6 +39,7 @@ pub use connect::{BadDatabase, Database, DatabaseFailed, ReadFailed};
 use month::Month;
 use proof::Proven;
 use ratchets::Ratchets;
+pub(crate) use ratchets::mark;
 use rows::Copy;
 pub(crate) use schema::check;
 use statements::Statements;
@@ -146,7 +149,7 @@ impl Shared {
         }
         transaction.commit().await?;
         let held = &new.taken.held;
-        self.ratchets.take(new.enrolled, held.through, &held.ratchet);
+        self.ratchets.take(new.enrolled, held.through, &held.ratchet, new.now);
         self.proven.take(new.enrolled, held.through, held.head);
 
         Ok(Stored::Safe)
@@ -159,7 +162,7 @@ impl Shared {
         trouble: &Trouble,
         now: UnixSeconds,
     ) -> Result<bool, DatabaseFailed> {
-        if !self.events.has_room(trouble) {
+        if !self.events.has_room(gateway, trouble, now) {
             return Ok(false);
         }
         let account = self.account.to_string();
@@ -175,7 +178,7 @@ impl Shared {
         }
         write_event(&transaction, statements, &account, gateway, trouble, now).await?;
         transaction.commit().await?;
-        self.events.take(trouble);
+        self.events.take(gateway, trouble, now);
 
         Ok(true)
     }

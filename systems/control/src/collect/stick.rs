@@ -12,7 +12,7 @@ use super::folder::Folder;
 use super::held::{Held, Trouble};
 use super::shared::Shared;
 use super::store::Store;
-use super::work::Work;
+use super::work::{AT_THE_END, Work};
 use super::{CollectFailed, Destination, SILENT_AFTER};
 use crate::whole;
 
@@ -93,6 +93,7 @@ impl Carried {
             Stopped::Bad(bad) => CollectFailed::stick(options, bad),
             Stopped::Failed(failed) => failed,
         })?;
+        work.store.keep_marks(AT_THE_END);
         if let Some(receipt) = receipt {
             whole::write(&options.receipt, &receipt, 0o644)?;
         }
@@ -114,7 +115,7 @@ impl<S: Store> Work<S> {
         };
         let taken = held.take::<S::Rows>(&batch, &enrolled, self.account, None);
         if let Some(hole) = taken.told.or(taken.lost) {
-            self.store.own_up(&enrolled, hole).await?;
+            self.store.own_up(&enrolled, hole, bytes).await?;
         }
         *ahead = Some(taken.held);
 

@@ -69,8 +69,13 @@ pub(super) trait Store {
     /// Writes a batch, its records and what is to be told of them, and that they are held.
     async fn append(&mut self, new: &New<'_, Self::Rows>) -> Result<Stored, CollectFailed>;
 
-    /// Keeps in mind what a gateway has owned up to, for the batch behind it.
-    async fn own_up(&mut self, enrolled: &Enrolled, hole: Hole) -> Result<(), CollectFailed>;
+    /// Keeps in mind what a gateway has owned up to in a batch as it came, for the batch behind it.
+    async fn own_up(
+        &mut self,
+        enrolled: &Enrolled,
+        hole: Hole,
+        message: &[u8],
+    ) -> Result<(), CollectFailed>;
 
     /// Returns the longest hole owned up to that record `from` is in.
     async fn owned(
@@ -112,6 +117,9 @@ pub(super) trait Store {
         trouble: &Trouble,
         now: UnixSeconds,
     ) -> Result<bool, CollectFailed>;
+
+    /// Keeps elsewhere how far it has come, where that is due.
+    fn keep_marks(&mut self, _now: UnixSeconds) {}
 
     /// Takes the names of the policy in `dir`, where it shows records with them and they have changed.
     async fn name(&mut self, dir: &Path) -> Result<(), CollectFailed>;

@@ -130,6 +130,7 @@ impl<S: Store> Work<S> {
                 self.note(&one.gateway, &silent).await?;
             }
         }
+        self.store.keep_marks(now);
         if S::SHARED {
             let dir = self.dir.clone();
             self.store.name(&dir).await?;

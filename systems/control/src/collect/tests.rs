@@ -29,8 +29,9 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::bound::{MOST_BROUGHT, MOST_EVENTS};
 use super::folder::Lines;
-use super::held::{Held, MOST_EVENTS, Told, Trouble};
+use super::held::{Held, Told, Trouble};
 use super::hole::Hole;
 use super::presence::Presence;
 use super::store::New;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use gateward_agent::link::{Event, Fate, Handle};
 use gateward_agent::upload::batch::Batch;
 use gateward_core::name::Uuid;
+use gateward_core::time::UnixSeconds;
 use gateward_core::topic::{GatewayTopic, GatewayTopics};
 use gateward_core::trust::Role;
 use gateward_core::trust::sign::{PrivateKey, ReceiptDraft};
@@ -29,6 +30,8 @@ use crate::enroll::Enrolled;
 use crate::keys::{self, Chain};
 use crate::publish;
 
+/// All is due then.
+pub(super) const AT_THE_END: UnixSeconds = UnixSeconds(u64::MAX);
 /// Collectors of one store share what comes under this name.
 const SHARE: &str = "$share/gateward/";
 
@@ -113,7 +116,10 @@ impl<S: Store> Work<S> {
             tokio::select! {
                 event = events.recv() => match event {
                     Some(event) => self.handle(event, &handle).await?,
-                    None => return Ok(()),
+                    None => {
+                        self.store.keep_marks(AT_THE_END);
+                        return Ok(());
+                    }
                 },
                 _ = tick.tick(), if !self.waiting.is_empty() => {
                     for name in self.waiting.gateways() {
@@ -269,7 +275,7 @@ impl<S: Store> Work<S> {
             let taken = before.take::<S::Rows>(batch, enrolled, self.account, owned);
             if let Some(hole) = taken.told {
                 // What is behind the hole comes next.
-                self.store.own_up(enrolled, hole).await?;
+                self.store.own_up(enrolled, hole, message).await?;
                 return Ok(Kept::NOTHING);
             }
             if let Some(trouble) = taken.trouble {

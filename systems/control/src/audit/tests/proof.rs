@@ -1,6 +1,6 @@
 //! What `verify` says of a store that is whole, and of every way in which it can be tampered with.
 
-use gateward_agent::proof::Mistake;
+use gateward_agent::proof::{Mistake, Witness};
 use gateward_core::audit::{Event, Outcome};
 use gateward_core::decide::Reason;
 use tempfile::TempDir;
@@ -10,10 +10,10 @@ use super::*;
 use crate::keys::{self, NewAccount};
 use crate::testing::NOW;
 
-struct Store {
-    temp: TempDir,
-    keys: Keys,
-    kept: Kept,
+pub(super) struct Store {
+    pub(super) temp: TempDir,
+    pub(super) keys: Keys,
+    pub(super) kept: Kept,
 }
 
 fn allow() -> Record<'static> {
@@ -27,7 +27,7 @@ fn start() -> Record<'static> {
 }
 
 /// Three batches of ten.
-fn store() -> Store {
+pub(super) fn store() -> Store {
     let temp = tempfile::tempdir().unwrap();
     let policy = temp.path().join("acme");
     let name = "Acme".to_owned();
@@ -47,7 +47,7 @@ fn store() -> Store {
 }
 
 impl Store {
-    fn audit(&self) -> std::path::PathBuf {
+    pub(super) fn audit(&self) -> std::path::PathBuf {
         self.temp.path().join("audit")
     }
 
@@ -71,7 +71,7 @@ impl Store {
     const INCARNATION: Incarnation = Incarnation([1; 8]);
 }
 
-const INCARNATION: Incarnation = Store::INCARNATION;
+pub(super) const INCARNATION: Incarnation = Store::INCARNATION;
 
 /// Makes a batch anew as somebody can who holds no key: its chain fits, its tags do not.
 fn rewritten(kept: &Kept, at: usize, change: impl Fn(u64, &mut Record<'_>) -> bool) -> Kept {
@@ -356,7 +356,7 @@ fn i9_a_store_cut_short_at_its_end_or_grown_behind_what_is_counted_is_told() {
     let mut cut = rewritten(&store.kept, 9, |_, _| true);
     (cut.batches, cut.lines) = (store.kept.batches[..2].to_vec(), store.kept.lines[..20].to_vec());
     cut.save(&store.audit());
-    let short = Mistake::CutShort { incarnation, found: 20, through: 30 };
+    let short = Mistake::CutShort { incarnation, found: 20, through: 30, by: Witness::Receipts };
     assert_eq!(store.mistakes_on_disk().0, [short]);
 }
 
@@ -364,11 +364,12 @@ fn i9_a_store_cut_short_at_its_end_or_grown_behind_what_is_counted_is_told() {
 fn what_was_forgotten_on_purpose_before_the_first_batch_is_no_mistake_and_what_is_missing_later_is()
 {
     let store = store();
-    let mistakes = |kept: &Kept, begins_later| {
+    let report = |kept: &Kept, begins_later| {
         kept.save(&store.audit());
         let asked = Asked { keys: Some(&store.keys), begins_later, only: None };
-        verify(&store.audit(), &asked).unwrap()[0].1.mistakes.found().to_vec()
+        verify(&store.audit(), &asked).unwrap().swap_remove(0).1
     };
+    let mistakes = |kept: &Kept, begins_later| report(kept, begins_later).mistakes.found().to_vec();
     let mut kept = rewritten(&store.kept, 9, |_, _| true);
     // The lines went by another month than the batches: some are left over, or some are gone.
     for first_line in [5, 10, 15] {
@@ -376,6 +377,11 @@ fn what_was_forgotten_on_purpose_before_the_first_batch_is_no_mistake_and_what_i
         kept.lines = store.kept.lines[first_line..].to_vec();
         assert!(!mistakes(&kept, false).is_empty(), "nobody said so");
         assert_eq!(mistakes(&kept, true), [], "{first_line}");
+        // Whoever put them there could have put anything.
+        let unproved = 10_u64.saturating_sub(first_line as u64);
+        let (of, text) = (report(&kept, true), "lines or rows stand before that");
+        assert_eq!((of.unproved, of.to_string().contains(text)), (unproved, unproved > 0));
+        assert_eq!(report(&kept, false).unproved, 0, "each of them is a mistake then");
         kept.lines.remove(20 - first_line);
         let removed = Mistake::Removed { incarnation: INCARNATION, first: 21, last: 21 };
         assert_eq!(mistakes(&kept, true), [removed]);

@@ -54,6 +54,8 @@ pub(super) struct Beside<F> {
     incarnation: Option<Incarnation>,
     /// Nothing has been compared yet, and what was before may have been forgotten on purpose.
     begins_later: bool,
+    /// So much stood before that, of which nothing proves anything.
+    unproved: u64,
     /// Records that were proved meanwhile, from the first to the last.
     unmatched: Option<(Incarnation, u64, u64)>,
     /// Whose records these are, and those of whom were there before.
@@ -74,6 +76,7 @@ impl<F: Form> Beside<F> {
             mistakes,
             incarnation: None,
             begins_later,
+            unproved: 0,
             unmatched: None,
             here,
             left,
@@ -152,7 +155,10 @@ impl<F: Form> Beside<F> {
                     self.wrong(removed);
                     return Ok(false);
                 }
-                about => self.wrong(self.form.surplus(about)),
+                about => {
+                    self.unproved += u64::from(self.begins_later);
+                    self.wrong(self.form.surplus(about));
+                }
             }
         }
     }
@@ -177,8 +183,8 @@ impl<F: Form> Beside<F> {
         if about.whose == self.here { about.seq < number } else { self.left.contains(&about.whose) }
     }
 
-    /// Returns what is wrong; what is left belongs to no record.
-    pub(super) fn finish(mut self) -> io::Result<Mistakes> {
+    /// Returns what is wrong, and how much stood before what was proved; what is left belongs to no record.
+    pub(super) fn finish(mut self) -> io::Result<(Mistakes, u64)> {
         // To forget all that is shown of records that are there is no beginning.
         if let Some((incarnation, first, last)) = self.unmatched.filter(|_| self.begins_later) {
             self.mistakes.add(Mistake::Removed { incarnation, first, last });
@@ -187,6 +193,6 @@ impl<F: Form> Beside<F> {
             self.mistakes.add(self.form.surplus(F::about(&found)));
         }
 
-        Ok(self.mistakes)
+        Ok((self.mistakes, self.unproved))
     }
 }

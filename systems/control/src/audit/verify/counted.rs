@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, thread};
 
-use gateward_agent::proof::{Follower, Mistake};
+use gateward_agent::proof::{Follower, Mistake, Witness};
 use gateward_core::trust::Incarnation;
 
 use super::super::steps::hold_to;
@@ -18,8 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Eq, PartialEq)]
 pub(super) struct Counted {
-    incarnation: Incarnation,
-    through: u64,
+    pub(super) incarnation: Incarnation,
+    pub(super) through: u64,
     /// Of the lines.
     pub(super) bytes: u64,
     /// Of the batches; none where a collector kept none.
@@ -43,7 +43,7 @@ impl Counted {
 
     /// Notes where less is there than was receipted, or more than is counted.
     pub(super) fn hold(&self, folder: &Path, gateway: &str, follower: &mut Follower) {
-        hold_to(follower, self.incarnation, self.through);
+        hold_to(follower, self.incarnation, self.through, Witness::Receipts);
         if self.leaves_something(folder, gateway) {
             thread::sleep(PATIENCE);
             // A collector that goes on has counted more since.

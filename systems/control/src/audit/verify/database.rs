@@ -1,6 +1,6 @@
 //! A database of collectors: its batches prove, and each row of its table is held against them.
 
-use gateward_agent::proof::Report;
+use gateward_agent::proof::{Follower, Report};
 use gateward_core::name::Uuid;
 
 use super::super::database::{OfDatabase, Reading};
@@ -23,12 +23,25 @@ pub fn verify_database(
     let reading = Reading::open(database)?;
     let of_keys = asked.keys.map(|keys| keys.account);
     let mut reports = Vec::new();
-    for gateway in reading.gateways(asked.only, of_keys)? {
+    let said = match asked.keys {
+        Some(keys) => {
+            let statuses = reading.statuses(keys)?;
+            let words = |name: &str| statuses.get(name).cloned().unwrap_or_default();
+            keys.said(words, |one| keys.marks.get(&one.gateway).copied())
+        }
+        None => Vec::new(),
+    };
+    for gateway in reading.gateways(asked.only, of_keys, &said)? {
+        if gateway.enrolments.is_empty() {
+            reports.push((gateway.name, Report::of(Follower::new(true))));
+            continue;
+        }
         let rows = Rows::new(reading.again(database)?, &gateway);
         let account = of_keys.or(gateway.account).unwrap_or(Uuid([0; 16]));
         let batches = OfDatabase { reading: &reading, gateway: &gateway };
         let followed = follow(batches, Beside::new(rows, asked.begins_later), account, asked);
-        reports.push((gateway.name.clone(), Report::of(followed.map_err(Unreadable::Cut)?)));
+        let (follower, unproved) = followed.map_err(Unreadable::Cut)?;
+        reports.push((gateway.name.clone(), Report { unproved, ..Report::of(follower) }));
     }
 
     Ok(reports)

@@ -35,16 +35,17 @@ struct One {
     head: Head,
 }
 
-/// Follows the batches and holds what stands beside them against their records.
+/// Follows the batches and holds what stands beside them against their records; returns how much of that stood
+/// before the first batch as well.
 pub(super) fn follow<F: Form + Send>(
     batches: impl Batches,
     beside: Beside<F>,
     account: Uuid,
     asked: &Asked<'_>,
-) -> io::Result<Follower> {
+) -> io::Result<(Follower, u64)> {
     let keys = asked.keys;
     let mut follower = Follower::new(!asked.begins_later);
-    let mistakes = thread::scope(|scope| {
+    let (mistakes, unproved) = thread::scope(|scope| {
         let (to, from) = sync_channel(AHEAD);
         let comparing = scope.spawn(move || compare(&from, beside));
         let read = batches.each(&mut |step| {
@@ -60,7 +61,7 @@ pub(super) fn follow<F: Form + Send>(
     })?;
     follower.note_all(mistakes);
 
-    Ok(follower)
+    Ok((follower, unproved))
 }
 
 /// Follows one batch; returns the records that it adds.
@@ -92,7 +93,7 @@ fn prove(
     batch
 }
 
-fn compare<F: Form>(from: &Receiver<Batch>, mut beside: Beside<F>) -> io::Result<Mistakes> {
+fn compare<F: Form>(from: &Receiver<Batch>, mut beside: Beside<F>) -> io::Result<(Mistakes, u64)> {
     for Batch { origin, bytes, records } in from {
         let (origin, mut rest) = (&origin, bytes.as_slice());
         for One { len, snapshot, head } in &records {

@@ -35,18 +35,13 @@ impl Store for Shared {
         Ok(patiently(self.settings.patience, self.add(new)).await?)
     }
 
-    async fn own_up(&mut self, enrolled: &Enrolled, hole: Hole) -> Result<(), CollectFailed> {
-        let id = self.id(enrolled);
-        let patience = self.settings.patience;
-        let Ready { client, statements, .. } = self.ready()?;
-        let incarnation = enrolled.incarnation.0.as_slice();
-        let (first, last) = (signed(hole.first), signed(hole.last));
-        let write = async {
-            client.execute(&statements.own_up, &[&id, &incarnation, &first, &last]).await?;
-            Ok(())
-        };
-
-        Ok(patiently(patience, write).await?)
+    async fn own_up(
+        &mut self,
+        enrolled: &Enrolled,
+        hole: Hole,
+        message: &[u8],
+    ) -> Result<(), CollectFailed> {
+        Ok(patiently(self.settings.patience, self.keep_owned(enrolled, hole, message)).await?)
     }
 
     async fn owned(
@@ -54,18 +49,7 @@ impl Store for Shared {
         enrolled: &Enrolled,
         from: u64,
     ) -> Result<Option<Hole>, CollectFailed> {
-        let id = self.id(enrolled);
-        let patience = self.settings.patience;
-        let Ready { client, statements, .. } = self.ready()?;
-        let incarnation = enrolled.incarnation.0.as_slice();
-        let read = async {
-            let from = signed(from);
-            let row = client.query_opt(&statements.owned, &[&id, &incarnation, &from]).await?;
-            let Some(row) = row else { return Ok(None) };
-            Ok(Some(Hole { first: number(row.try_get(0)?), last: number(row.try_get(1)?) }))
-        };
-
-        Ok(patiently(patience, read).await?)
+        Ok(patiently(self.settings.patience, self.find_owned(enrolled, from)).await?)
     }
 
     async fn head_at(
@@ -141,6 +125,10 @@ impl Store for Shared {
         now: UnixSeconds,
     ) -> Result<bool, CollectFailed> {
         Ok(patiently(self.settings.patience, self.add_event(gateway, trouble, now)).await?)
+    }
+
+    fn keep_marks(&mut self, now: UnixSeconds) {
+        self.ratchets.keep(now);
     }
 
     async fn name(&mut self, dir: &Path) -> Result<(), CollectFailed> {

@@ -8,7 +8,8 @@ use super::DatabaseFailed;
 use super::month::Month;
 
 /// In order; a version is never changed once it was released, another is added.
-const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("migrations/0001.sql"), include_str!("migrations/0002.sql")];
 
 /// Every collector of a database takes this lock before it changes a table.
 const LOCK: i64 = 0x6761_7465_7761_7264;

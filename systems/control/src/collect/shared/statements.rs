@@ -51,11 +51,15 @@ statements! {
            ON CONFLICT (account_id, id) DO UPDATE
                SET name = excluded.name, deleted = excluded.deleted
                WHERE (principal.name, principal.deleted) <> (excluded.name, excluded.deleted)";
-    own_up: "INSERT INTO hole (gateway_id, incarnation, first, last)
-             VALUES ($1::text::uuid, $2, $3, $4) ON CONFLICT DO NOTHING";
-    owned: "SELECT first, last FROM hole
+    own_up: "INSERT INTO hole (gateway_id, incarnation, first, last, message)
+             VALUES ($1::text::uuid, $2, $3, $4, $5)
+             ON CONFLICT (gateway_id, incarnation, first, last) DO UPDATE
+                 SET message = excluded.message WHERE hole.message <> excluded.message";
+    /// The next after `($5, $6)`; without its batch where that is longer than `$4`.
+    owned: "SELECT last, first, CASE WHEN octet_length(message) <= $4 THEN message END FROM hole
             WHERE gateway_id = $1::text::uuid AND incarnation = $2 AND first <= $3 AND last >= $3
-            ORDER BY last DESC LIMIT 1";
+                AND (last, first) < ($5, $6)
+            ORDER BY last DESC, first DESC LIMIT 1";
     position: "SELECT through, head, snapshot_epoch, snapshot_number, snapshot_root FROM position
                WHERE gateway_id = $1::text::uuid AND incarnation = $2";
     /// Not where another collector has gone on from what was compared.

@@ -63,6 +63,35 @@ fn i9_a_hole_that_nobody_or_another_owns_up_to_or_only_a_part_of_it_is_a_gap() {
     assert_eq!((forged.trouble, forged.told), (Some(Trouble::BadCheckpoint(6)), None));
 }
 
+#[test]
+fn i9_only_a_signed_batch_of_that_gateway_that_owns_up_to_those_numbers_proves_a_hole() {
+    let (mut gateway, _) = with_a_hole();
+    let whole = gateway.clone().write(1);
+    let (mut forger, mut other) = (gateway.clone(), gateway.clone());
+    let owned = gateway.own_up((3, 5));
+    let proves = |message: &[u8], first, last| {
+        hole::proves(message, Hole { first, last }, &gateway.enrolled, gateway.account)
+    };
+    assert!(proves(&owned, 3, 5) && proves(&owned, 4, 4));
+
+    for (first, last) in [(3, 6), (2, 5), (6, 9), (1, 1 << 40)] {
+        assert!(!proves(&owned, first, last), "an old batch, about {first} to {last}");
+    }
+    for garbage in [&[][..], &[0; 300], &owned[1..], &vec![0xff; MAX_BATCH + 1]] {
+        assert!(!proves(garbage, 3, 5));
+    }
+    assert!(!proves(&whole, 3, 5), "it owns up to nothing");
+    forger.key = SigningKey::from_bytes(&[0x66; 32]);
+    assert!(!proves(&forger.own_up((3, 5)), 3, 5), "somebody else's signature");
+    let (mut again, of_another) = (gateway.clone(), "edge-2".to_owned());
+    other.enrolled.gateway = of_another;
+    assert!(!proves(&other.own_up((3, 5)), 3, 5), "another gateway's, with the same key");
+    again.enrolled.incarnation = Incarnation([7; 8]);
+    assert!(!proves(&again.own_up((3, 5)), 3, 5), "of another enrolment, with the same key");
+    let unsigned = Gateway::seal(&gateway, &gateway.clone().piece(1, |_| {}), &[]);
+    assert!(!proves(&unsigned, 3, 5), "no signature");
+}
+
 #[tokio::test]
 async fn a_receipt_goes_beyond_records_that_are_lost_and_an_event_names_them() {
     let world = World::new().await;

@@ -207,15 +207,45 @@ async fn h5_who_replays_old_statuses_in_turn_makes_one_event_of_each_kind_until_
 }
 
 #[test]
-fn what_can_be_brought_again_has_a_bound_of_its_own() {
+fn what_can_be_brought_again_has_a_bound_of_its_own_for_each_gateway() {
     let mut told = Told::default();
-    let kinds =
-        |n| [Trouble::ForgedTag(n), Trouble::Restored(n), Trouble::Lost { first: n, last: n }];
-    for n in 0..u64::from(MOST_EVENTS) {
-        assert!(kinds(n).iter().all(|one| told.is_news("edge-1", one)), "{n}");
+    let mut news = |gateway: &str, kind: fn(u64) -> Trouble| {
+        let more = 0..2 * u64::from(MOST_EVENTS);
+        more.filter(|n| told.is_news(gateway, &kind(*n), NOW)).count()
+    };
+    let lost = |n| Trouble::Lost { first: n, last: n };
+    let counts = [
+        news("edge-1", Trouble::Restored),
+        news("edge-2", Trouble::Restored),
+        news("edge-1", Trouble::ForgedTag),
+        news("edge-2", Trouble::ForgedTag),
+        news("edge-1", lost),
+    ];
+    let [brought, made, all] = [MOST_BROUGHT, MOST_EVENTS, 2 * MOST_EVENTS].map(|n| n as usize);
+    assert_eq!(counts, [brought, brought, made, 0, all]);
+}
+
+#[tokio::test]
+async fn a_flood_of_what_one_gateway_once_signed_leaves_the_alarm_of_another_to_be_seen() {
+    let world = World::new().await;
+    let mut other = world.gateway.clone();
+    other.enrolled.gateway = "edge-2".to_owned();
+    other.enrolled.save(&world.options().dir).unwrap();
+    let mut work = world.work();
+    let root = |gateway: &Gateway, n: u8| world.says(gateway, |one| one.root8 = [n; 8]);
+    work.status("edge-2", &root(&other, 1), false).await.unwrap();
+    // Two snapshots under one version: each old status is another root than that of the neighbour.
+    for n in 2..=200 {
+        work.status("edge-1", &root(&world.gateway, n), false).await.unwrap();
     }
-    let more = kinds(u64::MAX).map(|one| told.is_news("edge-1", &one));
-    assert_eq!(more, [false, false, true]);
+    let of = |name: &str| {
+        let mine = format!(r#""gateway":"{name}""#);
+        world.alarms().iter().filter(|one| one.contains(&mine)).count()
+    };
+    assert_eq!((of("edge-1"), of("edge-2")), (MOST_BROUGHT as usize, 0));
+    let older = world.says(&other, |one| (one.boot, one.version) = (5, 6));
+    work.status("edge-2", &older, false).await.unwrap();
+    assert_eq!(of("edge-2"), 1);
 }
 
 #[tokio::test]
