@@ -173,6 +173,16 @@ fn i5_n7_on_a_full_disk_nothing_guarded_is_allowed_and_with_room_it_goes_on_with
 }
 
 #[test]
+fn i5_whoever_only_observes_lets_nobody_through_to_anything_guarded_without_a_record_either() {
+    let mut island = Island::new();
+    island.stage.operator_may("allow_observe", crate::observe::OBSERVE);
+    assert_eq!(island.stage.gateway.allows(&island.stage.ana, WIDER), Some(true));
+    island.is_full();
+    island.refuses();
+    island.recovers();
+}
+
+#[test]
 fn i5_h11_a_gateway_that_starts_on_a_full_disk_refuses_and_says_so_until_there_is_room() {
     let mut island = Island::new();
     assert!(island.asks());
