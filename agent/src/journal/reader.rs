@@ -99,10 +99,16 @@ impl Reader {
     /// A file cannot be read, or holds no record where there was one: what could not be read is
     /// never passed over in silence.
     pub fn next(&mut self, durable: u64, limit: usize) -> Result<Option<Piece>, NotRead> {
-        self.try_next(durable, limit).map_err(|error| match error {
-            NotRead::Io(source) if is_unreadable(&source) => self.unreadable(source),
-            error => error,
-        })
+        let read = self.try_next(durable, limit);
+        if let Err(NotRead::Io(source)) = read {
+            return Err(if is_unreadable(&source) {
+                self.unreadable(source)
+            } else {
+                NotRead::Io(source)
+            });
+        }
+
+        read
     }
 
     /// Says which segment it is that cannot be read, and goes on behind it.

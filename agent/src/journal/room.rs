@@ -111,7 +111,7 @@ impl Writer {
         let mut value = [0; 32];
         let words = [self.bounded_before(first), from, to].map(u64::to_le_bytes);
         value.iter_mut().zip(words.as_flattened()).for_each(|(place, byte)| *place = *byte);
-        if let Err(error) = self.share.write(first, &value) {
+        if let Err(error) = self.share.write_next(&value) {
             tracing::warn!(%error, "the share of denials in the audit was not written; a restart may count too little");
         }
     }

@@ -31,6 +31,8 @@ pub(crate) struct Slots {
     incarnation: Incarnation,
     second: bool,
     dirty: bool,
+    /// The number that was written last.
+    newest: u64,
 }
 
 impl Slots {
@@ -42,7 +44,8 @@ impl Slots {
     ) -> io::Result<(Self, Option<Slot>)> {
         let (first_is_newer, newer) = newer(path, incarnation)?;
         let file = medium.open(path)?;
-        let slots = Self { file, incarnation, second: first_is_newer, dirty: false };
+        let newest = newer.as_ref().map_or(0, |slot| slot.number);
+        let slots = Self { file, incarnation, second: first_is_newer, dirty: false, newest };
 
         Ok((slots, newer))
     }
@@ -59,9 +62,14 @@ impl Slots {
         let offset = if self.second { SLOT } else { 0 };
         self.file.write_at(&*bytes, u64::try_from(offset).unwrap_or_default())?;
         self.second = !self.second;
-        self.dirty = true;
+        (self.dirty, self.newest) = (true, number);
 
         Ok(())
+    }
+
+    /// Overwrites the older slot of a file whose numbers say nothing but which one is newer.
+    pub(crate) fn write_next(&mut self, value: &[u8; 32]) -> io::Result<()> {
+        self.write(self.newest.saturating_add(1), value)
     }
 
     /// Makes what was written last outlive a power cut.

@@ -84,6 +84,10 @@ fn i5_what_was_dropped_is_owned_up_to_and_counted_though_the_power_goes_before_t
     let (mut writer, found) = open();
     assert_eq!(found.gap, None);
     writer.tidy();
+    drop(writer);
+    // Said once, however often it starts.
+    let (mut writer, _) = open();
+    writer.tidy();
     let mut gaps = Vec::new();
     walk(folder.path(), |_, record, _| {
         if record.outcome == Outcome::Event(Event::Gap) {
@@ -92,9 +96,6 @@ fn i5_what_was_dropped_is_owned_up_to_and_counted_though_the_power_goes_before_t
     })
     .unwrap();
     assert_eq!(gaps, [((1, firsts[2] - 1), firsts[2] - 1)]);
-    writer.settle();
-    drop(writer);
-    assert_eq!(open().0.lost, None, "it is said once");
 }
 
 #[test]

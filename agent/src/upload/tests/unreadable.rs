@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::journal::SegmentHead;
+use crate::upload::batch::Entry;
 
 /// The segments of `folder`, oldest first.
 fn segments(folder: &Path) -> Vec<PathBuf> {
@@ -15,6 +16,14 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
 
 fn first_of(path: &Path) -> u64 {
     SegmentHead::decode(&std::fs::read(path).unwrap()).unwrap().first
+}
+
+/// Notes what the gateway owns up to.
+fn look(entry: &Entry<'_>, owned: &mut Option<(u64, u64)>, damaged: &mut u32) {
+    if entry.record.outcome == Outcome::Event(Event::Gap) {
+        *owned = entry.record.span;
+    }
+    *damaged += u32::from(entry.record.outcome == Outcome::Event(Event::SegmentDamaged));
 }
 
 #[tokio::test(start_paused = true)]
@@ -38,15 +47,7 @@ async fn n9_a_segment_that_the_disk_does_not_give_back_is_owned_up_to_and_passed
         if batch.first < next {
             continue;
         }
-        batch
-            .walk(|entry| {
-                if let Outcome::Event(Event::Gap) = entry.record.outcome {
-                    owned = entry.record.span;
-                }
-                let is_damage = entry.record.outcome == Outcome::Event(Event::SegmentDamaged);
-                damaged += u32::from(is_damage);
-            })
-            .unwrap();
+        batch.walk(|entry| look(&entry, &mut owned, &mut damaged)).unwrap();
         // The gap record may come by itself, before what follows the hole.
         if batch.first == next || (batch.first == behind && next == first) {
             next = batch.last() + 1;
@@ -55,13 +56,7 @@ async fn n9_a_segment_that_the_disk_does_not_give_back_is_owned_up_to_and_passed
     }
     while owned.is_none() || damaged == 0 {
         let batch = scene.batch().await;
-        batch
-            .walk(|entry| match entry.record.outcome {
-                Outcome::Event(Event::Gap) => owned = entry.record.span,
-                Outcome::Event(Event::SegmentDamaged) => damaged += 1,
-                _ => {}
-            })
-            .unwrap();
+        batch.walk(|entry| look(&entry, &mut owned, &mut damaged)).unwrap();
     }
     assert_eq!((owned, damaged), (Some((first, behind - 1)), 1));
     scene.end().await;

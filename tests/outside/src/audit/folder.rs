@@ -59,7 +59,11 @@ fn used(folder: &Path) -> Recovered {
     let records = opened.journal.records();
     assert!(opened.journal.note(Draft::event(Event::Start, Stamp::default(), "")));
     drop(opened.journal);
-    opened.done.blocking_recv().expect("the journal's thread ended by itself");
+    opened
+        .done
+        .blocking_recv()
+        .expect("the journal's thread ended by itself")
+        .expect("all is on disk");
     let status = records.status();
     assert!(status.seq > opened.recovered.last, "a journal that writes nothing");
     let mut reader = records.reader(1);
