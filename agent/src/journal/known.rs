@@ -33,7 +33,8 @@ pub(super) struct Known {
     pub(super) damaged: Vec<PathBuf>,
 }
 
-/// Opens a file of two slots; one that cannot be read is set aside, and begun anew.
+/// Opens a file of two slots; one that cannot be read is set aside, and begun anew. The key's is taken away: no old key
+/// stays (TRUST section 5).
 pub(super) fn open_or_set_aside(
     medium: &dyn Medium,
     path: &Path,
@@ -42,9 +43,14 @@ pub(super) fn open_or_set_aside(
 ) -> io::Result<(Slots, Option<Slot>)> {
     match Slots::open(medium, path, incarnation) {
         Err(error) if is_unreadable(&error) => {
-            let aside = free(path);
-            medium.rename(path, &aside)?;
-            damaged.push(aside);
+            if path.ends_with("key") {
+                medium.remove(path)?;
+                damaged.push(path.to_owned());
+            } else {
+                let aside = free(path);
+                medium.rename(path, &aside)?;
+                damaged.push(aside);
+            }
             Slots::open(medium, path, incarnation)
         }
         opened => opened,

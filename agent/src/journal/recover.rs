@@ -166,6 +166,8 @@ pub(crate) fn recover(
         dropped: 0,
         lost: None,
         given: 0,
+        held_before: 0,
+        logged: Level::Room,
         unsaid: Vec::new(),
         last: options.now,
         medium,
@@ -210,7 +212,11 @@ impl Recovery<'_> {
     fn segments(&self) -> io::Result<VecDeque<Segment>> {
         let mut segments = Vec::new();
         for first in list(self.folder)? {
-            let bytes = fs::symlink_metadata(segment_path(self.folder, first))?.len();
+            let bytes = match fs::symlink_metadata(segment_path(self.folder, first)) {
+                Ok(facts) => facts.len(),
+                Err(error) if is_unreadable(&error) => 0,
+                Err(error) => return Err(error),
+            };
             segments.push(Segment { first, bytes, bounded: 0 });
         }
 
@@ -244,7 +250,14 @@ impl Recovery<'_> {
                 let behind = behind(&bytes, 0, self.files.most()).unwrap_or_default();
                 let first = Some(last.first).filter(|first| *first <= self.files.most());
                 self.seen = self.seen.max(first.unwrap_or_default()).max(behind);
-                self.set_aside(last.first, None)?;
+                match self.set_aside(last.first, None) {
+                    // A file system that is broken may not even let go of it; a new segment has another name.
+                    Err(error) if lost => {
+                        tracing::error!(%error, "a segment of the audit stays in its place; replace the disk");
+                        self.found.damaged.push(path);
+                    }
+                    done => done?,
+                }
             }
             segments.pop_back();
         }
@@ -361,6 +374,8 @@ pub(crate) fn list_of(folder: &Path, extension: &str) -> io::Result<Vec<u64>> {
         let digits = first.filter(|digits| digits.len() == 20);
         firsts.extend(digits.and_then(|digits| digits.parse::<u64>().ok()));
     }
+    // No record has number 0, and no segment begins with it.
+    firsts.retain(|first| *first > 0);
     firsts.sort_unstable();
 
     Ok(firsts)

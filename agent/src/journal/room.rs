@@ -4,13 +4,14 @@
 //! quarter at most, so whoever asks in vain cannot make an allow fail (ARCHITECTURE, decision 8;
 //! DOMAIN I6). Allows take what is left of nine tenths; the last tenth is for events.
 
-use std::fmt;
+use std::{fmt, io, mem};
 
 use gateward_core::audit::{Event, Outcome};
 use gateward_core::decide::Reason;
 
 use super::checkpoints;
 use super::frame::MAX_FRAME;
+use super::medium::is_unreadable;
 use super::slots::Slot;
 use super::writer::{Segment, Writer, segment_path};
 use super::{Draft, NotWritten};
@@ -104,12 +105,12 @@ impl Writer {
         before.map(|(segment, _)| segment.bounded).sum()
     }
 
-    /// Keeps what the segments before `first` hold, for the next start, and what is lost and not owned up to
-    /// yet.
+    /// Keeps what the segments before `first` hold, for the next start, what is lost and not owned up to yet,
+    /// and how much the collector holds.
     pub(crate) fn keep_share(&mut self, first: u64) {
         let (from, to) = self.lost.unwrap_or_default();
         let mut value = [0; 32];
-        let words = [self.bounded_before(first), from, to].map(u64::to_le_bytes);
+        let words = [self.bounded_before(first), from, to, self.released].map(u64::to_le_bytes);
         value.iter_mut().zip(words.as_flattened()).for_each(|(place, byte)| *place = *byte);
         if let Err(error) = self.share.write_next(&value) {
             tracing::warn!(%error, "the share of denials in the audit was not written; a restart may count too little");
@@ -126,8 +127,10 @@ impl Writer {
             older.bounded = bounded;
         }
         // What is still there was not dropped after all.
-        let oldest = self.segments.front().map_or(self.chain.seq + 1, |oldest| oldest.first);
-        self.lost = Some((from, to.min(oldest - 1))).filter(|(from, to)| (1..=*to).contains(from));
+        let oldest = self.segments.front().map_or(u64::MAX, |oldest| oldest.first);
+        let to = to.min(oldest.saturating_sub(1)).min(self.chain.seq);
+        self.lost = Some((from, to)).filter(|(from, to)| (1..=*to).contains(from));
+        self.held_before = next();
     }
 
     /// Keeps what is lost before it goes: a power cut may come before the record that owns up to it.
@@ -160,14 +163,22 @@ impl Writer {
         } else {
             "connect the collector or raise `audit.max_bytes`"
         };
+        // Where there is no room even for the event, the log has it once all the same.
+        let is_news = mem::replace(&mut self.logged, level) != level;
         let event = if level < self.level {
-            tracing::info!(used, max, "the audit has room again");
+            if is_news {
+                tracing::info!(used, max, "the audit has room again");
+            }
             Event::AuditRoom
         } else if level == Level::Full {
-            tracing::error!(used, max, remedy, "the audit is full and nothing is allowed");
+            if is_news {
+                tracing::error!(used, max, remedy, "the audit is full and nothing is allowed");
+            }
             Event::AuditFull
         } else {
-            tracing::warn!(used, max, remedy, "the audit is nearly full");
+            if is_news {
+                tracing::warn!(used, max, remedy, "the audit is nearly full");
+            }
             Event::AuditHighWater
         };
         let event = Draft::event(event, self.last, &format!("{used} of {max} bytes"));
@@ -178,9 +189,8 @@ impl Writer {
     }
 
     /// Takes a segment away, and then what is signed about it.
-    fn remove(&self, first: u64) -> Result<(), NotWritten> {
-        let segment = segment_path(&self.folder, first);
-        self.medium.remove(&segment).map_err(|_| NotWritten::Full)?;
+    fn remove(&self, first: u64) -> io::Result<()> {
+        self.medium.remove(&segment_path(&self.folder, first))?;
         // A journal older than checkpoints has none; one that stays proves nothing wrong.
         let _there_or_not = self.medium.remove(&checkpoints::path(&self.folder, first));
 
@@ -253,30 +263,41 @@ impl Writer {
         if !released && !self.may_drop() {
             return Err(NotWritten::Full);
         }
-        let (first, last) = (oldest.first, next.first - 1);
+        let (first, last, oldest_bytes) = (oldest.first, next.first - 1, oldest.bytes);
+        let before = self.lost;
         if !released {
-            let before = self.lost;
             self.lost = together(before, Some((first.max(self.released + 1), last)));
             self.keep_lost();
-            if let Err(error) = self.remove(first) {
+        }
+        if let Err(error) = self.remove(first) {
+            if !is_unreadable(&error) {
                 self.lost = before;
-                return Err(error);
+                return Err(NotWritten::Full);
             }
-        } else {
-            self.remove(first)?;
+            // It stays, and nothing behind it waits for it.
+            tracing::error!(%error, first, "a segment of the audit cannot be removed; replace the disk");
+            self.set_aside += oldest_bytes;
         }
         self.segments.pop_front();
 
         Ok(!released)
     }
 
-    /// Takes the oldest segment away for a disk that is full, long before `max_bytes` perhaps; returns how
-    /// long it was. What nobody else holds is owned up to with the next write.
-    pub(crate) fn give_way(&mut self) -> Option<u64> {
-        let bytes = self.segments.front()?.bytes;
-        self.drop_oldest().ok()?;
+    /// Takes the oldest segment away for a disk that is full, long before `max_bytes` perhaps: one that the
+    /// collector holds at any time, others until they were more than `most` bytes. Returns whether one went;
+    /// what nobody else holds is owned up to with the next write.
+    pub(crate) fn give_way(&mut self, most: u64) -> bool {
+        let held = self.reclaimable().next().is_some();
+        let Some(oldest) = self.segments.front().filter(|_| held || self.given < most) else {
+            return false;
+        };
+        let bytes = oldest.bytes;
+        let Ok(is_lost) = self.drop_oldest() else { return false };
+        if is_lost {
+            self.given = self.given.saturating_add(bytes);
+        }
         tracing::warn!(lost = ?self.lost, "the disk is full, and the oldest records went; make room");
 
-        Some(bytes)
+        true
     }
 }

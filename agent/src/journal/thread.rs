@@ -285,6 +285,9 @@ impl Writer {
 
     /// Writes down how many denials never came here, because too many were waiting.
     fn count_missed(&mut self) {
+        if self.failing {
+            return;
+        }
         let count = self.missed.swap(0, Ordering::Relaxed);
         let event = Draft::event(
             Event::AuditFailed,

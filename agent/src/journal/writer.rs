@@ -106,8 +106,12 @@ pub(crate) struct Writer {
     pub(crate) dropped: u32,
     /// Numbers of records that were dropped and that no record owns up to yet; it comes before any other.
     pub(crate) lost: Option<(u64, u64)>,
-    /// Bytes that went since for a disk that is full, and no record has been written since.
+    /// Bytes that nobody else holds and that went for a disk that is full, since a record was written last.
     pub(crate) given: u64,
+    /// What the life before knew to be released.
+    pub(crate) held_before: u64,
+    /// The level that the log was told.
+    pub(crate) logged: Level,
     /// What was found at start and had no room yet; nothing is written before it.
     pub(crate) unsaid: Vec<Draft>,
     pub(crate) last: Stamp,
@@ -142,11 +146,8 @@ impl Writer {
                 Ok(results) => return results,
                 Err(error) => error,
             };
-            if is_full(&error)
-                && self.given < enough(count)
-                && let Some(bytes) = self.give_way()
-            {
-                (self.torn, self.given) = (true, self.given.saturating_add(bytes));
+            if is_full(&error) && self.give_way(enough(count)) {
+                self.torn = true;
                 continue;
             }
             let refused = drafts.filter(|draft| !(is_full(&error) && needs_no_room(draft.outcome)));
@@ -223,10 +224,11 @@ impl Writer {
     fn say_lost(&mut self, at: Stamp, pending: &mut Pending) -> Result<(), NotWritten> {
         let Some((first, last)) = self.lost else { return Ok(()) };
         // The collector may have got some of them, or all, in time after all.
-        let from = self.released + 1;
+        let from = self.released.max(self.held_before) + 1;
         let first = first.max(from);
         if first > last {
             self.lost = None;
+            self.keep_share(self.segments.back().map_or(0, |last| last.first));
             return Ok(());
         }
         let lost = u32::try_from(last - first + 1).unwrap_or(u32::MAX);

@@ -33,7 +33,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
                         NotRead::Io(error) => return Err(error),
                         NotRead::Damaged { path, next, .. } => (path, next),
                         NotRead::Unreadable { path, next, source, .. } => {
-                            if next.is_none() || self.may_pass(&path) {
+                            if self.may_pass(&path) {
                                 return Err(source);
                             }
                             (path, next)

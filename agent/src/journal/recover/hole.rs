@@ -32,7 +32,7 @@ impl Recovery<'_> {
         let Some(head) = SegmentHead::decode(&bytes) else { return Ok(None) };
         let mut walk = Walk::new(&head, &bytes);
         while walk.step().is_some() {}
-        if walk.last + 1 >= first {
+        if walk.last.saturating_add(1) >= first {
             return Ok(None);
         }
         self.find_evidence(before, first)?;

@@ -393,29 +393,38 @@ fn a_failing_disk_is_believed_in_again_only_with_a_record_on_it_and_who_was_refu
 
 #[test]
 fn where_no_room_that_is_given_helps_no_more_of_the_audit_goes_than_a_write_could_take() {
-    let (folder, full, mut writer) = with_a_full_disk(true);
-    writer.permission = Some(room::always());
-    full.1.store(true, Ordering::Relaxed);
-    while recover::list(folder.path()).unwrap().len() < 7 {
+    for is_receipted in [false, true] {
+        let (folder, full, mut writer) = with_a_full_disk(true);
+        writer.permission = Some(room::always());
+        full.1.store(true, Ordering::Relaxed);
+        while recover::list(folder.path()).unwrap().len() < 7 {
+            full.0.store(false, Ordering::Relaxed);
+            writer.commit([draft()].iter())[0].unwrap();
+        }
+        let firsts = recover::list(folder.path()).unwrap();
+
+        full.0.store(true, Ordering::Relaxed);
+        assert_eq!(writer.commit([draft()].iter()), [Err(NotWritten::NoSpace)]);
+        let left = recover::list(folder.path()).unwrap();
+        assert!((2..firsts.len()).contains(&left.len()), "{} of {}", left.len(), firsts.len());
+        // Nor while the disk stays full, whoever asks.
+        for _ in 0..3 {
+            writer.tidy();
+            assert_eq!(writer.commit([draft()].iter()), [Err(NotWritten::NoSpace)]);
+        }
+        assert_eq!(recover::list(folder.path()).unwrap(), left);
+        if is_receipted {
+            // What the collector holds goes at any time.
+            writer.serve([Command::Release(left[1] - 1, Stamp::default())].into_iter());
+            assert_eq!(writer.commit([draft()].iter()), [Err(NotWritten::NoSpace)]);
+            assert_eq!(recover::list(folder.path()).unwrap(), left[1..]);
+        }
         full.0.store(false, Ordering::Relaxed);
         writer.commit([draft()].iter())[0].unwrap();
+        drop(writer);
+        let owns = verify(folder.path()).unwrap().gaps.contains(&(1, left[0] - 1));
+        assert_eq!(owns, !is_receipted);
     }
-    let firsts = recover::list(folder.path()).unwrap();
-
-    full.0.store(true, Ordering::Relaxed);
-    assert_eq!(writer.commit([draft()].iter()), [Err(NotWritten::NoSpace)]);
-    let left = recover::list(folder.path()).unwrap();
-    assert!((2..firsts.len()).contains(&left.len()), "{} of {}", left.len(), firsts.len());
-    // Nor while the disk stays full, whoever asks.
-    for _ in 0..3 {
-        writer.tidy();
-        assert_eq!(writer.commit([draft()].iter()), [Err(NotWritten::NoSpace)]);
-    }
-    assert_eq!(recover::list(folder.path()).unwrap(), left);
-    full.0.store(false, Ordering::Relaxed);
-    writer.commit([draft()].iter())[0].unwrap();
-    drop(writer);
-    assert!(verify(folder.path()).unwrap().gaps.contains(&(1, left[0] - 1)));
 }
 
 /// A journal whose newest segment was damaged in its head, or in its midst, and whose disk refuses writes.

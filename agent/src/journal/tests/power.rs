@@ -241,6 +241,12 @@ fn starts_again(
     let verified =
         verify_signed(folder.path(), &by).unwrap_or_else(|b| panic!("{what}: {found:?}: {b}"));
     assert_eq!((verified.span.unwrap().1, verified.signed), (last, Some(last)), "{what}");
+    if let Some(first) =
+        recover::list(folder.path()).unwrap().first().filter(|first| **first > cursor + 1)
+    {
+        let owned = verified.gaps.iter().any(|(from, to)| *from <= cursor + 1 && *to >= first - 1);
+        assert!(owned, "{what}: {:?} before {first}, receipted to {cursor}", verified.gaps);
+    }
     let (_, again) = start(9);
     assert_eq!((again.last, again.gap, again.cut), (last, None, 0), "{what}: mended once");
 }
