@@ -98,7 +98,10 @@ fn i9_an_end_that_is_cut_with_its_position_is_told_by_the_gateway_and_by_the_mar
     assert_eq!(stage.database.ask(cut), "");
     let found = stage.database.number("SELECT max(through) FROM gateward.position");
     assert!(found < last && stage.receipted("old") <= Some(found), "{found} of {last}");
-    let mark = stage.deck.dir().join("private/ratchets/edge-7a");
+    let marks = fs::read_dir(stage.deck.dir().join("private/ratchets")).expect("a folder of marks");
+    let of: Vec<_> = marks.map(|one| one.expect("a name").path()).collect();
+    assert_eq!(of.len(), 1, "one database: {of:?}");
+    let mark = of[0].join("edge-7a");
     let marked = fs::read(&mark).expect("a mark");
     let put = |table: &str| {
         format!(
@@ -131,4 +134,32 @@ fn set_private(path: &std::path::Path) {
     use std::os::unix::fs::PermissionsExt as _;
 
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).expect("it is ours");
+}
+
+#[test]
+fn a_database_of_the_version_before_goes_on_and_its_holes_that_prove_nothing_are_gone() {
+    const FIRST: &str =
+        include_str!("../../systems/control/src/collect/shared/migrations/0001.sql");
+    let stage = Stage::new();
+    let before = format!(
+        "CREATE SCHEMA gateward; CREATE TABLE gateward.schema (version bigint PRIMARY KEY, \
+             at timestamptz NOT NULL DEFAULT now()); SET search_path TO gateward; {FIRST}; \
+         INSERT INTO schema (version) VALUES (1); \
+         INSERT INTO hole VALUES (gen_random_uuid(), '\\x0101010101010101', 1, 1000000)"
+    );
+    assert_eq!(stage.database.ask(&before), "");
+    let url = stage.database.url();
+    let verify = stage.deck.command(&["audit", "verify", "--postgres", &url]);
+    assert!(verify.code != 0 && verify.err.contains("earlier version"), "{} {}", verify.code, verify.err);
+
+    let collector = stage.deck.collector_into(&stage.database, stage.deck.broker.port());
+    stage.record();
+    assert_eq!(stage.database.number("SELECT max(version) FROM gateward.schema"), 2);
+    assert_eq!(stage.database.number("SELECT count(*) FROM gateward.hole"), 0);
+    // As a collector of that version writes them.
+    let old = "INSERT INTO gateward.hole (gateway_id, incarnation, first, last) \
+               VALUES (gen_random_uuid(), '\\x0101010101010101', 1, 9)";
+    assert_eq!(stage.database.ask(old), "");
+    drop(collector);
+    assert_eq!(stage.wrong(), []);
 }

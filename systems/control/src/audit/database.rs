@@ -26,7 +26,7 @@ use super::gateways::{self, ENROLMENTS, Enrolment, Gateway};
 use super::steps::{Batches, Step};
 use super::verify::Keys;
 use super::witnesses::Said;
-use crate::collect::shared::{Attendant, PATIENCE, check, connect_to_read, patiently};
+use crate::collect::shared::{Attendant, PATIENCE, check, connect_to_read, patiently, store};
 use crate::collect::{Database, DatabaseFailed, ReadFailed};
 
 /// How many batches are asked for at once.
@@ -58,6 +58,8 @@ pub(super) struct Reading {
     runtime: Runtime,
     client: Client,
     patience: Duration,
+    /// Whose marks speak of it.
+    store: String,
     _attendant: Attendant,
 }
 
@@ -84,16 +86,22 @@ impl Reading {
         let runtime = runtime.map_err(|error| DatabaseFailed::Said(error.to_string()))?;
         let begun = async {
             let (client, attendant) = connect_to_read(database).await?;
+            let store = store(&client).await;
             client.batch_execute(begin).await.map_err(DatabaseFailed::from)?;
             client.batch_execute(NO_SORT).await.map_err(DatabaseFailed::from)?;
             check(&client).await?;
-            Ok::<_, ReadFailed>((client, attendant))
+            Ok::<_, ReadFailed>((client, attendant, store))
         };
         // The outer answer is whether it came in time.
         let begun = patiently(patience, async { Ok(begun.await) });
-        let (client, attendant) = runtime.block_on(begun)??;
+        let (client, attendant, store) = runtime.block_on(begun)??;
 
-        Ok(Self { runtime, client, patience, _attendant: attendant })
+        Ok(Self { runtime, client, patience, store, _attendant: attendant })
+    }
+
+    /// Returns the name of the database.
+    pub(super) fn store(&self) -> &str {
+        &self.store
     }
 
     /// Waits for an answer, and not for ever.

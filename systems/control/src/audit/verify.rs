@@ -27,7 +27,7 @@ use self::follow::follow;
 use super::folder::{self, Lines, Unreadable};
 use super::steps::{Batches, Step};
 use super::witnesses::Said;
-use crate::collect::shared::mark;
+use crate::collect::shared::{Marks, marks};
 use crate::collect::{DatabaseFailed, ReadFailed, batches_path, lines_path};
 use crate::enroll::Enrolled;
 use crate::policy::Unusable;
@@ -72,7 +72,7 @@ pub struct Keys {
     gateways: Vec<Enrolled>,
     /// How far collectors that share a database have marked that they came. Read before what they wrote to:
     /// they may go on meanwhile.
-    marks: BTreeMap<String, u64>,
+    marks: Marks,
 }
 
 impl Keys {
@@ -83,8 +83,7 @@ impl Keys {
     /// A file cannot be used.
     pub fn load(dir: &Path) -> Result<Self, NotVerified> {
         let (account, gateways) = (publish::account(dir)?, Enrolled::all(dir)?);
-        let marks = gateways.iter().filter_map(|one| Some((one.gateway.clone(), mark(dir, one)?)));
-        let marks = marks.collect();
+        let marks = marks(dir, &gateways);
 
         Ok(Self { account, gateways, marks })
     }

@@ -10,7 +10,7 @@ use super::held::Trouble;
 
 /// So much of what anybody can make is written down in one run of the collector.
 pub(super) const MOST_EVENTS: u32 = 10_000;
-/// So much of what can be brought again is written down of one gateway in one day.
+/// So much of each kind that can be brought again is written down of one gateway in one day.
 pub(super) const MOST_BROUGHT: u32 = 100;
 
 const DAY_S: u64 = 24 * 60 * 60;
@@ -22,9 +22,9 @@ pub(super) struct Bound {
     made: u32,
     /// The day, in UTC, that `brought` is of.
     day: u64,
-    /// What only who has heard it can bring again, by gateway. Each name is of a gateway that was enrolled:
-    /// no other one's signature verifies.
-    brought: BTreeMap<String, u32>,
+    /// What only who has heard it can bring again, by gateway and kind. Each name is of a gateway that was
+    /// enrolled: no other one's signature verifies.
+    brought: BTreeMap<(String, &'static str), u32>,
 }
 
 impl Bound {
@@ -33,7 +33,8 @@ impl Bound {
             return self.made < MOST_EVENTS;
         }
         let today = self.day == now.0 / DAY_S;
-        let brought = self.brought.get(gateway).filter(|_| today);
+        let kind = (gateway.to_owned(), trouble.code());
+        let brought = self.brought.get(&kind).filter(|_| today);
 
         !trouble.can_be_replayed() || brought.is_none_or(|count| *count < MOST_BROUGHT)
     }
@@ -53,13 +54,13 @@ impl Bound {
                 self.day = day;
                 self.brought.clear();
             }
-            let count = self.brought.entry(gateway.to_owned()).or_default();
+            let count = self.brought.entry((gateway.to_owned(), trouble.code())).or_default();
             *count = count.saturating_add(1);
             if *count == MOST_BROUGHT {
                 warn!(
                     gateway,
-                    "no more of what can be brought again is written down of this gateway today: look who replays \
-                     its words"
+                    event = trouble.code(),
+                    "no more of this is written down of this gateway today: look who replays its words"
                 );
             }
         }
@@ -69,6 +70,7 @@ impl Bound {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fleet::alarm::Alarm;
 
     const NOON: UnixSeconds = UnixSeconds(20_000 * DAY_S + DAY_S / 2);
 
@@ -95,6 +97,10 @@ mod tests {
         let brought = Trouble::Restored(3);
         assert_eq!(fill(&mut bound, "edge-1", &brought, NOON, u32::MAX), MOST_BROUGHT);
         assert_eq!(fill(&mut bound, "edge-2", &brought, NOON, u32::MAX), MOST_BROUGHT);
+        let (other, version) = ("edge-2".to_owned(), 7);
+        let roots = Alarm::TwoRoots { version, root8: [1; 8], other, other8: [2; 8] };
+        let roots = Trouble::Alarm(roots);
+        assert!(bound.has_room("edge-1", &roots, NOON), "another kind of its own hides it neither");
         let last_second = UnixSeconds(20_001 * DAY_S - 1);
         assert!(!bound.has_room("edge-1", &brought, last_second), "the day is not over");
 
@@ -127,6 +133,7 @@ mod tests {
         assert!(bound.brought.is_empty());
         bound.take("edge-1", &Trouble::Restored(1), NOON);
         bound.take("edge-2", &Trouble::Restored(1), NOON.plus(DAY_S));
-        assert_eq!(bound.brought.keys().collect::<Vec<_>>(), ["edge-2"]);
+        let kept: Vec<_> = bound.brought.keys().map(|(gateway, _)| gateway.as_str()).collect();
+        assert_eq!(kept, ["edge-2"]);
     }
 }

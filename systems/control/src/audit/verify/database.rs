@@ -27,7 +27,8 @@ pub fn verify_database(
         Some(keys) => {
             let statuses = reading.statuses(keys)?;
             let words = |name: &str| statuses.get(name).cloned().unwrap_or_default();
-            keys.said(words, |one| keys.marks.get(&one.gateway).copied())
+            let mark = |name: &str| keys.marks.get(&(reading.store().to_owned(), name.to_owned()));
+            keys.said(words, |one| mark(&one.gateway).copied())
         }
         None => Vec::new(),
     };

@@ -12,6 +12,7 @@ use super::super::CollectFailed;
 use super::super::held::{Held, Trouble};
 use super::super::hole::Hole;
 use super::super::store::{New, Store, Stored};
+use super::super::work::AT_THE_END;
 use super::connect::{DatabaseFailed, patiently};
 use super::rows::Copy;
 use super::{Ready, Shared, bytes, number, signed};
@@ -128,7 +129,11 @@ impl Store for Shared {
     }
 
     fn keep_marks(&mut self, now: UnixSeconds) {
-        self.ratchets.keep(now);
+        if now == AT_THE_END {
+            self.ratchets.keep_all();
+        } else {
+            self.ratchets.keep(now);
+        }
     }
 
     async fn name(&mut self, dir: &Path) -> Result<(), CollectFailed> {

@@ -6,6 +6,7 @@
 //! committed: a mark that nobody moves who has only the database, and that never goes back.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use gateward_core::audit::Ratchet;
@@ -22,8 +23,10 @@ use crate::{secret, whole};
 const FORMAT: &str = "gateward-ratchet 1";
 /// So many steps take some 20 ms.
 const KEEP_EVERY: u64 = 100_000;
-/// A mark is no further behind than that, in seconds.
+/// A mark is no further behind than that, in seconds, where few gateways move.
 const KEEP_AFTER: u64 = 60;
+/// So many are written at once, each with two syncs: receipts wait meanwhile.
+const KEEP_AT_ONCE: usize = 16;
 
 #[derive(Clone, Debug)]
 struct At {
@@ -47,24 +50,50 @@ impl At {
 /// Keys of gateways, as far as they are known.
 #[derive(Debug)]
 pub(super) struct Ratchets {
+    /// Of every database.
+    root: PathBuf,
+    /// Of the one that it is connected to.
     folder: PathBuf,
     at: BTreeMap<String, At>,
     /// The last time it was tried, nothing could be kept.
     is_failing: bool,
 }
 
-/// Returns up to which record a collector of this policy folder has marked that it committed those of a gateway.
-pub(crate) fn mark(dir: &Path, enrolled: &Enrolled) -> Option<u64> {
-    let at = Ratchets::new(dir).load(&enrolled.gateway)?;
+/// Up to which record collectors of a policy folder have marked that they committed those of a gateway, by database
+/// and name.
+pub(crate) type Marks = BTreeMap<(String, String), u64>;
 
-    (at.incarnation == enrolled.incarnation).then_some(at.through)
+/// Reads every mark of the enrolments of today.
+pub(crate) fn marks(dir: &Path, gateways: &[Enrolled]) -> Marks {
+    let mut marks = Marks::new();
+    let mut ratchets = Ratchets::new(dir);
+    for entry in fs::read_dir(&ratchets.root).into_iter().flatten().flatten() {
+        let Ok(store) = entry.file_name().into_string() else { continue };
+        ratchets.of_store(&store);
+        for one in gateways {
+            let at = ratchets.load(&one.gateway).filter(|at| at.incarnation == one.incarnation);
+            let mark = at.map(|at| ((store.clone(), one.gateway.clone()), at.through));
+            marks.extend(mark);
+        }
+    }
+
+    marks
 }
 
 impl Ratchets {
     pub(super) fn new(dir: &Path) -> Self {
-        let folder = dir.join(PRIVATE).join("ratchets");
+        let root = dir.join(PRIVATE).join("ratchets");
 
-        Self { folder, at: BTreeMap::new(), is_failing: false }
+        Self { folder: root.clone(), root, at: BTreeMap::new(), is_failing: false }
+    }
+
+    /// Goes on with the database of this name: another one has come to other records.
+    pub(super) fn of_store(&mut self, store: &str) {
+        let folder = self.root.join(store);
+        if self.folder != folder {
+            self.at.clear();
+            self.folder = folder;
+        }
     }
 
     /// Returns the key of the record behind `through`.
@@ -102,15 +131,28 @@ impl Ratchets {
         let before = self.at.get(&enrolled.gateway).filter(|at| at.incarnation == incarnation);
         let (kept, at) = before.map_or((0, UnixSeconds(0)), |at| (at.kept, at.at));
         let at = At { incarnation, through, key: key.clone(), kept, at };
-        self.keep_one(&enrolled.gateway, at, now);
+        if through.saturating_sub(kept) >= KEEP_EVERY {
+            self.keep_one(&enrolled.gateway, at, now);
+        } else {
+            self.at.insert(enrolled.gateway.clone(), at);
+        }
     }
 
-    /// Keeps what is due of every gateway.
+    /// Keeps what is due: of those that wait longest, where there are many.
     pub(super) fn keep(&mut self, now: UnixSeconds) {
         let due = self.at.iter().filter(|(_, at)| at.is_due(now));
-        let due: Vec<_> = due.map(|(gateway, at)| (gateway.clone(), at.clone())).collect();
-        for (gateway, at) in due {
+        let mut due: Vec<_> = due.map(|(gateway, at)| (gateway.clone(), at.clone())).collect();
+        due.sort_by_key(|(_, at)| at.at);
+        for (gateway, at) in due.into_iter().take(KEEP_AT_ONCE) {
             self.keep_one(&gateway, at, now);
+        }
+    }
+
+    /// Keeps everything, where nothing comes after it.
+    pub(super) fn keep_all(&mut self) {
+        let last = UnixSeconds(u64::MAX);
+        while self.at.values().any(|at| at.is_due(last)) && !self.is_failing {
+            self.keep(last);
         }
     }
 
@@ -139,6 +181,7 @@ impl Ratchets {
             "{FORMAT}\nincarnation {incarnation}\nthrough {through}\naudit {}\n",
             Hex(key.expose())
         ));
+        secret::make_folder(&self.root)?;
         secret::make_folder(&self.folder)?;
 
         secret::write(&self.folder.join(gateway), &text)
@@ -167,6 +210,7 @@ mod tests {
     use super::*;
 
     const NOW: UnixSeconds = UnixSeconds(1_000_000);
+    const STORE: &str = "7-16384";
 
     fn enrolled() -> Enrolled {
         Enrolled {
@@ -178,10 +222,24 @@ mod tests {
         }
     }
 
+    fn mark(dir: &Path, enrolled: &Enrolled) -> Option<u64> {
+        let all = marks(dir, std::slice::from_ref(enrolled));
+
+        all.get(&(STORE.to_owned(), "edge-1".to_owned())).copied()
+    }
+
+    fn of_store(dir: &Path) -> Ratchets {
+        let mut ratchets = Ratchets::new(dir);
+        ratchets.of_store(STORE);
+
+        ratchets
+    }
+
     /// Takes what was committed up to there; returns the mark.
     fn commit(ratchets: &mut Ratchets, dir: &Path, through: u64, now: UnixSeconds) -> Option<u64> {
         let key = Ratchet::new([3; 32]);
         ratchets.take(&enrolled(), through, &key, now);
+        ratchets.keep(now);
 
         mark(dir, &enrolled())
     }
@@ -190,7 +248,7 @@ mod tests {
     fn i9_a_mark_is_a_minute_or_a_hundred_thousand_records_behind_and_at_the_end_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
-        let mut ratchets = Ratchets::new(dir);
+        let mut ratchets = of_store(dir);
         assert_eq!(mark(dir, &enrolled()), None);
         assert_eq!(commit(&mut ratchets, dir, 5, NOW), Some(5));
         assert_eq!(commit(&mut ratchets, dir, 9, NOW.plus(KEEP_AFTER - 1)), Some(5));
@@ -198,7 +256,7 @@ mod tests {
         assert_eq!(mark(dir, &enrolled()), Some(9), "and without another record");
         assert_eq!(commit(&mut ratchets, dir, 9 + KEEP_EVERY, NOW.plus(61)), Some(9 + KEEP_EVERY));
         assert_eq!(commit(&mut ratchets, dir, 10 + KEEP_EVERY, NOW.plus(62)), Some(9 + KEEP_EVERY));
-        ratchets.keep(UnixSeconds(u64::MAX));
+        ratchets.keep_all();
         assert_eq!(mark(dir, &enrolled()), Some(10 + KEEP_EVERY));
     }
 
@@ -206,10 +264,10 @@ mod tests {
     fn i9_a_mark_never_goes_back_whoever_put_the_position_back_and_another_enrolment_has_its_own() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
-        assert_eq!(commit(&mut Ratchets::new(dir), dir, 50, NOW), Some(50));
-        let mut ratchets = Ratchets::new(dir);
+        assert_eq!(commit(&mut of_store(dir), dir, 50, NOW), Some(50));
+        let mut ratchets = of_store(dir);
         let _key = ratchets.after(&enrolled(), 20);
-        ratchets.keep(UnixSeconds(u64::MAX));
+        ratchets.keep_all();
         assert_eq!(mark(dir, &enrolled()), Some(50));
         assert_eq!(commit(&mut ratchets, dir, 30, NOW), Some(50));
         assert_eq!(commit(&mut ratchets, dir, 51, NOW.plus(KEEP_AFTER)), Some(51));
@@ -217,6 +275,40 @@ mod tests {
         let again = Enrolled { incarnation: Incarnation([9; 8]), ..enrolled() };
         assert_eq!(mark(dir, &again), None);
         ratchets.take(&again, 3, &Ratchet::new([4; 32]), NOW);
+        ratchets.keep(NOW);
         assert_eq!(mark(dir, &again), Some(3));
+    }
+
+    #[test]
+    fn i9_each_database_has_marks_of_its_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        assert_eq!(commit(&mut of_store(dir), dir, 50, NOW), Some(50));
+        let mut scratch = Ratchets::new(dir);
+        scratch.of_store("8-16384");
+        assert_eq!(commit(&mut scratch, dir, 3, NOW), Some(50));
+        let all = marks(dir, &[enrolled()]);
+        let of = |store: &str| all[&(store.to_owned(), "edge-1".to_owned())];
+        assert_eq!([of(STORE), of("8-16384")], [50, 3]);
+    }
+
+    #[test]
+    fn where_many_gateways_move_a_few_are_kept_at_a_time_and_at_the_end_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        let mut ratchets = of_store(dir);
+        let all: Vec<_> =
+            (0..40).map(|n| Enrolled { gateway: format!("edge-{n}"), ..enrolled() }).collect();
+        for one in &all {
+            ratchets.take(one, 7, &Ratchet::new([3; 32]), NOW);
+        }
+        let kept = [16, 32, 40, 40].map(|count| {
+            ratchets.keep(NOW);
+            (marks(dir, &all).len(), count)
+        });
+        assert!(kept.iter().all(|(kept, count)| kept == count), "{kept:?}");
+        all.iter().for_each(|one| ratchets.take(one, 8, &Ratchet::new([3; 32]), NOW));
+        ratchets.keep_all();
+        assert!(marks(dir, &all).values().all(|mark| *mark == 8));
     }
 }

@@ -60,6 +60,17 @@ pub(crate) async fn check(client: &Client) -> Result<(), DatabaseFailed> {
     }
 }
 
+/// Returns the name of a database that nobody changes who may write its tables: that of its cluster, which
+/// replicas and backups of files share, and its number there. Where that may not be asked, all have one name.
+pub(crate) async fn store(client: &Client) -> String {
+    let asked = "SELECT system_identifier::text || '-' || oid::text
+                 FROM pg_control_system(), pg_database WHERE datname = current_database()";
+    let row = client.query_one(asked, &[]).await;
+    let name = row.and_then(|row| row.try_get::<_, String>(0));
+
+    name.unwrap_or_else(|_| "any".to_owned())
+}
+
 async fn lock(transaction: &Transaction<'_>) -> Result<(), DatabaseFailed> {
     transaction.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
 
