@@ -3,8 +3,11 @@
 //! A text of five lines, so that an operator can see which gateway it belongs to; whether others
 //! can read it is checked where the configuration is.
 
-use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::{fmt, io};
 
 use ed25519_dalek::SigningKey;
 use gateward_core::audit::Ratchet;
@@ -26,7 +29,7 @@ pub struct Identity {
     pub incarnation: Incarnation,
     /// Signs checkpoints and status.
     pub key: SigningKey,
-    /// The first key of the audit chain.
+    /// The first key of the audit chain; zeros once it is [spent](Self::spend).
     pub audit: Ratchet,
 }
 
@@ -45,7 +48,7 @@ pub enum BadIdentity {
         /// Which file.
         path: PathBuf,
         /// Why.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// A line is not what it should be; its text is not repeated, since it may be a key.
     #[error("`{}`, line {line}: expected {expected}; enrol this gateway again", path.display())]
@@ -68,9 +71,8 @@ impl Identity {
     pub fn load(path: &Path) -> Result<Self, BadIdentity> {
         let unreadable = |source| BadIdentity::Unreadable { path: path.to_owned(), source };
         let mut text = Zeroizing::new(String::new());
-        let file = std::fs::File::open(path).map_err(unreadable)?;
-        std::io::Read::read_to_string(&mut std::io::Read::take(file, MAX_LEN), &mut text)
-            .map_err(unreadable)?;
+        let file = File::open(path).map_err(unreadable)?;
+        file.take(MAX_LEN).read_to_string(&mut text).map_err(unreadable)?;
 
         Self::read(&text).map_err(|(line, expected)| BadIdentity::Line {
             path: path.to_owned(),
@@ -109,6 +111,29 @@ impl Identity {
         })
     }
 
+    /// Returns the first key of the audit chain; none once it is spent.
+    #[must_use]
+    pub fn first_key(&self) -> Option<&Ratchet> {
+        Some(&self.audit).filter(|key| *key.expose() != [0; 32])
+    }
+
+    /// Overwrites the first key of the audit chain in the file, in its place: once a later one is kept, whoever steals
+    /// this disk could make every tag anew with it (TRUST sections 5 and 6).
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read or written.
+    pub fn spend(path: &Path) -> io::Result<()> {
+        let file = File::options().read(true).write(true).open(path)?;
+        let mut text = Zeroizing::new(String::new());
+        (&file).take(MAX_LEN).read_to_string(&mut text)?;
+        let label = "\naudit ";
+        let at = text.find(label).ok_or(io::ErrorKind::InvalidData)? + label.len();
+        file.write_all_at(&[b'0'; 64], u64::try_from(at).unwrap_or_default())?;
+
+        file.sync_all()
+    }
+
     /// Returns the text of the file, for whoever enrols; write it with mode 0600.
     #[must_use]
     pub fn encode(&self) -> Zeroizing<String> {
@@ -142,6 +167,24 @@ mod tests {
             key: SigningKey::from_bytes(&[0xc2; 32]),
             audit: Ratchet::new([0xc3; 32]),
         }
+    }
+
+    #[test]
+    fn the_first_key_of_the_audit_is_overwritten_in_its_place_and_the_rest_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gateway.key");
+        std::fs::write(&path, identity().encode()).unwrap();
+        assert!(Identity::load(&path).unwrap().first_key().is_some());
+        for _ in 0..2 {
+            Identity::spend(&path).unwrap();
+            let text = std::fs::read_to_string(&path).unwrap();
+            assert!(!text.contains("c3c3") && text.len() == identity().encode().len());
+            let spent = Identity::load(&path).unwrap();
+            assert!(spent.first_key().is_none());
+            assert_eq!(spent.key, identity().key);
+        }
+        std::fs::write(&path, "no key\n").unwrap();
+        assert!(Identity::spend(&path).is_err());
     }
 
     #[test]

@@ -347,6 +347,15 @@ impl Journal {
         self.to.try_send(Command::DropWhile(Permission(Box::new(permitted)))).is_ok()
     }
 
+    /// Calls `then`, on the journal's thread, once a key is on disk that is later than the first: nobody
+    /// needs that one any more.
+    ///
+    /// Returns whether there was room in the queue.
+    #[must_use]
+    pub fn when_kept(&self, then: impl FnOnce() + Send + 'static) -> bool {
+        self.to.try_send(Command::WhenKept(thread::Kept(Box::new(then)))).is_ok()
+    }
+
     /// How the journal is doing now.
     #[must_use]
     pub fn status(&self) -> Status {

@@ -5,6 +5,7 @@
 use core::convert::Infallible;
 use core::future::Future;
 use core::time::Duration;
+use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
@@ -178,6 +179,12 @@ impl Ready {
                 "the audit's key is lost, and collectors refuse its records; enrol this gateway again"
             );
         }
+        if identity.first_key().is_some() {
+            let path = config.gateway_key.clone();
+            if !journal.when_kept(move || spend(&path)) {
+                warn!("the first key of the audit stays on this disk until the next start");
+            }
+        }
         let gate = Gate::bind(&config.api, &config.limits, config.metrics.listen).await?;
 
         Ok(Self { clock, identity, store, opened, keeper, journal, written: done, gate })
@@ -253,6 +260,19 @@ impl Ready {
             })
             .await;
         (outcome, written)
+    }
+}
+
+/// Takes the first key of the audit off this disk.
+fn spend(path: &Path) {
+    match Identity::spend(path) {
+        Ok(()) => info!("the first key of the audit is no longer on this disk"),
+        Err(error) => warn!(
+            %error,
+            "the first key of the audit stays in `{}`: whoever steals this disk could make records anew that no \
+             collector holds; let the agent write that file, or replace the digits behind `audit` by zeros",
+            path.display()
+        ),
     }
 }
 

@@ -150,7 +150,12 @@ fn a_database_of_the_version_before_goes_on_and_its_holes_that_prove_nothing_are
     assert_eq!(stage.database.ask(&before), "");
     let url = stage.database.url();
     let verify = stage.deck.command(&["audit", "verify", "--postgres", &url]);
-    assert!(verify.code != 0 && verify.err.contains("earlier version"), "{} {}", verify.code, verify.err);
+    assert!(
+        verify.code != 0 && verify.err.contains("earlier version"),
+        "{} {}",
+        verify.code,
+        verify.err
+    );
 
     let collector = stage.deck.collector_into(&stage.database, stage.deck.broker.port());
     stage.record();

@@ -109,9 +109,9 @@ impl Known {
     }
 
     /// The key for the record after `number`; none where the one to begin with is too far from it.
-    pub(super) fn key_after(&self, number: u64, first: &Ratchet) -> Option<Ratchet> {
-        let (from, mut key) =
-            self.key().filter(|(from, _)| *from <= number).unwrap_or_else(|| (0, first.clone()));
+    pub(super) fn key_after(&self, number: u64, first: Option<&Ratchet>) -> Option<Ratchet> {
+        let kept = self.key().filter(|(from, _)| *from <= number);
+        let (from, mut key) = kept.or_else(|| Some((0, first?.clone())))?;
         if number - from > STEPS {
             return None;
         }

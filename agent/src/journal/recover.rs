@@ -112,7 +112,7 @@ pub(crate) fn recover(
     let untold = recovery.untold(&segments, &end)?;
     recovery.found.gap = together(untold, is_cut.then_some((end.last + 1, to)));
     let marked = recovery.files.head_after(to).filter(|_| is_cut);
-    let key = recovery.files.key_after(to, &identity.audit);
+    let key = recovery.files.key_after(to, identity.first_key());
     recovery.found.lost_key = key.is_none();
     if let (Durability::Interval(every), false) = (options.sync, end.stopped) {
         recovery.found.unsynced = Some(every);
@@ -169,6 +169,7 @@ pub(crate) fn recover(
         held_before: 0,
         logged: Level::Room,
         unsaid: Vec::new(),
+        kept: None,
         last: options.now,
         medium,
     };

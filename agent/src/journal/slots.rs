@@ -72,6 +72,11 @@ impl Slots {
         self.write(self.newest.saturating_add(1), value)
     }
 
+    /// Returns the number that was written last.
+    pub(crate) const fn newest(&self) -> u64 {
+        self.newest
+    }
+
     /// Makes what was written last outlive a power cut.
     pub(crate) fn sync(&mut self) -> io::Result<()> {
         if self.dirty {

@@ -5,7 +5,7 @@
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use std::{io, mem};
+use std::{fmt, io, mem};
 
 use gateward_core::audit::Event;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -40,6 +40,16 @@ pub(crate) enum Command {
     Append(Box<Draft>, Option<Reply>),
     Release(u64, Stamp),
     DropWhile(Permission),
+    WhenKept(Kept),
+}
+
+/// What to do once a later key than the first is on disk.
+pub(crate) struct Kept(pub(crate) Box<dyn FnOnce() + Send>);
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Kept")
+    }
 }
 
 impl Command {
@@ -196,6 +206,7 @@ impl Writer {
                     (self.is_told, self.last) = (true, at);
                 }
                 Command::DropWhile(permission) => self.permission = Some(permission),
+                Command::WhenKept(kept) => self.kept = Some(kept),
             }
         }
         let results = self.commit(drafts.iter().map(|draft| &**draft));

@@ -25,6 +25,7 @@ use super::medium::{Handle, Medium};
 use super::room::{Level, Pending, Permission, Share, together};
 use super::slots::Slots;
 use super::tally::Tally;
+use super::thread::Kept;
 use super::{Draft, NotWritten, Options, Stamp, Status, Written};
 use crate::store::disk::is_full;
 
@@ -114,6 +115,8 @@ pub(crate) struct Writer {
     pub(crate) logged: Level,
     /// What was found at start and had no room yet; nothing is written before it.
     pub(crate) unsaid: Vec<Draft>,
+    /// What waits for a key on disk that no record was written with.
+    pub(crate) kept: Option<Kept>,
     pub(crate) last: Stamp,
 }
 

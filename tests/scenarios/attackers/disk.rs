@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use gateward_control::enroll::Enrolled;
 use gateward_core::audit::Head;
+use gateward_core::name::Hex;
 use gateward_core::permission::Entry;
 use gateward_core::principal::TokenKind;
 use gateward_core::snapshot;
@@ -114,6 +116,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 /// Nobody has collected yet, so the disk has the only copy.
 fn rewrites_no_audit_unseen() {
     let mut stage = Stage::new();
+    // With the first key every tag could be made anew.
+    let enrolled = Enrolled::load(&stage.deck.dir(), "edge-7a").expect("it is enrolled");
+    let first = Hex(enrolled.audit.expose()).to_string();
+    let secrets = stage.gateway.etc().join("gateway.key");
+    until("a first key that is spent", || {
+        let text = fs::read_to_string(&secrets).expect("our own file");
+        (!text.contains(&first)).then_some(())
+    });
     assert!(stage.gateway.stop().success());
     let audit = stage.gateway.state().join("audit");
     let changed = rewrite(&audit, b"ana.ruiz", b"eve.ruiz");

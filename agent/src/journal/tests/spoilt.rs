@@ -173,3 +173,29 @@ fn i6_what_goes_out_on_a_full_disk_is_not_counted_as_refused() {
     writer.commit([public(), device(), draft()].iter());
     assert_eq!(writer.refused, 1);
 }
+
+#[test]
+fn the_first_key_is_let_go_of_once_a_later_one_is_on_disk_and_without_both_the_key_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut writer, _) = start(folder.path());
+    let spent = Arc::new(AtomicBool::new(false));
+    let (then, is_spent) = (Arc::clone(&spent), || spent.load(Ordering::Relaxed));
+    let kept = thread::Kept(Box::new(move || then.store(true, Ordering::Relaxed)));
+    writer.serve([Command::WhenKept(kept)].into_iter());
+    writer.tidy();
+    assert!(!is_spent(), "there is no other yet");
+    writer.commit([draft()].iter())[0].unwrap();
+    assert!(!is_spent(), "it may not be on disk yet");
+    writer.tidy();
+    assert!(is_spent());
+    drop(writer);
+
+    let identity = Identity { audit: Ratchet::new([0; 32]), ..identity() };
+    let lost = || {
+        let medium = Arc::new(Real);
+        recover::recover(medium, folder.path(), GATEWAY, &identity, options(3)).unwrap().1.lost_key
+    };
+    assert!(!lost());
+    fs::remove_file(folder.path().join("key")).unwrap();
+    assert!(lost());
+}

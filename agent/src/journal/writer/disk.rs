@@ -8,6 +8,7 @@ use super::{Chain, SEGMENT, Segment, Writer, len, segment_path};
 use crate::journal::Durability;
 use crate::journal::frame::{HEAD_LEN, SegmentHead};
 use crate::journal::room::Pending;
+use crate::journal::thread::Kept;
 use crate::store::disk::is_full;
 
 impl Writer {
@@ -88,8 +89,17 @@ impl Writer {
     /// Does what need not be done for every record; returns whether nothing is left to do.
     pub(crate) fn tidy(&mut self) -> bool {
         self.catch_up();
+        let is_tidy = self.settle() && !self.failing && self.unsynced.is_empty();
+        let through = self.durable.0.seq;
+        if is_tidy
+            && through > 0
+            && self.key.newest() == through
+            && let Some(Kept(then)) = self.kept.take()
+        {
+            then();
+        }
 
-        self.settle() && !self.failing && self.unsynced.is_empty()
+        is_tidy
     }
 
     /// Writes down what could not be, or has become true without a request.
