@@ -37,13 +37,15 @@ impl Gateway {
         Self { name, etc, home, state, logs, settings: Vec::new(), program: None }
     }
 
-    /// Keeps what must survive a restart elsewhere from now on, as a gateway that has nothing yet.
+    /// Moves what must survive a restart elsewhere, where it is kept from now on.
     ///
     /// # Panics
     ///
     /// If it runs.
     pub fn keep_state_in(&mut self, folder: &Path) {
         assert!(self.program.is_none(), "it runs");
+        let copied = Command::new("cp").arg("-a").args([&self.state, folder]).status();
+        assert!(copied.is_ok_and(|status| status.success()), "a copy of the state");
         folder.clone_into(&mut self.state);
     }
 

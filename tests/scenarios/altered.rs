@@ -178,5 +178,7 @@ fn i9_a_row_that_says_a_gateway_owned_up_passes_over_nothing_unless_its_batch_sa
     }
     let bare = "INSERT INTO gateward.hole (gateway_id, incarnation, first, last) \
                 SELECT gateway_id, incarnation, 1, 99 FROM gateward.position RETURNING first";
-    assert_eq!(database.number(bare), 0, "a row without its batch is none");
+    assert_eq!(database.number(bare), 1, "as a collector of the version before writes them");
+    assert_eq!(stage.try_carry("four").code, 65);
+    assert_eq!(through(database, "edge-7a"), before, "a row without its batch is none");
 }

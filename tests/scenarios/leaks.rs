@@ -108,9 +108,11 @@ fn of_key_file(path: &Path) -> Vec<Needle> {
     let mut needles = Vec::new();
     for line in text.lines() {
         let word = line.rsplit(' ').next().unwrap_or_default();
-        if word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        let is_key = word.len() == 64 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+        // One that is spent is zeros.
+        if is_key && word.bytes().any(|byte| byte != b'0') {
             needles.extend(spellings(&name, &unhex(word)));
-        } else if line.len() >= 40 && !line.contains(' ') {
+        } else if !is_key && line.len() >= 40 && !line.contains(' ') {
             needles.push(needle(&name, line.as_bytes()));
         }
     }
