@@ -212,16 +212,28 @@ fn events(found: &Recovered, options: Options) -> Vec<Draft> {
 impl Recovery<'_> {
     fn segments(&self) -> io::Result<VecDeque<Segment>> {
         let mut segments = Vec::new();
-        for first in list(self.folder)? {
+        let firsts = list(self.folder)?;
+        for &first in &firsts {
             let bytes = match fs::symlink_metadata(segment_path(self.folder, first)) {
                 Ok(facts) => facts.len(),
                 Err(error) if is_unreadable(&error) => 0,
                 Err(error) => return Err(error),
             };
+            if bytes == 0 && firsts.last() != Some(&first) && self.was_emptied(first) {
+                continue;
+            }
             segments.push(Segment { first, bytes, bounded: 0 });
         }
 
         Ok(segments.into())
+    }
+
+    /// Takes away what a power cut left of a segment that was being dropped; returns whether it is gone.
+    fn was_emptied(&self, first: u64) -> bool {
+        let path = segment_path(self.folder, first);
+        let is_empty = fs::symlink_metadata(&path).is_ok_and(|facts| facts.is_file());
+
+        is_empty && self.medium.remove(&path).is_ok()
     }
 
     /// Finds where the journal goes on, from the last segment backwards to one that can be read.

@@ -190,7 +190,10 @@ impl Writer {
 
     /// Takes a segment away, and then what is signed about it.
     fn remove(&self, first: u64) -> io::Result<()> {
-        self.medium.remove(&segment_path(&self.folder, first))?;
+        let path = segment_path(&self.folder, first);
+        // The upload may have it open, and then its room would stay taken; what cannot be cut is only removed.
+        let _cut_or_not = self.medium.open(&path).and_then(|mut file| file.cut(0));
+        self.medium.remove(&path)?;
         // A journal older than checkpoints has none; one that stays proves nothing wrong.
         let _there_or_not = self.medium.remove(&checkpoints::path(&self.folder, first));
 

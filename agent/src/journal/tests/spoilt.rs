@@ -199,3 +199,28 @@ fn the_first_key_is_let_go_of_once_a_later_one_is_on_disk_and_without_both_the_k
     fs::remove_file(folder.path().join("key")).unwrap();
     assert!(lost());
 }
+
+#[test]
+fn i5_the_room_of_a_segment_that_goes_is_free_though_somebody_reads_it_and_a_power_cut_leaves_no_husk()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let firsts = small(folder.path(), 4);
+    let options = Options { max_bytes: 32 << 10, drop_oldest: true, ..options(2) };
+    let open =
+        || recover::recover(Arc::new(Real), folder.path(), GATEWAY, &identity(), options).unwrap();
+    let (mut writer, _) = open();
+    writer.permission = Some(room::always());
+    let reader = fs::File::open(segment_path(folder.path(), firsts[0])).unwrap();
+    assert!(writer.give_way(u64::MAX));
+    assert_eq!(reader.metadata().unwrap().len(), 0);
+    drop(writer);
+
+    // It was emptied, and the power went before its name did.
+    fs::write(segment_path(folder.path(), firsts[0]), b"").unwrap();
+    let (mut writer, found) = open();
+    writer.tidy();
+    drop(writer);
+    assert_eq!((found.gap, found.damaged), (None, vec![]));
+    assert_eq!(recover::list(folder.path()).unwrap()[0], firsts[1]);
+    assert_eq!(verify(folder.path()).unwrap().gaps, [(1, firsts[1] - 1)]);
+}
