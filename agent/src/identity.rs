@@ -122,11 +122,18 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// The file cannot be read or written.
-    pub fn spend(path: &Path) -> io::Result<()> {
+    /// The file cannot be read or written, or is no longer this one: an administrator may have enrolled the gateway
+    /// again.
+    pub fn spend(&self, path: &Path) -> io::Result<()> {
         let file = File::options().read(true).write(true).open(path)?;
         let mut text = Zeroizing::new(String::new());
         (&file).take(MAX_LEN).read_to_string(&mut text)?;
+        let is_same = Self::read(&text).is_ok_and(|found| {
+            found.incarnation == self.incarnation && found.audit.expose() == self.audit.expose()
+        });
+        if !is_same {
+            return Err(io::Error::other("it is of another enrolment"));
+        }
         let label = "\naudit ";
         let at = text.find(label).ok_or(io::ErrorKind::InvalidData)? + label.len();
         file.write_all_at(&[b'0'; 64], u64::try_from(at).unwrap_or_default())?;
@@ -175,16 +182,18 @@ mod tests {
         let path = folder.path().join("gateway.key");
         std::fs::write(&path, identity().encode()).unwrap();
         assert!(Identity::load(&path).unwrap().first_key().is_some());
-        for _ in 0..2 {
-            Identity::spend(&path).unwrap();
-            let text = std::fs::read_to_string(&path).unwrap();
-            assert!(!text.contains("c3c3") && text.len() == identity().encode().len());
-            let spent = Identity::load(&path).unwrap();
-            assert!(spent.first_key().is_none());
-            assert_eq!(spent.key, identity().key);
-        }
+        let again = Identity { incarnation: Incarnation([1; 8]), ..identity() };
+        assert!(again.spend(&path).is_err(), "of another enrolment");
+        assert!(Identity::load(&path).unwrap().first_key().is_some());
+
+        identity().spend(&path).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("c3c3") && text.len() == identity().encode().len());
+        let spent = Identity::load(&path).unwrap();
+        assert!(spent.first_key().is_none());
+        assert_eq!(spent.key, identity().key);
         std::fs::write(&path, "no key\n").unwrap();
-        assert!(Identity::spend(&path).is_err());
+        assert!(identity().spend(&path).is_err());
     }
 
     #[test]

@@ -180,8 +180,8 @@ impl Ready {
             );
         }
         if identity.first_key().is_some() {
-            let path = config.gateway_key.clone();
-            if !journal.when_kept(move || spend(&path)) {
+            let (spent, path) = (identity.clone(), config.gateway_key.clone());
+            if !journal.when_kept(move || spend(&spent, &path)) {
                 warn!("the first key of the audit stays on this disk until the next start");
             }
         }
@@ -264,8 +264,8 @@ impl Ready {
 }
 
 /// Takes the first key of the audit off this disk.
-fn spend(path: &Path) {
-    match Identity::spend(path) {
+fn spend(identity: &Identity, path: &Path) {
+    match identity.spend(path) {
         Ok(()) => info!("the first key of the audit is no longer on this disk"),
         Err(error) => warn!(
             %error,

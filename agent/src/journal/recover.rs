@@ -77,6 +77,8 @@ struct Recovery<'a> {
     found: Recovered,
     /// The highest number seen in what is damaged, or signed for.
     seen: u64,
+    /// The last number that was being dropped when the process ended.
+    dropped: u64,
 }
 
 /// Opens the files in `folder` and writes down what was wrong with them.
@@ -91,17 +93,16 @@ pub(crate) fn recover(
     let medium: Arc<dyn Medium> = Arc::new(Metered::new(medium, Arc::clone(&written)));
     medium.make_folder(folder)?;
     set_other_enrolment_aside(&*medium, folder, gateway, identity)?;
-    let mut files = Known::open(&*medium, folder, identity.incarnation)?;
+    let mut files = Known::open(&*medium, folder, identity)?;
     let share = folder.join("share");
-    let (share_slots, share) =
-        open_or_set_aside(&*medium, &share, identity.incarnation, &mut files.damaged)?;
+    let (share_slots, share) = open_or_set_aside(&*medium, &share, identity, &mut files.damaged)?;
     medium.sync_folder(folder)?;
-    let found = Recovered::default();
+    let (found, dropped) = (Recovered::default(), Writer::dropped_to(share.as_ref()));
     let incarnation = identity.incarnation;
     let mut checkpoints = Checkpoints::new(options.account, identity.key.clone());
     let by = checkpoints.signer(gateway);
     let mut recovery =
-        Recovery { folder, medium: &*medium, by, incarnation, files, found, seen: 0 };
+        Recovery { folder, medium: &*medium, by, incarnation, files, found, seen: 0, dropped };
     let mut segments = recovery.segments()?;
     let end = recovery.end(&mut segments)?;
     recovery.found.damaged.append(&mut recovery.files.damaged);
@@ -114,6 +115,7 @@ pub(crate) fn recover(
     let marked = recovery.files.head_after(to).filter(|_| is_cut);
     let key = recovery.files.key_after(to, identity.first_key());
     recovery.found.lost_key = key.is_none();
+    let has_lost_key = key.is_none();
     if let (Durability::Interval(every), false) = (options.sync, end.stopped) {
         recovery.found.unsynced = Some(every);
     }
@@ -147,6 +149,7 @@ pub(crate) fn recover(
         tally: Tally::default(),
         unsynced: Vec::new(),
         key: files.key_slots,
+        has_lost_key,
         mark: files.mark_slots,
         share: share_slots,
         checkpoints,
@@ -212,14 +215,14 @@ fn events(found: &Recovered, options: Options) -> Vec<Draft> {
 impl Recovery<'_> {
     fn segments(&self) -> io::Result<VecDeque<Segment>> {
         let mut segments = Vec::new();
-        let firsts = list(self.folder)?;
-        for &first in &firsts {
+        for first in list(self.folder)? {
             let bytes = match fs::symlink_metadata(segment_path(self.folder, first)) {
                 Ok(facts) => facts.len(),
                 Err(error) if is_unreadable(&error) => 0,
                 Err(error) => return Err(error),
             };
-            if bytes == 0 && firsts.last() != Some(&first) && self.was_emptied(first) {
+            if bytes == 0 && segments.is_empty() && first <= self.dropped && self.was_emptied(first)
+            {
                 continue;
             }
             segments.push(Segment { first, bytes, bounded: 0 });

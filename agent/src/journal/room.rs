@@ -4,7 +4,8 @@
 //! quarter at most, so whoever asks in vain cannot make an allow fail (ARCHITECTURE, decision 8;
 //! DOMAIN I6). Allows take what is left of nine tenths; the last tenth is for events.
 
-use std::{fmt, io, mem};
+use std::os::unix::fs::MetadataExt as _;
+use std::{fmt, fs, io, mem};
 
 use gateward_core::audit::{Event, Outcome};
 use gateward_core::decide::Reason;
@@ -117,6 +118,13 @@ impl Writer {
         }
     }
 
+    /// Returns the last number that was being dropped.
+    pub(crate) fn dropped_to(kept: Option<&Slot>) -> u64 {
+        let word = kept.and_then(|kept| kept.value.as_chunks().0.get(2));
+
+        word.map_or(0, |word| u64::from_le_bytes(*word))
+    }
+
     /// Takes up what [`Self::keep_share`] kept; the share counts for the last segment but one.
     pub(crate) fn take_up_share(&mut self, kept: Option<&Slot>) {
         let Some(kept) = kept else { return };
@@ -130,7 +138,7 @@ impl Writer {
         let oldest = self.segments.front().map_or(u64::MAX, |oldest| oldest.first);
         let to = to.min(oldest.saturating_sub(1)).min(self.chain.seq);
         self.lost = Some((from, to)).filter(|(from, to)| (1..=*to).contains(from));
-        self.held_before = next();
+        self.held_before = next().min(self.chain.seq);
     }
 
     /// Keeps what is lost before it goes: a power cut may come before the record that owns up to it.
@@ -154,6 +162,9 @@ impl Writer {
     /// for full.
     pub(crate) fn tell(&mut self) {
         let level = self.level();
+        if level == self.level {
+            self.logged = level;
+        }
         if self.failing || !self.is_told || level == self.level {
             return;
         }
@@ -189,11 +200,17 @@ impl Writer {
     }
 
     /// Takes a segment away, and then what is signed about it.
-    fn remove(&self, first: u64) -> io::Result<()> {
+    ///
+    /// One that nobody else holds is emptied, too: the upload may have it open, and its room would stay taken.
+    fn remove(&self, first: u64, released: bool) -> io::Result<()> {
         let path = segment_path(&self.folder, first);
-        // The upload may have it open, and then its room would stay taken; what cannot be cut is only removed.
-        let _cut_or_not = self.medium.open(&path).and_then(|mut file| file.cut(0));
+        // Under another name it is evidence.
+        let is_alone = || fs::symlink_metadata(&path).is_ok_and(|facts| facts.nlink() == 1);
+        let file = (!released && is_alone()).then(|| self.medium.open(&path));
         self.medium.remove(&path)?;
+        if let Some(Ok(mut file)) = file {
+            let _cut_or_not = file.cut(0);
+        }
         // A journal older than checkpoints has none; one that stays proves nothing wrong.
         let _there_or_not = self.medium.remove(&checkpoints::path(&self.folder, first));
 
@@ -272,7 +289,7 @@ impl Writer {
             self.lost = together(before, Some((first.max(self.released + 1), last)));
             self.keep_lost();
         }
-        if let Err(error) = self.remove(first) {
+        if let Err(error) = self.remove(first, released) {
             if !is_unreadable(&error) {
                 self.lost = before;
                 return Err(NotWritten::Full);

@@ -76,6 +76,8 @@ pub(crate) struct Writer {
     /// Frames that count as written and are not synced; empty with [`Durability::Group`].
     pub(crate) unsynced: Vec<u8>,
     pub(crate) key: Slots,
+    /// The key is made up: it is not kept, so that each start says so.
+    pub(crate) has_lost_key: bool,
     pub(crate) mark: Slots,
     /// What [`Writer::bounded`] was when the last segment was begun.
     pub(crate) share: Slots,

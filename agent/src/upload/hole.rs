@@ -41,6 +41,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
                     };
                     self.tell_damaged(path, &text).await;
                     if next.is_none() {
+                        self.wait();
                         return Ok(None);
                     }
                 }

@@ -61,5 +61,5 @@ async fn n9_records_too_far_from_any_key_are_kept_and_the_journal_owns_up_to_its
     walk(folder.path(), |_, record, _| said.extend(record.resource.map(str::to_owned))).unwrap();
     assert_eq!(said, ["key"], "the event");
     let again = open(folder.path(), 3).recovered;
-    assert_eq!(again, Recovered { last: first + 2, ..Recovered::default() });
+    assert_eq!(again, Recovered { last: first + 2, lost_key, ..Recovered::default() }, "each time");
 }

@@ -196,31 +196,43 @@ fn the_first_key_is_let_go_of_once_a_later_one_is_on_disk_and_without_both_the_k
         recover::recover(medium, folder.path(), GATEWAY, &identity, options(3)).unwrap().1.lost_key
     };
     assert!(!lost());
-    fs::remove_file(folder.path().join("key")).unwrap();
-    assert!(lost());
+    spoil(&folder.path().join("key"));
+    for _ in 0..2 {
+        assert!(lost(), "at every start until it is enrolled again");
+    }
+    let aside = folder.path().join("key.damaged");
+    assert!(fs::symlink_metadata(aside).is_ok(), "there is no other");
 }
 
 #[test]
-fn i5_the_room_of_a_segment_that_goes_is_free_though_somebody_reads_it_and_a_power_cut_leaves_no_husk()
- {
+fn i5_the_room_of_a_segment_that_goes_is_free_though_somebody_reads_it_and_a_cut_leaves_no_husk() {
     let folder = tempfile::tempdir().unwrap();
-    let firsts = small(folder.path(), 4);
+    let firsts = small(folder.path(), 5);
     let options = Options { max_bytes: 32 << 10, drop_oldest: true, ..options(2) };
     let open =
         || recover::recover(Arc::new(Real), folder.path(), GATEWAY, &identity(), options).unwrap();
+    let segment = |at: usize| segment_path(folder.path(), firsts[at]);
     let (mut writer, _) = open();
     writer.permission = Some(room::always());
-    let reader = fs::File::open(segment_path(folder.path(), firsts[0])).unwrap();
+    let reader = fs::File::open(segment(0)).unwrap();
     assert!(writer.give_way(u64::MAX));
     assert_eq!(reader.metadata().unwrap().len(), 0);
+    let aside = segment(1).with_extension("damaged");
+    fs::hard_link(segment(1), &aside).unwrap();
+    assert!(writer.give_way(u64::MAX));
+    assert!(!segment(1).exists() && fs::metadata(aside).unwrap().len() > 0, "that is evidence");
     drop(writer);
 
-    // It was emptied, and the power went before its name did.
-    fs::write(segment_path(folder.path(), firsts[0]), b"").unwrap();
+    // It was emptied, and its name was not gone when the power went.
+    fs::write(segment(1), b"").unwrap();
     let (mut writer, found) = open();
     writer.tidy();
     drop(writer);
     assert_eq!((found.gap, found.damaged), (None, vec![]));
-    assert_eq!(recover::list(folder.path()).unwrap()[0], firsts[1]);
-    assert_eq!(verify(folder.path()).unwrap().gaps, [(1, firsts[1] - 1)]);
+    assert_eq!(recover::list(folder.path()).unwrap()[0], firsts[2]);
+    assert_eq!(verify(folder.path()).unwrap().gaps, [(1, firsts[2] - 1)]);
+    // Where nothing was being dropped, it is no husk.
+    fs::write(segment(2), b"").unwrap();
+    drop(open());
+    assert!(segment(2).exists() && verify(folder.path()).is_err());
 }

@@ -40,7 +40,8 @@ impl Writer {
         self.durable = (self.chain.clone(), bytes);
         self.grown_to(bytes);
         let Chain { seq, head, key, .. } = &self.chain;
-        let kept = self.key.write(*seq, key.expose()).and_then(|()| self.mark.write(*seq, &head.0));
+        let kept = if self.has_lost_key { Ok(()) } else { self.key.write(*seq, key.expose()) };
+        let kept = kept.and_then(|()| self.mark.write(*seq, &head.0));
         if let Err(error) = kept {
             tracing::warn!(%error, "the audit's key or mark was not written; the next record tries again");
         }

@@ -38,6 +38,7 @@ const CHUNKS: usize = 256;
 pub(super) type Chunks = Pin<Box<ReadyChunks<CopyOutStream>>>;
 
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+const PATH: &str = "SET search_path TO pg_catalog";
 /// In the order of the keys there is an index; a sort of everything shows nothing for minutes.
 const NO_SORT: &str = "SET LOCAL enable_sort = off";
 
@@ -86,7 +87,9 @@ impl Reading {
         let runtime = runtime.map_err(|error| DatabaseFailed::Said(error.to_string()))?;
         let begun = async {
             let (client, attendant) = connect_to_read(database).await?;
-            let store = store(&client).await;
+            // Whose role it is may have a path of its own, on which other things bear these names.
+            client.batch_execute(PATH).await.map_err(DatabaseFailed::from)?;
+            let store = store(&client).await?;
             client.batch_execute(begin).await.map_err(DatabaseFailed::from)?;
             client.batch_execute(NO_SORT).await.map_err(DatabaseFailed::from)?;
             check(&client).await?;
@@ -99,7 +102,7 @@ impl Reading {
         Ok(Self { runtime, client, patience, store, _attendant: attendant })
     }
 
-    /// Returns the name of the database.
+    /// Returns the name of the cluster.
     pub(super) fn store(&self) -> &str {
         &self.store
     }

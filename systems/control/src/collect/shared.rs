@@ -99,7 +99,7 @@ impl Shared {
         let (mut client, attendant) = self.settings.connect().await?;
         schema::migrate(&mut client).await?;
         let statements = Statements::prepare(&client).await?;
-        self.ratchets.of_store(&store(&client).await);
+        self.ratchets.of_store(&store(&client).await?);
         let months = BTreeSet::new();
         self.ready = Some(Ready { client, _attendant: attendant, statements, months });
 

@@ -50,7 +50,7 @@ impl At {
 /// Keys of gateways, as far as they are known.
 #[derive(Debug)]
 pub(super) struct Ratchets {
-    /// Of every database.
+    /// Of every cluster.
     root: PathBuf,
     /// Of the one that it is connected to.
     folder: PathBuf,
@@ -59,8 +59,8 @@ pub(super) struct Ratchets {
     is_failing: bool,
 }
 
-/// Up to which record collectors of a policy folder have marked that they committed those of a gateway, by database
-/// and name.
+/// Up to which record collectors of a policy folder have marked that they committed those of a gateway, by cluster and
+/// name.
 pub(crate) type Marks = BTreeMap<(String, String), u64>;
 
 /// Reads every mark of the enrolments of today.
@@ -87,7 +87,7 @@ impl Ratchets {
         Self { folder: root.clone(), root, at: BTreeMap::new(), is_failing: false }
     }
 
-    /// Goes on with the database of this name: another one has come to other records.
+    /// Goes on with the databases of this cluster: those of another one have come to other records.
     pub(super) fn of_store(&mut self, store: &str) {
         let folder = self.root.join(store);
         if self.folder != folder {
@@ -150,9 +150,8 @@ impl Ratchets {
 
     /// Keeps everything, where nothing comes after it.
     pub(super) fn keep_all(&mut self) {
-        let last = UnixSeconds(u64::MAX);
-        while self.at.values().any(|at| at.is_due(last)) && !self.is_failing {
-            self.keep(last);
+        for (gateway, at) in self.at.clone() {
+            self.keep_one(&gateway, at, UnixSeconds(u64::MAX));
         }
     }
 
@@ -210,7 +209,7 @@ mod tests {
     use super::*;
 
     const NOW: UnixSeconds = UnixSeconds(1_000_000);
-    const STORE: &str = "7-16384";
+    const STORE: &str = "7";
 
     fn enrolled() -> Enrolled {
         Enrolled {
@@ -280,16 +279,16 @@ mod tests {
     }
 
     #[test]
-    fn i9_each_database_has_marks_of_its_own() {
+    fn i9_each_cluster_has_marks_of_its_own() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
         assert_eq!(commit(&mut of_store(dir), dir, 50, NOW), Some(50));
         let mut scratch = Ratchets::new(dir);
-        scratch.of_store("8-16384");
+        scratch.of_store("8");
         assert_eq!(commit(&mut scratch, dir, 3, NOW), Some(50));
         let all = marks(dir, &[enrolled()]);
         let of = |store: &str| all[&(store.to_owned(), "edge-1".to_owned())];
-        assert_eq!([of(STORE), of("8-16384")], [50, 3]);
+        assert_eq!([of(STORE), of("8")], [50, 3]);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //!
 //! A change is made once, by whichever collector comes first, in one transaction.
 
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Transaction};
+use tracing::warn;
 
 use super::DatabaseFailed;
 use super::month::Month;
@@ -60,15 +62,18 @@ pub(crate) async fn check(client: &Client) -> Result<(), DatabaseFailed> {
     }
 }
 
-/// Returns the name of a database that nobody changes who may write its tables: that of its cluster, which
-/// replicas and backups of files share, and its number there. Where that may not be asked, all have one name.
-pub(crate) async fn store(client: &Client) -> String {
-    let asked = "SELECT system_identifier::text || '-' || oid::text
-                 FROM pg_control_system(), pg_database WHERE datname = current_database()";
-    let row = client.query_one(asked, &[]).await;
-    let name = row.and_then(|row| row.try_get::<_, String>(0));
-
-    name.unwrap_or_else(|_| "any".to_owned())
+/// Returns the name of the cluster, which nobody changes who may write tables, and which replicas and copies of its
+/// files share. Where it may not be asked for, all clusters have one name.
+pub(crate) async fn store(client: &Client) -> Result<String, DatabaseFailed> {
+    let asked = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
+    match client.query_one(asked, &[]).await {
+        Ok(row) => Ok(row.try_get::<_, i64>(0)?.to_string()),
+        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            warn!("marks are not told apart by cluster: `pg_control_system()` may not be asked");
+            Ok("any".to_owned())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn lock(transaction: &Transaction<'_>) -> Result<(), DatabaseFailed> {
