@@ -121,6 +121,11 @@ fn i9_an_end_that_is_cut_with_its_position_is_told_by_the_gateway_and_by_the_mar
     assert_eq!(stage.wrong(), [], "neither of them is left");
     fs::write(&mark, &marked).expect("a file can be written");
     set_private(&mark);
+    // Who owns the tables cannot have the reader ask somebody else which cluster it is.
+    let other = "CREATE FUNCTION gateward.pg_control_system(OUT system_identifier bigint) \
+                 LANGUAGE sql AS 'SELECT 1::bigint'; \
+                 ALTER ROLE CURRENT_USER SET search_path = gateward, pg_catalog";
+    assert_eq!(stage.database.ask(other), "");
     is_cut("a collector has marked");
 
     let forge = "UPDATE gateward.status SET furthest = overlay(kept.furthest placing '\\x00' from 60 for 1) FROM kept";

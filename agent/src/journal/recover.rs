@@ -77,8 +77,6 @@ struct Recovery<'a> {
     found: Recovered,
     /// The highest number seen in what is damaged, or signed for.
     seen: u64,
-    /// The last number that was being dropped when the process ended.
-    dropped: u64,
 }
 
 /// Opens the files in `folder` and writes down what was wrong with them.
@@ -97,12 +95,12 @@ pub(crate) fn recover(
     let share = folder.join("share");
     let (share_slots, share) = open_or_set_aside(&*medium, &share, identity, &mut files.damaged)?;
     medium.sync_folder(folder)?;
-    let (found, dropped) = (Recovered::default(), Writer::dropped_to(share.as_ref()));
+    let found = Recovered::default();
     let incarnation = identity.incarnation;
     let mut checkpoints = Checkpoints::new(options.account, identity.key.clone());
     let by = checkpoints.signer(gateway);
     let mut recovery =
-        Recovery { folder, medium: &*medium, by, incarnation, files, found, seen: 0, dropped };
+        Recovery { folder, medium: &*medium, by, incarnation, files, found, seen: 0 };
     let mut segments = recovery.segments()?;
     let end = recovery.end(&mut segments)?;
     recovery.found.damaged.append(&mut recovery.files.damaged);
@@ -169,6 +167,7 @@ pub(crate) fn recover(
         dropped: 0,
         lost: None,
         given: 0,
+        has_owned_up: false,
         held_before: 0,
         logged: Level::Room,
         unsaid: Vec::new(),
@@ -221,22 +220,10 @@ impl Recovery<'_> {
                 Err(error) if is_unreadable(&error) => 0,
                 Err(error) => return Err(error),
             };
-            if bytes == 0 && segments.is_empty() && first <= self.dropped && self.was_emptied(first)
-            {
-                continue;
-            }
             segments.push(Segment { first, bytes, bounded: 0 });
         }
 
         Ok(segments.into())
-    }
-
-    /// Takes away what a power cut left of a segment that was being dropped; returns whether it is gone.
-    fn was_emptied(&self, first: u64) -> bool {
-        let path = segment_path(self.folder, first);
-        let is_empty = fs::symlink_metadata(&path).is_ok_and(|facts| facts.is_file());
-
-        is_empty && self.medium.remove(&path).is_ok()
     }
 
     /// Finds where the journal goes on, from the last segment backwards to one that can be read.

@@ -118,13 +118,6 @@ impl Writer {
         }
     }
 
-    /// Returns the last number that was being dropped.
-    pub(crate) fn dropped_to(kept: Option<&Slot>) -> u64 {
-        let word = kept.and_then(|kept| kept.value.as_chunks().0.get(2));
-
-        word.map_or(0, |word| u64::from_le_bytes(*word))
-    }
-
     /// Takes up what [`Self::keep_share`] kept; the share counts for the last segment but one.
     pub(crate) fn take_up_share(&mut self, kept: Option<&Slot>) {
         let Some(kept) = kept else { return };
@@ -139,6 +132,13 @@ impl Writer {
         let to = to.min(oldest.saturating_sub(1)).min(self.chain.seq);
         self.lost = Some((from, to)).filter(|(from, to)| (1..=*to).contains(from));
         self.held_before = next().min(self.chain.seq);
+    }
+
+    /// Forgets what is lost once the record that owns up to it is durable.
+    pub(crate) fn let_go(&mut self) {
+        if mem::take(&mut self.has_owned_up) {
+            self.keep_share(self.segments.back().map_or(0, |last| last.first));
+        }
     }
 
     /// Keeps what is lost before it goes: a power cut may come before the record that owns up to it.
@@ -208,7 +208,10 @@ impl Writer {
         let is_alone = || fs::symlink_metadata(&path).is_ok_and(|facts| facts.nlink() == 1);
         let file = (!released && is_alone()).then(|| self.medium.open(&path));
         self.medium.remove(&path)?;
-        if let Some(Ok(mut file)) = file {
+        // Once it cannot come back: it would be one without its records.
+        if let Some(Ok(mut file)) = file
+            && self.medium.sync_folder(&self.folder).is_ok()
+        {
             let _cut_or_not = file.cut(0);
         }
         // A journal older than checkpoints has none; one that stays proves nothing wrong.

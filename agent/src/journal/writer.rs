@@ -111,6 +111,8 @@ pub(crate) struct Writer {
     pub(crate) lost: Option<(u64, u64)>,
     /// Bytes that nobody else holds and that went for a disk that is full, since a record was written last.
     pub(crate) given: u64,
+    /// What was lost is owned up to, and still noted as lost.
+    pub(crate) has_owned_up: bool,
     /// What the life before knew to be released.
     pub(crate) held_before: u64,
     /// The level that the log was told.
@@ -196,9 +198,9 @@ impl Writer {
             return Err(error);
         }
         // Where nothing had room, nothing shows that the disk takes records again.
-        if pending.dropped.is_some() {
-            // It is owned up to.
-            self.keep_share(self.segments.back().map_or(0, |last| last.first));
+        self.has_owned_up |= pending.dropped.is_some();
+        if self.unsynced.is_empty() {
+            self.let_go();
         }
         if !pending.frames.is_empty() {
             self.given = 0;

@@ -45,6 +45,7 @@ impl Writer {
         if let Err(error) = kept {
             tracing::warn!(%error, "the audit's key or mark was not written; the next record tries again");
         }
+        self.let_go();
         if self.checkpoints.is_due(self.durable.0.seq) {
             self.sign();
         }
