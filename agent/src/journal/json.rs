@@ -3,6 +3,8 @@
 //! Fields stand in the order of the contract, and what a record does not have is left out. Texts
 //! from outside are escaped here and nowhere before.
 
+mod write;
+
 use std::borrow::Cow;
 
 use gateward_core::audit::{
@@ -11,7 +13,7 @@ use gateward_core::audit::{
 use gateward_core::name::{Hex, Uuid};
 use gateward_core::permission::{Entry, Permission};
 use gateward_core::trust::{GatewayId, Incarnation};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// What is the same for every record of a journal.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -26,7 +28,8 @@ pub struct Origin {
 
 /// A record with the names of the contract: what is written, what a collector keeps, and what other
 /// forms are made from.
-#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[cfg_attr(test, derive(serde::Serialize))]
 #[expect(missing_docs, reason = "INTERFACES section 7 is the list, and says what each is")]
 pub struct Line<'a> {
     pub seq: u64,
@@ -35,48 +38,48 @@ pub struct Line<'a> {
     pub time_quality: Cow<'a, str>,
     pub account_id: Cow<'a, str>,
     pub gateway_id: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub authentication_type: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub authentication_id: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub authentication: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub credential_id: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub action: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub operation: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub permission: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub division_id: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub resource: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub method: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub path: Option<Cow<'a, str>>,
     pub decision: Cow<'a, str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub reason: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub snapshot_version: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub snapshot_root: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub stale: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub source: Option<Cow<'a, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub request_id: Option<Cow<'a, str>>,
     pub decision_id: Cow<'a, str>,
     pub mono_ms: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub route_id: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub count: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, serde(skip_serializing_if = "Option::is_none"))]
     pub dropped_before: Option<u32>,
     pub head: Cow<'a, str>,
 }
@@ -164,8 +167,7 @@ impl<'a> Line<'a> {
 
     /// Adds it to `json`, without the end of a line.
     pub fn write_json(&self, json: &mut Vec<u8>) {
-        // Texts and numbers always have a form in JSON.
-        let _always = serde_json::to_writer(json, self);
+        write::write(self, json);
     }
 }
 
@@ -357,6 +359,46 @@ mod tests {
         assert!(line.contains(r#""authentication":"ana\"\nruiz""#), "{line}");
         assert!(line.contains(&format!(r#""snapshot_root":"{}""#, "ab".repeat(32))), "{line}");
         assert!(!line.contains("null") && !line.contains('\n'), "{line}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_line_is_the_json_that_others_would_write(
+            text in "\\PC{0,20}|[\\x00-\\x7f]{0,40}",
+            number in proptest::num::u64::ANY,
+        ) {
+            let some = || Some(Cow::Borrowed(text.as_str()));
+            let full = Line {
+                seq: number,
+                created_at: Cow::Borrowed(&text),
+                authentication_type: some(),
+                authentication_id: some(),
+                authentication: some(),
+                credential_id: some(),
+                action: some(),
+                operation: some(),
+                permission: some(),
+                division_id: some(),
+                resource: some(),
+                method: some(),
+                path: some(),
+                decision: Cow::Borrowed(&text),
+                reason: some(),
+                snapshot_version: Some(number),
+                snapshot_root: some(),
+                stale: Some(number % 2 == 0),
+                source: some(),
+                request_id: some(),
+                mono_ms: number,
+                route_id: Some(7),
+                count: Some(2),
+                dropped_before: Some(3),
+                ..Line::default()
+            };
+            for line in [full, Line::default()] {
+                proptest::prop_assert_eq!(line.to_json(), serde_json::to_string(&line).unwrap());
+            }
+        }
     }
 
     #[test]
