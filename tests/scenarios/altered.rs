@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::tables;
 
 /// A control plane whose policy is published, a database, a token, and gateways that are up.
-fn stage<const N: usize>(names: [&str; N]) -> (Deck, Postgres, String, [Gateway; N]) {
+pub(crate) fn stage<const N: usize>(names: [&str; N]) -> (Deck, Postgres, String, [Gateway; N]) {
     let deck = Deck::new();
     let token = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
     deck.publish();

@@ -4,6 +4,8 @@
 use gateward_tests::{Deck, Gateway, Postgres, Program, Wire, until};
 use serde_json::{Value, json};
 
+use crate::altered;
+
 /// A gateway that has records, and a database for them.
 struct Stage {
     deck: Deck,
@@ -24,12 +26,7 @@ const LOCK: &str = "BEGIN; SELECT 1 FROM gateward.position FOR UPDATE";
 
 impl Stage {
     fn new() -> Self {
-        let deck = Deck::new();
-        let token = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
-        deck.publish();
-        let database = Postgres::start(&deck.logs().join("postgres.log"));
-        let mut gateway = deck.gateway("edge-7a");
-        gateway.start_ready();
+        let (deck, database, token, [gateway]) = altered::stage(["edge-7a"]);
 
         Self { deck, database, gateway, token }
     }

@@ -9,6 +9,8 @@ use gateward_core::trust::Status;
 use gateward_tests::{Deck, Gateway, Postgres, until};
 use serde_json::{Value, json};
 
+use crate::altered;
+
 /// A database that a collector wrote to, and two gateways that are enrolled: one of them never started.
 struct Stage {
     deck: Deck,
@@ -19,13 +21,8 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        let deck = Deck::new();
-        let token = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
-        deck.publish();
-        let database = Postgres::start(&deck.logs().join("postgres.log"));
-        let mut gateway = deck.gateway("edge-7a");
+        let (deck, database, token, [gateway]) = altered::stage(["edge-7a"]);
         drop(deck.gateway("edge-7b"));
-        gateway.start_ready();
 
         Self { deck, database, gateway, token }
     }

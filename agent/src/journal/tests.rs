@@ -5,6 +5,7 @@ mod counted;
 mod damage;
 mod faults;
 mod flash;
+mod full;
 mod known;
 mod power;
 mod room;

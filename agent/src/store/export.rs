@@ -95,7 +95,7 @@ impl Belief {
 ///
 /// An agent has it, or it cannot be written to.
 pub fn hold(place: &Place) -> Result<File, OpenFailed> {
-    super::lock(&place.dir)
+    super::open::lock(&place.dir)
 }
 
 fn gather(place: &Place) -> Result<(Vec<u8>, Version), NotExported> {

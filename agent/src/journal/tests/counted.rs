@@ -16,7 +16,7 @@ fn counts(folder: &Path) -> Vec<u32> {
 }
 
 /// What the journal says it could not write, in order.
-fn owned(folder: &Path) -> Vec<u32> {
+pub(super) fn owned(folder: &Path) -> Vec<u32> {
     counts_of(folder, |outcome| outcome == Outcome::Event(Event::AuditFailed))
 }
 
