@@ -2,10 +2,9 @@
 //!
 //! What can be wrong from the start is found before the first task runs, and named.
 
-use core::convert::Infallible;
+mod close;
+
 use core::future::Future;
-use core::time::Duration;
-use std::path::Path;
 use std::sync::Arc;
 use std::{fs, io};
 
@@ -17,7 +16,6 @@ use gateward_core::trust::{Floor, GatewayId, KeySet};
 use thiserror::Error;
 use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::time::timeout;
 use tracing::{error, info, warn};
 
 use crate::clock::Clock;
@@ -29,16 +27,14 @@ use crate::link::{self, LinkConfig, TlsFiles, TrustedNow};
 use crate::now::{Timekeeper, TrustedClock};
 use crate::post::{Outbox, Post, Sealer};
 use crate::store::{Current, FloorState, OpenFailed, Opened, Place, Store};
-use crate::supervisor::{Stop, Stopped, Supervisor};
+use crate::supervisor::{Stopped, Supervisor};
 use crate::sync::{Parts, Standing, Sync};
 use crate::upload::Upload;
 use crate::{notices, notify, reload};
+use close::{JOURNAL, alive, close, spend};
 
 /// How many messages wait between two tasks.
 const QUEUE: usize = 64;
-/// How long the journal may take to write what it has when everything else has ended.
-const LAST_WORDS: Duration = Duration::from_secs(5);
-const JOURNAL: &str = "journal";
 
 /// Why the agent did not run, or did not run on.
 #[derive(Debug, Error)]
@@ -107,28 +103,6 @@ pub async fn run(
 
     outcome?;
     Ok(ended?)
-}
-
-/// Closes the journal and waits, for a while, until everything is on disk.
-async fn close(
-    journal: Journal,
-    last: Draft,
-    written: oneshot::Receiver<io::Result<()>>,
-) -> Result<(), Stopped> {
-    let closed = async {
-        if journal.append(last).await.is_err() {
-            warn!("that the agent stops was not written down");
-        }
-        drop(journal);
-        written.await
-    };
-    let failed = |cause| Stopped::Failed { name: JOURNAL, cause };
-
-    match timeout(LAST_WORDS, closed).await {
-        Ok(Ok(ended)) => ended.map_err(|error| failed(error.into())),
-        Ok(Err(_)) => Err(failed("its thread panicked".into())),
-        Err(_) => Err(Stopped::Stuck(vec![JOURNAL])),
-    }
 }
 
 /// Everything that is open before the first task runs.
@@ -263,29 +237,6 @@ impl Ready {
     }
 }
 
-/// Takes the first key of the audit off this disk.
-fn spend(identity: &Identity, path: &Path) {
-    match identity.spend(path) {
-        Ok(()) => info!("the first key of the audit is no longer on this disk"),
-        Err(error) => warn!(
-            %error,
-            "the first key of the audit stays in `{}`: whoever steals this disk could make records anew that no \
-             collector holds; let the agent write that file, or replace the digits behind `audit` by zeros",
-            path.display()
-        ),
-    }
-}
-
-/// Ends early where the journal's thread has: a new process may do better than one that only refuses.
-async fn alive(journal: Journal, mut stop: Stop) -> Result<(), Infallible> {
-    tokio::select! {
-        () = journal.died() => {}
-        () = stop.requested() => {}
-    }
-
-    Ok(())
-}
-
 fn identity(config: &Config) -> Result<Identity, RunFailed> {
     let identity = Identity::load(&config.gateway_key)?;
     let expected = config.gateway.as_str();
@@ -415,46 +366,3 @@ fn note_start(journal: &Journal, time: &TrustedClock, opened: &Opened, current: 
 
 /// The newest key set, for whoever has to believe a signature.
 pub(crate) type Keys = watch::Receiver<Option<KeySet>>;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::journal::Stamp;
-
-    async fn closes(written: Option<io::Result<()>>) -> String {
-        let (journal, kept) = Journal::in_memory();
-        let (ended, done) = oneshot::channel();
-        let last = Draft::event(Happened::Stop, Stamp::default(), "");
-        let closed = async {
-            match close(journal, last, done).await {
-                Ok(()) => "closed".to_owned(),
-                Err(stopped) => stopped.to_string(),
-            }
-        };
-        let thread = async {
-            kept.await;
-            written.map(|written| ended.send(written)).unwrap_or(Ok(())).unwrap();
-        };
-
-        tokio::join!(closed, thread).0
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_stop_that_does_not_leave_every_record_on_disk_is_no_good_end() {
-        assert_eq!(closes(Some(Ok(()))).await, "closed");
-        let full = io::Error::from(io::ErrorKind::StorageFull);
-        assert_eq!(closes(Some(Err(full))).await, "the task `journal` failed");
-        assert_eq!(closes(None).await, "the task `journal` failed", "its thread has panicked");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_stop_does_not_wait_for_ever_for_a_disk_that_does_not_answer() {
-        let (journal, _never_polled) = Journal::in_memory();
-        let (_ended, done) = oneshot::channel();
-        let last = Draft::event(Happened::Stop, Stamp::default(), "");
-
-        let stopped = close(journal, last, done).await.unwrap_err();
-
-        assert!(matches!(stopped, Stopped::Stuck(names) if names == [JOURNAL]));
-    }
-}
