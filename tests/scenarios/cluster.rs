@@ -90,12 +90,13 @@ fn a_publish_cut_short_by_a_dead_node_is_finished_once_it_is_back_and_the_gatewa
     play.cluster.nodes[1].kill();
     drop(play.deck.control("user disable", &["ana.ruiz"]).ok());
     let dead = play.cluster.nodes[1].url();
-    until("a gateway at another server", || {
+    let moved = within(PATIENCE, || {
         let log = play.gateway.log();
         let last = log.lines().rfind(|line| line.contains("connected, with"))?;
 
         (!last.contains(&dead)).then_some(())
     });
+    assert!(moved.is_some(), "a gateway at another server: {}", play.gateway.log());
     play.cluster.nodes[1].start(&acl);
     play.published(2);
     play.reaches(3);
