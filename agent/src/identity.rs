@@ -132,7 +132,7 @@ impl Identity {
             found.incarnation == self.incarnation && found.audit.expose() == self.audit.expose()
         });
         if !is_same {
-            return Err(io::Error::other("it is of another enrolment"));
+            return Err(io::Error::other("it is no longer the file that was loaded"));
         }
         let label = "\naudit ";
         let at = text.find(label).ok_or(io::ErrorKind::InvalidData)? + label.len();

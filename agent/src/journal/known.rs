@@ -8,11 +8,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use gateward_core::audit::{Head, Ratchet};
+use gateward_core::trust::Incarnation;
 
 use super::medium::{Medium, is_unreadable};
 use super::recover::{free, list};
 use super::slots::{Slot, Slots};
-use crate::identity::Identity;
 
 /// Nothing is further than this from the key file or from the mark: many seconds of records on the
 /// fastest disk.
@@ -36,15 +36,14 @@ pub(super) struct Known {
 /// How often a file is read that the disk does not give back.
 const TRIES: u32 = 3;
 
-/// Opens a file of two slots; one that cannot be read is set aside, and begun anew. A key that can be found again from
-/// the first one is taken away: no old key stays (TRUST section 5).
+/// Opens a file of two slots; one that cannot be read is set aside, and begun anew.
 pub(super) fn open_or_set_aside(
     medium: &dyn Medium,
     path: &Path,
-    identity: &Identity,
+    incarnation: Incarnation,
     damaged: &mut Vec<PathBuf>,
 ) -> io::Result<(Slots, Option<Slot>)> {
-    let open = || Slots::open(medium, path, identity.incarnation);
+    let open = || Slots::open(medium, path, incarnation);
     let mut opened = open();
     for _ in 1..TRIES {
         if opened.as_ref().is_err_and(is_unreadable) {
@@ -53,14 +52,9 @@ pub(super) fn open_or_set_aside(
     }
     match opened {
         Err(error) if is_unreadable(&error) => {
-            if path.ends_with("key") && identity.first_key().is_some() {
-                medium.remove(path)?;
-                damaged.push(path.to_owned());
-            } else {
-                let aside = free(path);
-                medium.rename(path, &aside)?;
-                damaged.push(aside);
-            }
+            let aside = free(path);
+            medium.rename(path, &aside)?;
+            damaged.push(aside);
             open()
         }
         opened => opened,
@@ -71,13 +65,14 @@ impl Known {
     pub(super) fn open(
         medium: &dyn Medium,
         folder: &Path,
-        identity: &Identity,
+        incarnation: Incarnation,
     ) -> io::Result<Self> {
         let mut damaged = Vec::new();
         let (key_slots, key) =
-            open_or_set_aside(medium, &folder.join("key"), identity, &mut damaged)?;
+            open_or_set_aside(medium, &folder.join("key"), incarnation, &mut damaged)?;
         let path = folder.join("mark");
-        let (mut mark_slots, mut mark) = open_or_set_aside(medium, &path, identity, &mut damaged)?;
+        let (mut mark_slots, mut mark) =
+            open_or_set_aside(medium, &path, incarnation, &mut damaged)?;
         let reach = match &key {
             Some(key) => key.number.saturating_add(FAR),
             // Segments that agree with the mark lend it belief.
@@ -87,7 +82,7 @@ impl Known {
             let aside = free(&path);
             medium.rename(&path, &aside)?;
             damaged.push(aside);
-            (mark_slots, mark) = Slots::open(medium, &path, identity.incarnation)?;
+            (mark_slots, mark) = Slots::open(medium, &path, incarnation)?;
         }
 
         Ok(Self { key_slots, mark_slots, key, mark, damaged })

@@ -181,6 +181,10 @@ impl Reader {
         let whole = file.read_exact_at(&mut bytes, 0).is_ok();
         let head = SegmentHead::decode(&bytes).filter(|head| whole && head.first == first);
         let last = first.saturating_sub(1);
+        if head.is_none() && !segment_path(&self.folder, first).exists() {
+            // It was dropped meanwhile, and emptied.
+            return self.seek();
+        }
         let Some(head) = head else {
             // Nothing of it can be followed; its records are found missing when they are read.
             let (head, snapshot) = (Head::START, None);

@@ -91,9 +91,10 @@ pub(crate) fn recover(
     let medium: Arc<dyn Medium> = Arc::new(Metered::new(medium, Arc::clone(&written)));
     medium.make_folder(folder)?;
     set_other_enrolment_aside(&*medium, folder, gateway, identity)?;
-    let mut files = Known::open(&*medium, folder, identity)?;
+    let mut files = Known::open(&*medium, folder, identity.incarnation)?;
     let share = folder.join("share");
-    let (share_slots, share) = open_or_set_aside(&*medium, &share, identity, &mut files.damaged)?;
+    let (share_slots, share) =
+        open_or_set_aside(&*medium, &share, identity.incarnation, &mut files.damaged)?;
     medium.sync_folder(folder)?;
     let found = Recovered::default();
     let incarnation = identity.incarnation;
@@ -114,6 +115,9 @@ pub(crate) fn recover(
     let key = recovery.files.key_after(to, identity.first_key());
     recovery.found.lost_key = key.is_none();
     let has_lost_key = key.is_none();
+    if !has_lost_key {
+        recovery.forget_old_keys()?;
+    }
     if let (Durability::Interval(every), false) = (options.sync, end.stopped) {
         recovery.found.unsynced = Some(every);
     }
@@ -167,7 +171,7 @@ pub(crate) fn recover(
         dropped: 0,
         lost: None,
         given: 0,
-        has_owned_up: false,
+        noted: None,
         held_before: 0,
         logged: Level::Room,
         unsaid: Vec::new(),

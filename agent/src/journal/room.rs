@@ -109,9 +109,10 @@ impl Writer {
     /// Keeps what the segments before `first` hold, for the next start, what is lost and not owned up to yet,
     /// and how much the collector holds.
     pub(crate) fn keep_share(&mut self, first: u64) {
-        let (from, to) = self.lost.unwrap_or_default();
+        let (from, to) = self.noted.unwrap_or_default();
         let mut value = [0; 32];
-        let words = [self.bounded_before(first), from, to, self.released].map(u64::to_le_bytes);
+        let words = [self.bounded_before(first), from, to, self.released.max(self.held_before)]
+            .map(u64::to_le_bytes);
         value.iter_mut().zip(words.as_flattened()).for_each(|(place, byte)| *place = *byte);
         if let Err(error) = self.share.write_next(&value) {
             tracing::warn!(%error, "the share of denials in the audit was not written; a restart may count too little");
@@ -131,18 +132,20 @@ impl Writer {
         let oldest = self.segments.front().map_or(u64::MAX, |oldest| oldest.first);
         let to = to.min(oldest.saturating_sub(1)).min(self.chain.seq);
         self.lost = Some((from, to)).filter(|(from, to)| (1..=*to).contains(from));
+        self.noted = self.lost;
         self.held_before = next().min(self.chain.seq);
     }
 
-    /// Forgets what is lost once the record that owns up to it is durable.
+    /// Forgets what is lost once everything that owns up to it is durable.
     pub(crate) fn let_go(&mut self) {
-        if mem::take(&mut self.has_owned_up) {
-            self.keep_share(self.segments.back().map_or(0, |last| last.first));
+        if self.noted != self.lost {
+            self.note_lost(self.lost);
         }
     }
 
     /// Keeps what is lost before it goes: a power cut may come before the record that owns up to it.
-    fn keep_lost(&mut self) {
+    fn note_lost(&mut self, lost: Option<(u64, u64)>) {
+        self.noted = lost;
         self.keep_share(self.segments.back().map_or(0, |last| last.first));
         if let Err(error) = self.share.sync() {
             tracing::warn!(%error, "what is dropped from the audit was not noted; a power cut now would hide how much");
@@ -205,7 +208,8 @@ impl Writer {
     fn remove(&self, first: u64, released: bool) -> io::Result<()> {
         let path = segment_path(&self.folder, first);
         // Under another name it is evidence.
-        let is_alone = || fs::symlink_metadata(&path).is_ok_and(|facts| facts.nlink() == 1);
+        let is_alone =
+            || fs::symlink_metadata(&path).is_ok_and(|facts| facts.is_file() && facts.nlink() == 1);
         let file = (!released && is_alone()).then(|| self.medium.open(&path));
         self.medium.remove(&path)?;
         // Once it cannot come back: it would be one without its records.
@@ -289,8 +293,9 @@ impl Writer {
         let (first, last, oldest_bytes) = (oldest.first, next.first - 1, oldest.bytes);
         let before = self.lost;
         if !released {
-            self.lost = together(before, Some((first.max(self.released + 1), last)));
-            self.keep_lost();
+            let lost = Some((first.max(self.released + 1), last));
+            self.lost = together(before, lost);
+            self.note_lost(together(self.noted, lost));
         }
         if let Err(error) = self.remove(first, released) {
             if !is_unreadable(&error) {

@@ -173,7 +173,7 @@ async fn a_torn_last_record_is_cut_at_every_byte_and_the_journal_says_so() {
 }
 
 #[tokio::test]
-async fn n9_a_flipped_bit_sets_the_segment_aside_and_is_reported_wherever_it_is() {
+async fn i9_a_flipped_bit_sets_the_segment_aside_and_is_reported_wherever_it_is() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1, 4).await;
     let whole = fs::read(only_segment(folder.path())).unwrap();
@@ -302,7 +302,7 @@ async fn a_record_with_an_absurd_number_is_damage_and_is_not_followed() {
 }
 
 #[tokio::test]
-async fn n9_a_reader_says_what_it_cannot_read_and_goes_on_behind_it() {
+async fn a_reader_says_what_it_cannot_read_and_goes_on_behind_it() {
     let folder = tempfile::tempdir().unwrap();
     let small = Options { max_bytes: 64 << 10, ..options(1) };
     let opened = Journal::open(folder.path(), GATEWAY, &identity(), small).unwrap();

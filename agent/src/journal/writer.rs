@@ -111,8 +111,8 @@ pub(crate) struct Writer {
     pub(crate) lost: Option<(u64, u64)>,
     /// Bytes that nobody else holds and that went for a disk that is full, since a record was written last.
     pub(crate) given: u64,
-    /// What was lost is owned up to, and still noted as lost.
-    pub(crate) has_owned_up: bool,
+    /// What the next start owns up to: also what is owned up to in a record that is not durable yet.
+    pub(crate) noted: Option<(u64, u64)>,
     /// What the life before knew to be released.
     pub(crate) held_before: u64,
     /// The level that the log was told.
@@ -198,7 +198,6 @@ impl Writer {
             return Err(error);
         }
         // Where nothing had room, nothing shows that the disk takes records again.
-        self.has_owned_up |= pending.dropped.is_some();
         if self.unsynced.is_empty() {
             self.let_go();
         }
@@ -235,7 +234,6 @@ impl Writer {
         let first = first.max(from);
         if first > last {
             self.lost = None;
-            self.keep_share(self.segments.back().map_or(0, |last| last.first));
             return Ok(());
         }
         let lost = u32::try_from(last - first + 1).unwrap_or(u32::MAX);

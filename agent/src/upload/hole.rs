@@ -33,7 +33,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
                         NotRead::Io(error) => return Err(error),
                         NotRead::Damaged { path, next, .. } => (path, next),
                         NotRead::Unreadable { path, next, source, .. } => {
-                            if self.may_pass(&path) {
+                            if self.may_come_back(&path) {
                                 return Err(source);
                             }
                             (path, next)
@@ -50,7 +50,7 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
     }
 
     /// Returns whether the disk may still give back a segment; each call is an attempt.
-    fn may_pass(&mut self, path: &Path) -> bool {
+    fn may_come_back(&mut self, path: &Path) -> bool {
         let tried = match self.tried.take() {
             Some((last, tried)) if last == path => tried + 1,
             _ => 1,

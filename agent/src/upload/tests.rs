@@ -262,7 +262,7 @@ fn gaps(batch: &Batch) -> Vec<(u64, u64)> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn n9_a_flipped_bit_in_an_older_segment_is_owned_up_to_and_the_rest_goes_on() {
+async fn i9_a_flipped_bit_in_an_older_segment_is_owned_up_to_and_the_rest_goes_on() {
     for refused in [u32::MAX, 5, 4, 3] {
         let folder = tempfile::tempdir().unwrap();
         let hole = damage(folder.path()).await;

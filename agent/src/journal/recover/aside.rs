@@ -17,6 +17,24 @@ use super::{Recovery, list};
 use crate::identity::Identity;
 
 impl Recovery<'_> {
+    /// Takes away key files that were set aside, also at a start that was cut short, once the key is found again: no
+    /// old key stays (TRUST section 5).
+    pub(super) fn forget_old_keys(&self) -> io::Result<()> {
+        for entry in fs::read_dir(self.folder)? {
+            let path = entry?.path();
+            let is_key =
+                path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"key."));
+            if is_key
+                && is_damaged(&path)
+                && let Err(error) = self.medium.remove(&path)
+            {
+                tracing::warn!(%error, path = %path.display(), "an old key of the audit is still on this disk; remove it");
+            }
+        }
+
+        Ok(())
+    }
+
     /// Leaves in its place what is good of a segment.
     fn keep_good(&self, path: &Path, good: &[u8]) -> io::Result<()> {
         let mended = path.with_extension("mended");

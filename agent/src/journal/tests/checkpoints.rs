@@ -83,7 +83,7 @@ async fn the_last_record_of_a_quiet_gateway_is_signed_for_within_a_minute() {
 }
 
 #[tokio::test]
-async fn i9_n9_a_journal_rewritten_with_every_key_of_the_folder_is_found_out_by_the_public_key() {
+async fn i9_a_journal_rewritten_with_every_key_of_the_folder_is_found_out_by_the_public_key() {
     for altered in [1, 3, 5] {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), 1, 5).await;
@@ -111,7 +111,7 @@ async fn i9_n9_a_journal_rewritten_with_every_key_of_the_folder_is_found_out_by_
 }
 
 #[tokio::test]
-async fn n9_a_tail_cut_together_with_the_key_file_and_the_mark_is_missed_by_what_was_signed() {
+async fn i9_a_tail_cut_together_with_the_key_file_and_the_mark_is_missed_by_what_was_signed() {
     let folder = four_of_which_two_are_marked().await;
     let path = only_segment(folder.path());
     let whole = fs::read(&path).unwrap();

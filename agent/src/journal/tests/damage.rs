@@ -48,7 +48,7 @@ async fn starts(folder: &Path) -> Recovered {
 }
 
 #[tokio::test]
-async fn n9_a_tail_truncated_by_any_number_of_records_is_named_to_the_record() {
+async fn i9_a_tail_truncated_by_any_number_of_records_is_named_to_the_record() {
     const RECORDS: u64 = 12;
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1, RECORDS).await;
@@ -119,7 +119,7 @@ async fn what_a_start_cuts_off_is_no_damage_for_whoever_reads_and_what_it_sets_a
 }
 
 #[tokio::test]
-async fn n9_a_bit_flipped_anywhere_in_the_folder_is_found_or_changes_nothing() {
+async fn i9_a_bit_flipped_anywhere_in_the_folder_is_found_or_changes_nothing() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1, 5).await;
     let whole = verify_signed(folder.path(), &signer()).unwrap();
@@ -154,7 +154,7 @@ async fn n9_a_bit_flipped_anywhere_in_the_folder_is_found_or_changes_nothing() {
 }
 
 #[tokio::test]
-async fn n9_a_segment_that_is_deleted_or_swapped_with_another_is_named_and_the_agent_goes_on() {
+async fn i9_a_segment_that_is_deleted_or_swapped_with_another_is_named_and_the_agent_goes_on() {
     let (folder, firsts, last) = segments().await;
     let name = |first| segment_path(Path::new(""), first);
     let swapped = |folder: &Path, one: u64, other: u64| {

@@ -229,7 +229,7 @@ fn damaged_on_a_full_disk(
 }
 
 #[test]
-fn i8_n9_damage_and_a_full_disk_together_stop_no_start_and_lose_no_answered_record() {
+fn i8_damage_and_a_full_disk_together_stop_no_start_and_lose_no_answered_record() {
     let of_head = |bytes: &mut Vec<u8>| bytes[0] ^= 1;
     let of_midst = |bytes: &mut Vec<u8>| {
         let at = frame::HEAD_LEN + 200;

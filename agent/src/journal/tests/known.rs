@@ -10,7 +10,7 @@ fn forge(path: &Path, number: u64) {
 }
 
 #[tokio::test]
-async fn n9_a_forged_mark_far_ahead_of_every_record_is_set_aside_and_no_key_is_followed_there() {
+async fn i9_a_forged_mark_far_ahead_of_every_record_is_set_aside_and_no_key_is_followed_there() {
     for (far, with_key) in
         [(1 << 31, false), (1 << 47, false), (1 << 31, true), ((1 << 20) + 4, true)]
     {
@@ -36,7 +36,7 @@ async fn n9_a_forged_mark_far_ahead_of_every_record_is_set_aside_and_no_key_is_f
 }
 
 #[tokio::test]
-async fn n9_records_too_far_from_any_key_are_kept_and_the_journal_owns_up_to_its_lost_key() {
+async fn records_too_far_from_any_key_are_kept_and_the_journal_owns_up_to_its_lost_key() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), 1, 3).await;
     let bytes = fs::read(only_segment(folder.path())).unwrap();

@@ -307,7 +307,7 @@ fn i8_after_a_stop_no_power_cut_takes_anything_and_the_last_record_is_signed_for
 }
 
 #[test]
-fn i8_n9_a_power_cut_while_a_start_mends_the_journal_leaves_no_hole_unsaid() {
+fn i8_a_power_cut_while_a_start_mends_the_journal_leaves_no_hole_unsaid() {
     let folder = tempfile::tempdir().unwrap();
     let small = Options { max_bytes: 32 << 10, ..options(1) };
     let mut writer = counted::writer_on(Arc::new(Real), folder.path(), small);

@@ -34,7 +34,7 @@ fn start(folder: &Path) -> (writer::Writer, Recovered) {
 }
 
 #[test]
-fn n9_a_segment_that_the_disk_does_not_give_back_is_set_aside_and_stops_no_start() {
+fn a_segment_that_the_disk_does_not_give_back_is_set_aside_and_stops_no_start() {
     let folder = tempfile::tempdir().unwrap();
     let firsts = small(folder.path(), 3);
     let last = start(folder.path()).1.last;
@@ -52,7 +52,7 @@ fn n9_a_segment_that_the_disk_does_not_give_back_is_set_aside_and_stops_no_start
 }
 
 #[test]
-fn n9_a_segment_that_can_neither_be_read_nor_moved_stops_no_start() {
+fn a_segment_that_can_neither_be_read_nor_moved_stops_no_start() {
     let folder = tempfile::tempdir().unwrap();
     let firsts = small(folder.path(), 3);
     let path = segment_path(folder.path(), firsts[2]);
@@ -70,16 +70,21 @@ fn n9_a_segment_that_can_neither_be_read_nor_moved_stops_no_start() {
 }
 
 #[test]
-fn n9_a_key_mark_or_share_that_the_disk_does_not_give_back_is_set_aside_and_stops_no_start() {
+fn a_key_mark_or_share_that_the_disk_does_not_give_back_is_set_aside_and_stops_no_start() {
     for name in ["key", "mark", "share"] {
         let folder = tempfile::tempdir().unwrap();
         small(folder.path(), 2);
         let last = start(folder.path()).1.last;
         spoil(&folder.path().join(name));
+        // A start that was cut short left this one.
+        let other = folder.path().join(name).with_extension("2.damaged");
+        fs::write(&other, []).unwrap();
 
         let (mut writer, found) = start(folder.path());
         assert_eq!((found.last, found.gap, found.lost_key), (last, None, false), "{name}");
         assert_eq!(found.damaged.len(), 1, "{name}: {found:?}");
+        let kept = [&found.damaged[0], &other].map(|path| fs::symlink_metadata(path).is_ok());
+        assert_eq!(kept, [name != "key"; 2], "a key that was found again is not left lying about");
         assert!(writer.commit([draft()].iter())[0].is_ok(), "{name}");
         drop(writer);
         assert!(verify(folder.path()).unwrap().gaps.is_empty(), "{name}");
@@ -214,4 +219,37 @@ fn i5_the_room_of_a_segment_that_goes_is_free_though_somebody_reads_it_and_evide
     fs::hard_link(segment(1), &aside).unwrap();
     assert!(writer.give_way(u64::MAX));
     assert!(!segment(1).exists() && fs::metadata(aside).unwrap().len() > 0, "that is evidence");
+}
+
+#[test]
+fn i5_a_drop_whose_record_is_not_durable_yet_is_still_counted_when_another_follows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let firsts = small(folder.path(), 4);
+    let sync = Durability::Interval(Duration::from_secs(3_600));
+    let options = Options { sync, max_bytes: 32 << 10, drop_oldest: true, ..options(2) };
+    let open =
+        || recover::recover(Arc::new(Real), folder.path(), GATEWAY, &identity(), options).unwrap();
+    let (mut writer, _) = open();
+    writer.flush();
+    let (newest, durable) =
+        (*recover::list(folder.path()).unwrap().last().unwrap(), writer.durable.1);
+    writer.permission = Some(room::always());
+    assert!(writer.give_way(u64::MAX));
+    writer.commit([draft()].iter())[0].unwrap();
+    assert!(writer.lost.is_none() && !writer.unsynced.is_empty(), "owned up to, and not for good");
+    assert!(writer.give_way(u64::MAX));
+    drop(writer);
+    // What was not synced is gone.
+    let file = fs::File::options().write(true).open(segment_path(folder.path(), newest)).unwrap();
+    file.set_len(durable).unwrap();
+
+    open().0.tidy();
+    let mut counts = 0;
+    walk(folder.path(), |_, record, _| {
+        if record.outcome == Outcome::Event(Event::Gap) {
+            counts += u64::from(record.count);
+        }
+    })
+    .unwrap();
+    assert_eq!(counts, firsts[2] - 1, "all that went");
 }

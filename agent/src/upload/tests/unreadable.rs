@@ -27,7 +27,7 @@ fn look(entry: &Entry<'_>, owned: &mut Option<(u64, u64)>, damaged: &mut u32) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn n9_a_segment_that_the_disk_does_not_give_back_is_owned_up_to_and_passed_over() {
+async fn a_segment_that_the_disk_does_not_give_back_is_owned_up_to_and_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let mut scene = Scene::begin_sized(folder.path(), 1, u32::MAX, 32 << 10);
     while segments(folder.path()).len() < 3 {
