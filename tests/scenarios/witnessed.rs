@@ -118,12 +118,24 @@ fn i9_an_end_that_is_cut_with_its_position_is_told_by_the_gateway_and_by_the_mar
     assert_eq!(stage.wrong(), [], "neither of them is left");
     fs::write(&mark, &marked).expect("a file can be written");
     set_private(&mark);
-    // Who owns the tables cannot have the reader ask somebody else which cluster it is.
+    // Who owns the tables cannot have the reader ask somebody else which cluster it is, or how long a batch is.
     let other = "CREATE FUNCTION gateward.pg_control_system(OUT system_identifier bigint) \
                  LANGUAGE sql AS 'SELECT 1::bigint'; \
+                 CREATE FUNCTION gateward.octet_length(bytea) RETURNS integer \
+                 LANGUAGE sql AS 'SELECT 2000000000'; \
                  ALTER ROLE CURRENT_USER SET search_path = gateward, pg_catalog";
     assert_eq!(stage.database.ask(other), "");
+    assert_eq!(stage.database.number("SELECT octet_length('\\x00'::bytea)"), 2_000_000_000);
     is_cut("a collector has marked");
+
+    // Not every role may ask for the name: that is no reason to look away.
+    let reader = "CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA gateward TO reader; \
+                  GRANT SELECT ON ALL TABLES IN SCHEMA gateward TO reader; \
+                  REVOKE EXECUTE ON FUNCTION pg_catalog.pg_control_system() FROM PUBLIC";
+    assert_eq!(stage.database.ask(reader), "");
+    let url = stage.database.url_as("reader");
+    let ran = stage.deck.command(&["audit", "verify", "--postgres", &url, "--keys", &policy]);
+    assert!(ran.code != 0 && ran.err.contains("pg_control_system()"), "{}{}", ran.out, ran.err);
 
     let forge = "UPDATE gateward.status SET furthest = overlay(kept.furthest placing '\\x00' from 60 for 1) FROM kept";
     assert_eq!(stage.database.ask(forge), "");

@@ -26,7 +26,7 @@ use super::gateways::{self, ENROLMENTS, Enrolment, Gateway};
 use super::steps::{Batches, Step};
 use super::verify::Keys;
 use super::witnesses::Said;
-use crate::collect::shared::{Attendant, PATIENCE, check, connect_to_read, patiently, store};
+use crate::collect::shared::{Attendant, PATIENCE, check, cluster, connect_to_read, patiently};
 use crate::collect::{Database, DatabaseFailed, ReadFailed};
 
 /// How many batches are asked for at once.
@@ -59,8 +59,6 @@ pub(super) struct Reading {
     runtime: Runtime,
     client: Client,
     patience: Duration,
-    /// Whose marks speak of it.
-    store: String,
     _attendant: Attendant,
 }
 
@@ -89,22 +87,21 @@ impl Reading {
             let (client, attendant) = connect_to_read(database).await?;
             // Whose role it is may have a path of its own, on which other things bear these names.
             client.batch_execute(PATH).await.map_err(DatabaseFailed::from)?;
-            let store = store(&client).await?;
             client.batch_execute(begin).await.map_err(DatabaseFailed::from)?;
             client.batch_execute(NO_SORT).await.map_err(DatabaseFailed::from)?;
             check(&client).await?;
-            Ok::<_, ReadFailed>((client, attendant, store))
+            Ok::<_, ReadFailed>((client, attendant))
         };
         // The outer answer is whether it came in time.
         let begun = patiently(patience, async { Ok(begun.await) });
-        let (client, attendant, store) = runtime.block_on(begun)??;
+        let (client, attendant) = runtime.block_on(begun)??;
 
-        Ok(Self { runtime, client, patience, store, _attendant: attendant })
+        Ok(Self { runtime, client, patience, _attendant: attendant })
     }
 
-    /// Returns the name of the cluster.
-    pub(super) fn store(&self) -> &str {
-        &self.store
+    /// Returns the name of the cluster, by which marks are kept; none where this role may not ask for it.
+    pub(super) fn cluster(&self) -> Result<Option<String>, DatabaseFailed> {
+        self.runtime.block_on(patiently(self.patience, cluster(&self.client)))
     }
 
     /// Waits for an answer, and not for ever.

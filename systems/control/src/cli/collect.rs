@@ -128,6 +128,7 @@ impl From<DatabaseFailed> for Failed {
             | DatabaseFailed::Empty
             | DatabaseFailed::Newer { .. }
             | DatabaseFailed::Older => Exit::Data,
+            DatabaseFailed::Nameless => Exit::Permission,
             DatabaseFailed::Away | DatabaseFailed::Said(_) | DatabaseFailed::Silent(_) => {
                 Exit::Unavailable
             }

@@ -39,9 +39,9 @@ pub use connect::{BadDatabase, Database, DatabaseFailed, ReadFailed};
 use month::Month;
 use proof::Proven;
 use ratchets::Ratchets;
-pub(crate) use ratchets::{Marks, marks};
+pub(crate) use ratchets::{Marks, UNNAMED, marks};
 use rows::Copy;
-pub(crate) use schema::{check, store};
+pub(crate) use schema::{check, cluster};
 use statements::Statements;
 
 /// A table that has a partition for each month.
@@ -99,7 +99,7 @@ impl Shared {
         let (mut client, attendant) = self.settings.connect().await?;
         schema::migrate(&mut client).await?;
         let statements = Statements::prepare(&client).await?;
-        self.ratchets.of_store(&store(&client).await?);
+        self.ratchets.of_cluster(cluster(&client).await?.as_deref());
         let months = BTreeSet::new();
         self.ready = Some(Ready { client, _attendant: attendant, statements, months });
 

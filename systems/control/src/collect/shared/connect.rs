@@ -86,6 +86,12 @@ pub enum DatabaseFailed {
         "no collector has written to this database; say the one that `collect --postgres` names"
     )]
     Empty,
+    /// The role may not ask for what the collectors' marks are kept by.
+    #[error(
+        "this role may not ask which cluster this is, and the marks in the policy folder are kept by that; \
+         `GRANT EXECUTE ON FUNCTION pg_control_system()` to it"
+    )]
+    Nameless,
     /// Tables of a later program.
     #[error("the tables are of version {found}, and this program knows {known}; use a newer one")]
     Newer {

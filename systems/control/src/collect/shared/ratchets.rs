@@ -59,6 +59,9 @@ pub(super) struct Ratchets {
     is_failing: bool,
 }
 
+/// Every cluster whose name the collector may not ask for.
+pub(crate) const UNNAMED: &str = "any";
+
 /// Up to which record collectors of a policy folder have marked that they committed those of a gateway, by cluster and
 /// name.
 pub(crate) type Marks = BTreeMap<(String, String), u64>;
@@ -69,7 +72,7 @@ pub(crate) fn marks(dir: &Path, gateways: &[Enrolled]) -> Marks {
     let mut ratchets = Ratchets::new(dir);
     for entry in fs::read_dir(&ratchets.root).into_iter().flatten().flatten() {
         let Ok(store) = entry.file_name().into_string() else { continue };
-        ratchets.of_store(&store);
+        ratchets.of_cluster(Some(&store));
         for one in gateways {
             let at = ratchets.load(&one.gateway).filter(|at| at.incarnation == one.incarnation);
             let mark = at.map(|at| ((store.clone(), one.gateway.clone()), at.through));
@@ -88,8 +91,8 @@ impl Ratchets {
     }
 
     /// Goes on with the databases of this cluster: those of another one have come to other records.
-    pub(super) fn of_store(&mut self, store: &str) {
-        let folder = self.root.join(store);
+    pub(super) fn of_cluster(&mut self, name: Option<&str>) {
+        let folder = self.root.join(name.unwrap_or(UNNAMED));
         if self.folder != folder {
             self.at.clear();
             self.folder = folder;
@@ -227,9 +230,9 @@ mod tests {
         all.get(&(STORE.to_owned(), "edge-1".to_owned())).copied()
     }
 
-    fn of_store(dir: &Path) -> Ratchets {
+    fn of_cluster(dir: &Path) -> Ratchets {
         let mut ratchets = Ratchets::new(dir);
-        ratchets.of_store(STORE);
+        ratchets.of_cluster(Some(STORE));
 
         ratchets
     }
@@ -247,7 +250,7 @@ mod tests {
     fn i9_a_mark_is_a_minute_or_a_hundred_thousand_records_behind_and_at_the_end_nothing() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
-        let mut ratchets = of_store(dir);
+        let mut ratchets = of_cluster(dir);
         assert_eq!(mark(dir, &enrolled()), None);
         assert_eq!(commit(&mut ratchets, dir, 5, NOW), Some(5));
         assert_eq!(commit(&mut ratchets, dir, 9, NOW.plus(KEEP_AFTER - 1)), Some(5));
@@ -263,8 +266,8 @@ mod tests {
     fn i9_a_mark_never_goes_back_whoever_put_the_position_back_and_another_enrolment_has_its_own() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
-        assert_eq!(commit(&mut of_store(dir), dir, 50, NOW), Some(50));
-        let mut ratchets = of_store(dir);
+        assert_eq!(commit(&mut of_cluster(dir), dir, 50, NOW), Some(50));
+        let mut ratchets = of_cluster(dir);
         let _key = ratchets.after(&enrolled(), 20);
         ratchets.keep_all();
         assert_eq!(mark(dir, &enrolled()), Some(50));
@@ -282,9 +285,9 @@ mod tests {
     fn i9_each_cluster_has_marks_of_its_own() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
-        assert_eq!(commit(&mut of_store(dir), dir, 50, NOW), Some(50));
+        assert_eq!(commit(&mut of_cluster(dir), dir, 50, NOW), Some(50));
         let mut scratch = Ratchets::new(dir);
-        scratch.of_store("8");
+        scratch.of_cluster(Some("8"));
         assert_eq!(commit(&mut scratch, dir, 3, NOW), Some(50));
         let all = marks(dir, &[enrolled()]);
         let of = |store: &str| all[&(store.to_owned(), "edge-1".to_owned())];
@@ -295,7 +298,7 @@ mod tests {
     fn where_many_gateways_move_a_few_are_kept_at_a_time_and_at_the_end_all() {
         let dir = tempfile::tempdir().unwrap();
         let dir = dir.path();
-        let mut ratchets = of_store(dir);
+        let mut ratchets = of_cluster(dir);
         let all: Vec<_> =
             (0..40).map(|n| Enrolled { gateway: format!("edge-{n}"), ..enrolled() }).collect();
         for one in &all {

@@ -2,9 +2,7 @@
 //!
 //! A change is made once, by whichever collector comes first, in one transaction.
 
-use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Transaction};
-use tracing::warn;
 
 use super::DatabaseFailed;
 use super::month::Month;
@@ -63,17 +61,17 @@ pub(crate) async fn check(client: &Client) -> Result<(), DatabaseFailed> {
 }
 
 /// Returns the name of the cluster, which nobody changes who may write tables, and which replicas and copies of its
-/// files share. Where it may not be asked for, all clusters have one name.
-pub(crate) async fn store(client: &Client) -> Result<String, DatabaseFailed> {
-    let asked = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
-    match client.query_one(asked, &[]).await {
-        Ok(row) => Ok(row.try_get::<_, i64>(0)?.to_string()),
-        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            warn!("marks are not told apart by cluster: `pg_control_system()` may not be asked");
-            Ok("any".to_owned())
-        }
-        Err(error) => Err(error.into()),
+/// files share; none where this role may not ask for it.
+pub(crate) async fn cluster(client: &Client) -> Result<Option<String>, DatabaseFailed> {
+    let may =
+        "SELECT pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')";
+    if !client.query_one(may, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok(None);
     }
+    let asked = "SELECT system_identifier FROM pg_catalog.pg_control_system()";
+    let row = client.query_one(asked, &[]).await?;
+
+    Ok(Some(row.try_get::<_, i64>(0)?.to_string()))
 }
 
 async fn lock(transaction: &Transaction<'_>) -> Result<(), DatabaseFailed> {
