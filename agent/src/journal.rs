@@ -13,9 +13,11 @@ mod known;
 pub(crate) mod medium;
 mod metered;
 mod reader;
+mod records;
 mod recover;
 mod room;
 mod slots;
+mod status;
 mod tally;
 mod thread;
 mod torn;
@@ -30,7 +32,6 @@ use std::time::Duration;
 
 use gateward_core::audit::{DecisionId, Head};
 use gateward_core::name::Uuid;
-use gateward_core::time::Millis;
 use gateward_core::trust::{GatewayId, Incarnation};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -38,7 +39,9 @@ pub use checkpoints::Signer;
 pub use draft::{Draft, Stamp};
 pub use frame::SegmentHead;
 pub use reader::{NotRead, Piece, Reader};
+pub use records::Records;
 pub use recover::Recovered;
+pub use status::Status;
 pub use torn::torn;
 pub use verify::{Broken, Verified, segment, verify, verify_signed, walk};
 
@@ -49,8 +52,6 @@ use thread::Command;
 
 /// How many records may wait for the thread; who comes after them waits to hand over.
 const QUEUE: usize = 1024;
-
-const DAY_MS: u64 = 86_400_000;
 
 /// When a record counts as written.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -109,64 +110,6 @@ pub enum NotWritten {
     /// All records together have reached `max_bytes` and none of them is released.
     #[error("the journal is full; connect the collector or raise `audit.max_bytes`")]
     Full,
-}
-
-/// How the journal is doing; what is durable, not what was handed over.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Status {
-    /// The number of the last durable record; 0 where there is none.
-    pub seq: u64,
-    /// The chain's head after it.
-    pub head: Head,
-    /// Bytes of all files with records.
-    pub bytes: u64,
-    /// Bytes that went to the flash since the start, whole pages as often as they were written back.
-    pub written: u64,
-    /// The collector holds every record up to this number.
-    pub released: u64,
-    /// There is no room for a decision.
-    pub full: bool,
-    /// The last write failed, or nobody writes any more.
-    pub failing: bool,
-    /// It failed because the disk is full.
-    pub no_space: bool,
-}
-
-impl Status {
-    /// Returns how many records the collector does not hold yet.
-    #[must_use]
-    pub const fn backlog(&self) -> u64 {
-        self.seq.saturating_sub(self.released)
-    }
-
-    /// Returns the bytes that go to the flash in a day: the mean since the start, `running` ago, and
-    /// within the first day what has been written so far.
-    #[must_use]
-    pub const fn written_per_day(&self, running: Millis) -> u64 {
-        if running.0 <= DAY_MS {
-            return self.written;
-        }
-
-        // No flash bears so many that this overflows before it is worn out.
-        self.written.saturating_mul(1000) / (running.0 / (DAY_MS / 1000))
-    }
-
-    /// Returns whether an allow would be refused.
-    #[must_use]
-    pub const fn refusing(&self) -> bool {
-        self.full || self.failing
-    }
-
-    /// Returns why it would be, in a word that does not change.
-    #[must_use]
-    pub const fn problem(&self) -> Option<&'static str> {
-        match (self.failing, self.no_space, self.full) {
-            (true, true, _) => Some("disk_full"),
-            (true, false, _) => Some("disk_failing"),
-            (false, _, true) => Some("journal_full"),
-            (false, _, false) => None,
-        }
-    }
 }
 
 /// Why the journal could not be opened.
@@ -376,73 +319,6 @@ impl Journal {
             status: self.status.clone(),
             folder: Arc::clone(&self.folder),
         }
-    }
-}
-
-/// The durable records of a journal.
-#[derive(Clone, Debug)]
-pub struct Records {
-    to: mpsc::WeakSender<Command>,
-    status: watch::Receiver<Status>,
-    folder: Arc<Path>,
-}
-
-impl Records {
-    /// Reads the records from number `from` on, or from the first one after it that is still
-    /// there.
-    #[must_use]
-    pub fn reader(&self, from: u64) -> Reader {
-        Reader::new(&self.folder, from)
-    }
-
-    /// How the journal is doing now.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        self.status.borrow().clone()
-    }
-
-    /// How the journal is doing, whenever that changes.
-    #[must_use]
-    pub fn watch(&self) -> watch::Receiver<Status> {
-        self.status.clone()
-    }
-
-    /// Says that the collector holds every record up to `through`: they may be deleted when their
-    /// space is needed. Whoever calls this has written it down first, and says the time.
-    ///
-    /// Returns whether there was room in the queue; where not, the next receipt says it again.
-    #[must_use]
-    pub fn release(&self, through: u64, at: Stamp) -> bool {
-        self.to.upgrade().is_some_and(|to| to.try_send(Command::Release(through, at)).is_ok())
-    }
-
-    /// Hands over a record that nobody waits for; never waits itself.
-    pub(crate) fn note(&self, draft: Draft) {
-        if let Some(to) = self.to.upgrade() {
-            // The log has it too.
-            let _room_or_not = to.try_send(Command::Append(Box::new(draft), None));
-        }
-    }
-
-    /// Writes a record and waits until it counts as written, like [`Journal::append`].
-    ///
-    /// # Errors
-    ///
-    /// Says why there is no record.
-    pub(crate) async fn append(&self, draft: Draft) -> Result<Written, NotWritten> {
-        let (reply, answer) = oneshot::channel();
-        let command = Command::Append(Box::new(draft), Some(reply));
-        let to = self.to.upgrade().ok_or(NotWritten::Closed)?;
-        to.send(command).await.map_err(|_| NotWritten::Closed)?;
-        drop(to);
-
-        HandedOver(answer).written().await
-    }
-
-    /// Where the journal's files are.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 }
 

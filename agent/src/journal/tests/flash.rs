@@ -2,9 +2,11 @@
 
 use gateward_core::audit::{Authentication, Credential, Method, Source, Text};
 use gateward_core::permission::Operation;
+use gateward_core::time::Millis;
 use gateward_core::token::Lookup;
 
 use super::super::metered::PAGE;
+use super::super::status::DAY_MS;
 use super::*;
 
 /// Counts syncs and bytes of records on their way to the disk.
