@@ -213,6 +213,7 @@ impl Ready {
         let post = Post::new(config.account, config.gateway.as_str(), handle, heard, connected);
         let outbox: Outbox = post.outbox();
         let upload = Upload::new(journal.records(), gateway, incarnation, outbox, sealer);
+        upload.has_resumed().await;
 
         // In the order the bytes travel.
         let mut tasks = Supervisor::new(config.shutdown_grace);

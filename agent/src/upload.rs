@@ -23,7 +23,7 @@ use gateward_core::audit::Head;
 use gateward_core::trust::{GatewayId, Incarnation};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Sleep, sleep, timeout};
 
 use crate::journal::{Piece, Reader, Records, Stamp};
 pub use receipt::{NotReceipted, Released};
@@ -36,6 +36,9 @@ use resend::Resend;
 const LINGER: Duration = Duration::from_millis(100);
 /// The most batches that are sent and not receipted.
 const WINDOW: usize = 4;
+
+/// How long a start waits for the journal to know what is receipted.
+const HANGS: Duration = Duration::from_secs(2);
 
 /// What may be sent in a second when much has waited: some thousand records, so that a month offline
 /// is sent in some ten minutes, and a site that comes back does not fill its line with it.
@@ -171,6 +174,15 @@ impl<O: Outlet, S: Seal> Upload<O, S> {
             tried: None,
             refused: receipt::Refusals::default(),
         }
+    }
+
+    /// Completes when the journal knows what was receipted in the life before, so that the first word of this one, a
+    /// signed one too, does not count it as missing; a disk that hangs is not waited for.
+    pub async fn has_resumed(&self) {
+        let mut status = self.records.watch();
+        let known = status.wait_for(|status| status.released >= self.done);
+        // Whoever asks the journal is told if it has ended, and the next receipt says it again.
+        let _late = timeout(HANGS, known).await;
     }
 
     /// Sends until the link has no more to say, on a thread that may block: it reads, syncs and

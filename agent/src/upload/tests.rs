@@ -208,7 +208,7 @@ async fn what_could_not_be_read_is_sent_once_it_can_be_though_nothing_else_happe
     assert!(scene.sent.try_recv().is_err());
 
     std::fs::rename(&away, &folder).unwrap();
-    let sent = tokio::time::timeout(Duration::from_secs(60), scene.batch()).await;
+    let sent = timeout(Duration::from_secs(60), scene.batch()).await;
     assert_eq!(sent.unwrap().last(), 5);
     scene.end().await;
 }
