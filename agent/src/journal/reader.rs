@@ -135,8 +135,10 @@ impl Reader {
             }
             // The segment has no more; a later one goes on.
             let left = self.at.take();
+            // One that was dropped meanwhile is emptied.
+            let is_there = |place: &Place| segment_path(&self.folder, place.first).exists();
             let mut segments = list(&self.folder)?.into_iter();
-            if let Some(place) = left.filter(|_| damaged) {
+            if let Some(place) = left.filter(|place| damaged && is_there(place)) {
                 let next = segments.find(|first| *first > place.first);
                 self.next = next.unwrap_or(self.next).max(self.next);
                 let path = segment_path(&self.folder, place.first);

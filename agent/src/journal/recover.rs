@@ -142,7 +142,8 @@ pub(crate) fn recover(
         last: options.now,
         medium,
     };
-    writer.take_up_share(share.as_ref());
+    // Where a new segment begins, nobody waits for the disk to have the one before.
+    writer.take_up_share(share.as_ref(), if segment.is_some() { end.owned } else { 0 });
     writer.tell_found(events(&found, options));
 
     Ok((writer, found))

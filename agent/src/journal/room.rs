@@ -120,7 +120,9 @@ impl Writer {
     }
 
     /// Takes up what [`Self::keep_share`] kept; the share counts for the last segment but one.
-    pub(crate) fn take_up_share(&mut self, kept: Option<&Slot>) {
+    /// `owned` is the last number that a record of the segment that goes on owns up to: a note outlives its record's
+    /// last sync, but not always the process.
+    pub(crate) fn take_up_share(&mut self, kept: Option<&Slot>, owned: u64) {
         let Some(kept) = kept else { return };
         let mut words = kept.value.as_chunks().0.iter().map(|word| u64::from_le_bytes(*word));
         let mut next = || words.next().unwrap_or_default();
@@ -128,11 +130,12 @@ impl Writer {
         if let Some(older) = self.segments.iter_mut().rev().nth(1) {
             older.bounded = bounded;
         }
+        self.noted = Some((from, to)).filter(|noted| *noted != (0, 0));
         // What is still there was not dropped after all.
         let oldest = self.segments.front().map_or(u64::MAX, |oldest| oldest.first);
         let to = to.min(oldest.saturating_sub(1)).min(self.chain.seq);
+        let from = if from > 0 { from.max(owned.saturating_add(1)) } else { from };
         self.lost = Some((from, to)).filter(|(from, to)| (1..=*to).contains(from));
-        self.noted = self.lost;
         self.held_before = next().min(self.chain.seq);
     }
 

@@ -58,6 +58,9 @@ pub(crate) fn segment_path(folder: &Path, first: u64) -> PathBuf {
     folder.join(format!("{first:020}.seg"))
 }
 
+/// What a gap record says of records that went to make room.
+pub(crate) const DROPPED: &str = "dropped to make room";
+
 pub(crate) struct Writer {
     pub(crate) medium: Arc<dyn Medium>,
     pub(crate) folder: PathBuf,
@@ -238,7 +241,7 @@ impl Writer {
         }
         let lost = u32::try_from(last - first + 1).unwrap_or(u32::MAX);
         self.dropped = self.dropped.saturating_add(lost);
-        let event = Draft::event(Event::Gap, at, "dropped to make room");
+        let event = Draft::event(Event::Gap, at, DROPPED);
         // From the last receipt on: the gap record before this one may be among what went.
         let gap = Draft { span: Some((from, last)), count: lost, ..event };
         self.encode(&gap, &mut pending.frames)?;

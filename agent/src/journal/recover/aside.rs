@@ -24,10 +24,11 @@ impl Recovery<'_> {
             let path = entry?.path();
             let is_key =
                 path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"key."));
-            if is_key
-                && is_damaged(&path)
-                && let Err(error) = self.medium.remove(&path)
-            {
+            if !is_key || !is_damaged(&path) {
+                continue;
+            }
+            let removed = self.medium.remove(&path);
+            if let Err(error) = removed.and_then(|()| self.medium.sync_folder(self.folder)) {
                 tracing::warn!(%error, path = %path.display(), "an old key of the audit is still on this disk; remove it");
             }
         }

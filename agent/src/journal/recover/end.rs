@@ -10,7 +10,7 @@ use super::super::frame::{Frame, HEAD_LEN, SegmentHead};
 use super::super::medium::is_unreadable;
 use super::super::torn::signed_for;
 use super::super::verify::Walk;
-use super::super::writer::{Segment, segment_path};
+use super::super::writer::{DROPPED, Segment, segment_path};
 use super::{Recovery, list};
 
 /// How far the last good segment goes.
@@ -21,6 +21,8 @@ pub(super) struct End {
     pub(super) good: usize,
     /// How much of it anybody could have brought about.
     pub(super) bounded: u64,
+    /// The last number that a record in it owns up to as dropped.
+    pub(super) owned: u64,
     /// Its last record is that of a stop in good order.
     pub(super) stopped: bool,
     /// The segment to go on with; none where a new one must begin.
@@ -87,6 +89,7 @@ impl Recovery<'_> {
             snapshot: None,
             good: 0,
             bounded: 0,
+            owned: 0,
             stopped,
             segment: None,
         })
@@ -102,7 +105,7 @@ impl Recovery<'_> {
         let mut before = (walk.at, walk.last, walk.head, walk.snapshot, walk.bounded);
         // What is signed for stands, whatever was made of the key file and of what follows.
         let mut proven = before;
-        let (mut stopped, mut stop) = (None, None);
+        let (mut stopped, mut stop, mut dropped) = (None, None, Vec::new());
         while let Some(frame) = walk.step() {
             if let Some((number, key)) = &mut key
                 && *number + 1 == walk.last
@@ -125,6 +128,7 @@ impl Recovery<'_> {
             before = here;
             let record = Record::decode(frame.record).ok();
             let boot = record.as_ref().map(|record| record.boot);
+            dropped.extend(record.as_ref().and_then(dropped_by));
             if record.is_some_and(|record| record.outcome == Outcome::Event(Event::Stop)) {
                 stop = boot;
             }
@@ -148,8 +152,10 @@ impl Recovery<'_> {
 
         let stopped = stopped.is_some_and(|(number, stopped)| stopped && number == last);
         let segment = Some(head.first);
+        let owned = dropped.into_iter().filter(|(by, _)| *by <= last).map(|(_, to)| to).max();
+        let owned = owned.unwrap_or_default();
 
-        Ok(End { last, head: chain, snapshot, good, bounded, stopped, segment })
+        Ok(End { last, head: chain, snapshot, good, bounded, owned, stopped, segment })
     }
 
     /// The last record that a checkpoint is signed for, and notes it as seen.
@@ -159,6 +165,13 @@ impl Recovery<'_> {
 
         last
     }
+}
+
+/// Returns its own number and the last one that it owns up to, of a record that says what was dropped.
+fn dropped_by(record: &Record<'_>) -> Option<(u64, u64)> {
+    let says = record.outcome == Outcome::Event(Event::Gap) && record.resource == Some(DROPPED);
+
+    record.span.filter(|_| says).map(|(_, last)| (record.seq, last))
 }
 
 /// Returns the highest number of a whole record anywhere in `bytes` that comes after `last`; one

@@ -222,34 +222,67 @@ fn i5_the_room_of_a_segment_that_goes_is_free_though_somebody_reads_it_and_evide
 }
 
 #[test]
-fn i5_a_drop_whose_record_is_not_durable_yet_is_still_counted_when_another_follows_it() {
+fn i5_each_drop_is_counted_once_whether_its_record_comes_through_or_not_when_another_follows_it() {
+    for survives in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let firsts = small(folder.path(), 4);
+        let sync = Durability::Interval(Duration::from_secs(3_600));
+        let options = Options { sync, max_bytes: 32 << 10, drop_oldest: true, ..options(2) };
+        let open = || {
+            recover::recover(Arc::new(Real), folder.path(), GATEWAY, &identity(), options).unwrap()
+        };
+        let (mut writer, _) = open();
+        writer.flush();
+        let (newest, durable) =
+            (*recover::list(folder.path()).unwrap().last().unwrap(), writer.durable.1);
+        writer.permission = Some(room::always());
+        assert!(writer.give_way(u64::MAX));
+        writer.commit([draft()].iter())[0].unwrap();
+        assert!(writer.lost.is_none() && !writer.unsynced.is_empty(), "owned up to, not for good");
+        assert!(writer.give_way(u64::MAX));
+        drop(writer);
+        if !survives {
+            let path = segment_path(folder.path(), newest);
+            fs::File::options().write(true).open(path).unwrap().set_len(durable).unwrap();
+        }
+
+        let mut writer = open().0;
+        writer.tidy();
+        writer.flush();
+        assert!(writer.noted.is_none(), "all of it is said for good");
+        drop(writer);
+        open().0.tidy();
+        let mut counts = 0;
+        walk(folder.path(), |_, record, _| {
+            if record.outcome == Outcome::Event(Event::Gap) {
+                counts += u64::from(record.count);
+            }
+        })
+        .unwrap();
+        assert_eq!(counts, firsts[2] - 1, "each that went, once; came through: {survives}");
+    }
+}
+
+#[test]
+fn i5_a_note_of_a_drop_that_never_came_to_pass_is_taken_back() {
     let folder = tempfile::tempdir().unwrap();
     let firsts = small(folder.path(), 4);
-    let sync = Durability::Interval(Duration::from_secs(3_600));
-    let options = Options { sync, max_bytes: 32 << 10, drop_oldest: true, ..options(2) };
+    let options = Options { max_bytes: 32 << 10, drop_oldest: true, ..options(2) };
     let open =
         || recover::recover(Arc::new(Real), folder.path(), GATEWAY, &identity(), options).unwrap();
     let (mut writer, _) = open();
-    writer.flush();
-    let (newest, durable) =
-        (*recover::list(folder.path()).unwrap().last().unwrap(), writer.durable.1);
-    writer.permission = Some(room::always());
-    assert!(writer.give_way(u64::MAX));
-    writer.commit([draft()].iter())[0].unwrap();
-    assert!(writer.lost.is_none() && !writer.unsynced.is_empty(), "owned up to, and not for good");
-    assert!(writer.give_way(u64::MAX));
+    writer.noted = Some((1, firsts[1] - 1));
+    writer.keep_share(firsts[3]);
     drop(writer);
-    // What was not synced is gone.
-    let file = fs::File::options().write(true).open(segment_path(folder.path(), newest)).unwrap();
-    file.set_len(durable).unwrap();
 
-    open().0.tidy();
-    let mut counts = 0;
-    walk(folder.path(), |_, record, _| {
-        if record.outcome == Outcome::Event(Event::Gap) {
-            counts += u64::from(record.count);
-        }
-    })
-    .unwrap();
-    assert_eq!(counts, firsts[2] - 1, "all that went");
+    let (mut writer, _) = open();
+    assert!(writer.lost.is_none(), "it is still there");
+    writer.commit([draft()].iter())[0].unwrap();
+    drop(writer);
+    // The collector gets it, and then it goes.
+    fs::remove_file(segment_path(folder.path(), 1)).unwrap();
+    let (mut writer, _) = open();
+    writer.commit([draft()].iter())[0].unwrap();
+    drop(writer);
+    assert_eq!(verify(folder.path()).unwrap().gaps, [], "nothing was lost");
 }
