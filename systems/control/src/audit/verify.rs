@@ -27,7 +27,7 @@ use self::follow::follow;
 use super::folder::{self, Lines, Unreadable};
 use super::steps::{Batches, Step};
 use super::witnesses::Said;
-use crate::collect::shared::{Marks, marks};
+use crate::collect::shared::{Marks, UNNAMED, marks};
 use crate::collect::{DatabaseFailed, ReadFailed, batches_path, lines_path};
 use crate::enroll::Enrolled;
 use crate::policy::Unusable;
@@ -83,7 +83,7 @@ impl Keys {
     /// A file cannot be used.
     pub fn load(dir: &Path) -> Result<Self, NotVerified> {
         let (account, gateways) = (publish::account(dir)?, Enrolled::all(dir)?);
-        let marks = marks(dir, &gateways);
+        let marks = marks(dir, &gateways)?;
 
         Ok(Self { account, gateways, marks })
     }
@@ -106,6 +106,21 @@ impl Keys {
         let said = |one| Said::of(one, self.account, &words(&one.gateway), mark(one));
 
         self.gateways.iter().map(|one| (one.gateway.as_str(), said(one))).collect()
+    }
+
+    /// Returns the furthest mark of a gateway, where the cluster has this name: a collector that might not ask for it
+    /// has left one of its own.
+    fn mark(&self, cluster: Option<&str>, gateway: &str) -> Option<u64> {
+        let mark = |cluster: &str| self.marks.get(&(cluster.to_owned(), gateway.to_owned()));
+
+        cluster.and_then(mark).max(mark(UNNAMED)).copied()
+    }
+
+    /// Returns whether there is a gateway with marks that only the cluster's name finds.
+    fn has_other_marks(&self) -> bool {
+        let is_found = |name: &str| self.mark(None, name).is_some();
+
+        self.marks.keys().any(|(_, gateway)| !is_found(gateway))
     }
 
     /// Returns what is known of an enrolment. Of one that was replaced nothing is kept.

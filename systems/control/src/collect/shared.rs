@@ -25,6 +25,7 @@ use gateward_core::audit::{Head, SnapshotName};
 use gateward_core::name::Uuid;
 use gateward_core::time::UnixSeconds;
 use tokio_postgres::{Client, Row, Transaction};
+use tracing::warn;
 
 use super::CollectFailed;
 use super::bound::Bound;
@@ -99,7 +100,13 @@ impl Shared {
         let (mut client, attendant) = self.settings.connect().await?;
         schema::migrate(&mut client).await?;
         let statements = Statements::prepare(&client).await?;
-        self.ratchets.of_cluster(cluster(&client).await?.as_deref());
+        let name = cluster(&client).await?;
+        if name.is_none() {
+            warn!(
+                "the marks of what is committed count for every cluster: this role may not ask `pg_control_system()` which one this is"
+            );
+        }
+        self.ratchets.of_cluster(name.as_deref());
         let months = BTreeSet::new();
         self.ready = Some(Ready { client, _attendant: attendant, statements, months });
 

@@ -9,7 +9,6 @@ use super::follow::follow;
 use super::rows::Rows;
 use super::{Asked, NotVerified};
 use crate::audit::folder::Unreadable;
-use crate::collect::shared::UNNAMED;
 use crate::collect::{Database, DatabaseFailed};
 
 /// Looks at everything that is kept in a database; with keys, of their account alone.
@@ -28,15 +27,11 @@ pub fn verify_database(
         Some(keys) => {
             let statuses = reading.statuses(keys)?;
             let words = |name: &str| statuses.get(name).cloned().unwrap_or_default();
-            let cluster = match reading.cluster()? {
-                Some(name) => name,
-                None if keys.marks.keys().all(|(cluster, _)| cluster == UNNAMED) => {
-                    UNNAMED.to_owned()
-                }
-                None => return Err(DatabaseFailed::Nameless.into()),
-            };
-            let mark = |name: &str| keys.marks.get(&(cluster.clone(), name.to_owned()));
-            keys.said(words, |one| mark(&one.gateway).copied())
+            let cluster = reading.cluster()?;
+            if cluster.is_none() && keys.has_other_marks() {
+                return Err(DatabaseFailed::Nameless.into());
+            }
+            keys.said(words, |one| keys.mark(cluster.as_deref(), &one.gateway))
         }
         None => Vec::new(),
     };

@@ -88,8 +88,8 @@ pub enum DatabaseFailed {
     Empty,
     /// The role may not ask for what the collectors' marks are kept by.
     #[error(
-        "this role may not ask which cluster this is, and the marks in the policy folder are kept by that; \
-         `GRANT EXECUTE ON FUNCTION pg_control_system()` to it"
+        "this role may not ask which cluster this is, and collectors keep their marks by that; `GRANT EXECUTE ON \
+         FUNCTION pg_control_system()` to it, or take out of `private/ratchets` what is of a cluster of the past"
     )]
     Nameless,
     /// Tables of a later program.

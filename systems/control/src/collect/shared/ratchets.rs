@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use gateward_core::audit::Ratchet;
@@ -18,6 +19,7 @@ use zeroize::Zeroizing;
 
 use crate::enroll::Enrolled;
 use crate::keys::PRIVATE;
+use crate::secret::{Problem, Unusable};
 use crate::{secret, whole};
 
 const FORMAT: &str = "gateward-ratchet 1";
@@ -59,6 +61,16 @@ pub(super) struct Ratchets {
     is_failing: bool,
 }
 
+/// Why a mark was not kept.
+#[derive(Debug, thiserror::Error)]
+enum NotKept {
+    #[error(transparent)]
+    Unwritable(#[from] whole::Failed),
+    /// What is there may say more.
+    #[error(transparent)]
+    Unreadable(#[from] Unusable),
+}
+
 /// Every cluster whose name the collector may not ask for.
 pub(crate) const UNNAMED: &str = "any";
 
@@ -67,20 +79,40 @@ pub(crate) const UNNAMED: &str = "any";
 pub(crate) type Marks = BTreeMap<(String, String), u64>;
 
 /// Reads every mark of the enrolments of today.
-pub(crate) fn marks(dir: &Path, gateways: &[Enrolled]) -> Marks {
+///
+/// # Errors
+///
+/// One that is there cannot be read: a witness that is silent is none that agrees.
+pub(crate) fn marks(dir: &Path, gateways: &[Enrolled]) -> Result<Marks, Unusable> {
     let mut marks = Marks::new();
     let mut ratchets = Ratchets::new(dir);
-    for entry in fs::read_dir(&ratchets.root).into_iter().flatten().flatten() {
-        let Ok(store) = entry.file_name().into_string() else { continue };
-        ratchets.of_cluster(Some(&store));
+    for name in clusters(&ratchets.root)? {
+        ratchets.of_cluster(Some(&name));
         for one in gateways {
-            let at = ratchets.load(&one.gateway).filter(|at| at.incarnation == one.incarnation);
-            let mark = at.map(|at| ((store.clone(), one.gateway.clone()), at.through));
+            let at = ratchets.load(&one.gateway)?.filter(|at| at.incarnation == one.incarnation);
+            let mark = at.map(|at| ((name.clone(), one.gateway.clone()), at.through));
             marks.extend(mark);
         }
     }
 
-    marks
+    Ok(marks)
+}
+
+/// The clusters of which there are marks.
+fn clusters(root: &Path) -> Result<Vec<String>, Unusable> {
+    let unreadable = |error| Unusable::one(root, Problem::Unreadable(error));
+    let entries = match fs::read_dir(root) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(unreadable)?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(unreadable)?;
+        let is_folder = entry.file_type().map_err(unreadable)?.is_dir();
+        names.extend(entry.file_name().into_string().ok().filter(|_| is_folder));
+    }
+
+    Ok(names)
 }
 
 impl Ratchets {
@@ -116,7 +148,7 @@ impl Ratchets {
     fn before(&self, enrolled: &Enrolled, through: u64) -> At {
         let known = self.at.get(&enrolled.gateway).cloned();
         let fits = |at: &At| at.incarnation == enrolled.incarnation && at.through <= through;
-        let known = known.filter(fits).or_else(|| self.load(&enrolled.gateway).filter(fits));
+        let known = known.filter(fits).or_else(|| self.load(&enrolled.gateway).ok()?.filter(fits));
         let (incarnation, key) = (enrolled.incarnation, enrolled.audit.clone());
 
         known.unwrap_or(At { incarnation, through: 0, key, kept: 0, at: UnixSeconds(0) })
@@ -158,7 +190,7 @@ impl Ratchets {
         }
     }
 
-    /// Where that fails, the next start takes longer, and `audit verify` has a witness less.
+    /// Where that fails, the next start takes longer, and `audit verify` has a witness that says less, or cannot be read.
     fn keep_one(&mut self, gateway: &str, mut at: At, now: UnixSeconds) {
         if at.is_due(now) {
             let saved = self.save(gateway, &at);
@@ -171,11 +203,11 @@ impl Ratchets {
         self.at.insert(gateway.to_owned(), at);
     }
 
-    fn save(&self, gateway: &str, at: &At) -> Result<(), whole::Failed> {
+    fn save(&self, gateway: &str, at: &At) -> Result<(), NotKept> {
         // Another collector of this folder, or this one before somebody put the position back.
         let is_further =
             |kept: &At| kept.incarnation == at.incarnation && kept.through >= at.through;
-        if self.load(gateway).as_ref().is_some_and(is_further) {
+        if self.load(gateway)?.as_ref().is_some_and(is_further) {
             return Ok(());
         }
         let At { incarnation, through, key, .. } = at;
@@ -186,12 +218,25 @@ impl Ratchets {
         secret::make_folder(&self.root)?;
         secret::make_folder(&self.folder)?;
 
-        secret::write(&self.folder.join(gateway), &text)
+        secret::write(&self.folder.join(gateway), &text)?;
+
+        Ok(())
     }
 
-    fn load(&self, gateway: &str) -> Option<At> {
+    /// Reads what is kept of a gateway; none where nothing is.
+    fn load(&self, gateway: &str) -> Result<Option<At>, Unusable> {
         let path = self.folder.join(gateway);
-        let text = secret::read(&path).ok().filter(|_| path.exists())?;
+        if fs::symlink_metadata(&path).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            return Ok(None);
+        }
+        let unlike = || Unusable::one(&path, Problem::Unlike { expected: FORMAT });
+
+        At::read(&secret::read(&path)?).map(Some).ok_or_else(unlike)
+    }
+}
+
+impl At {
+    fn read(text: &str) -> Option<Self> {
         let mut lines = text.lines();
         let format = lines.next()?;
         let mut field = |label: &str| lines.next()?.strip_prefix(label)?.strip_prefix(' ');
@@ -201,12 +246,14 @@ impl Ratchets {
 
         let at = UnixSeconds(0);
 
-        (format == FORMAT).then_some(At { incarnation, through, key, kept: through, at })
+        (format == FORMAT).then_some(Self { incarnation, through, key, kept: through, at })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use gateward_core::trust::SigningKey;
 
     use super::*;
@@ -225,7 +272,7 @@ mod tests {
     }
 
     fn mark(dir: &Path, enrolled: &Enrolled) -> Option<u64> {
-        let all = marks(dir, std::slice::from_ref(enrolled));
+        let all = marks(dir, std::slice::from_ref(enrolled)).unwrap();
 
         all.get(&(STORE.to_owned(), "edge-1".to_owned())).copied()
     }
@@ -289,9 +336,32 @@ mod tests {
         let mut scratch = Ratchets::new(dir);
         scratch.of_cluster(Some("8"));
         assert_eq!(commit(&mut scratch, dir, 3, NOW), Some(50));
-        let all = marks(dir, &[enrolled()]);
+        let all = marks(dir, &[enrolled()]).unwrap();
         let of = |store: &str| all[&(store.to_owned(), "edge-1".to_owned())];
         assert_eq!([of(STORE), of("8")], [50, 3]);
+    }
+
+    #[test]
+    fn i9_a_mark_that_cannot_be_read_is_no_mark_that_agrees_and_nothing_is_written_over_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = dir.path();
+        assert_eq!(commit(&mut of_cluster(dir), dir, 50, NOW), Some(50));
+        let path = dir.join(PRIVATE).join("ratchets").join(STORE).join("edge-1");
+        let whole = fs::read(&path).unwrap();
+        let fails = || {
+            let told = marks(dir, &[enrolled()]).unwrap_err().to_string();
+            assert!(told.contains("edge-1`: "), "{told}");
+            let mut ratchets = of_cluster(dir);
+            ratchets.take(&enrolled(), 60, &Ratchet::new([3; 32]), NOW);
+            ratchets.keep_all();
+        };
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        fails();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        assert_eq!(mark(dir, &enrolled()), Some(50));
+        fs::write(&path, &whole[..40]).unwrap();
+        fails();
+        assert_eq!(fs::read(&path).unwrap(), whole[..40]);
     }
 
     #[test]
@@ -306,11 +376,11 @@ mod tests {
         }
         let kept = [16, 32, 40, 40].map(|count| {
             ratchets.keep(NOW);
-            (marks(dir, &all).len(), count)
+            (marks(dir, &all).unwrap().len(), count)
         });
         assert!(kept.iter().all(|(kept, count)| kept == count), "{kept:?}");
         all.iter().for_each(|one| ratchets.take(one, 8, &Ratchet::new([3; 32]), NOW));
         ratchets.keep_all();
-        assert!(marks(dir, &all).values().all(|mark| *mark == 8));
+        assert!(marks(dir, &all).unwrap().values().all(|mark| *mark == 8));
     }
 }
