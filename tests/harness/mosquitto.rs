@@ -147,9 +147,11 @@ impl Mosquitto {
             Some(_) => Some(false),
             None => TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(true),
         });
+        // Somebody else may have taken the port meanwhile, and answered.
+        let up = up == Some(true) && program.ended().is_none();
         self.program = Some(program);
 
-        up == Some(true)
+        up
     }
 }
 

@@ -46,7 +46,8 @@ impl Nginx {
                 Some(_) => Some(false),
                 None => TcpStream::connect(("127.0.0.1", port)).is_ok().then_some(true),
             });
-            if up == Some(true) {
+            // Somebody else may have taken the port meanwhile, and answered.
+            if up == Some(true) && program.ended().is_none() {
                 return Self { port, program };
             }
         }

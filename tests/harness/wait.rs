@@ -6,8 +6,9 @@ use core::time::Duration;
 use std::thread;
 use std::time::Instant;
 
-/// How long a scenario waits for something that should happen at once; the machine may be busy.
-pub const SOON: Duration = Duration::from_secs(20);
+/// How long a scenario waits for what must happen: the machine may be busy, brokers have to agree on a leader, and
+/// what was not acknowledged is sent again after a while.
+pub const SOON: Duration = Duration::from_secs(120);
 
 /// How often it looks.
 const STEP: Duration = Duration::from_millis(4);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use gateward_tests::Deck;
+use gateward_tests::{Deck, until};
 
 /// Writes a bundle of group `plant-7`, and returns its path.
 fn compiled(deck: &Deck, name: &str) -> String {
@@ -65,8 +65,10 @@ fn h3_h5_a_bundle_that_may_not_follow_is_refused_with_65_and_the_reason() {
     assert!(refused.err.contains("(not_a_bundle)"), "{}", refused.err);
     assert_eq!(gateway.allows(&ana, "manage_device"), Some(false));
 
-    let audit = gateway.cli(&["audit", "tail", "--format", "json"]).ok();
-    assert!(audit.contains("rollback import"), "{audit}");
+    until("a refusal in the audit", || {
+        let audit = gateway.cli(&["audit", "tail", "--format", "json"]).ok();
+        audit.contains("rollback import").then_some(())
+    });
 }
 
 #[test]

@@ -118,7 +118,9 @@ fn i9_a_stick_or_a_receipt_that_is_cut_altered_or_anothers_ends_with_65() {
     let refused = gateway.cli(&["audit", "receipt", &bad]);
     assert_eq!(refused.code, 65, "forged: {}", refused.err);
     assert_ne!(backlog(&gateway), Some(0), "nothing is forgotten for it");
-    let audit = gateway.cli(&["audit", "tail", "--format", "json"]).ok();
-    assert!(audit.contains("receipt_refused"), "{audit}");
+    until("a refusal in the audit", || {
+        let audit = gateway.cli(&["audit", "tail", "--format", "json"]).ok();
+        audit.contains("receipt_refused").then_some(())
+    });
     drop(gateway.cli(&["audit", "receipt", &receipt]).ok());
 }

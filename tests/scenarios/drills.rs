@@ -133,8 +133,10 @@ fn a_gateway_is_away_for_three_rotations() {
     drill.deck.broker.restart();
     drill.gateway.reaches(4);
     drill.is_well();
-    let walked = drill.events("key_set_accepted");
-    assert_eq!(walked, ["epoch 2", "epoch 3", "epoch 4"]);
+    until("every key set, in order", || {
+        let walked = drill.events("key_set_accepted");
+        (walked == ["epoch 2", "epoch 3", "epoch 4"]).then_some(())
+    });
     drill.survives_alone();
 
     // Whoever is enrolled now begins with the newest.

@@ -16,7 +16,7 @@ fn b11_h13_h14_a_snapshot_grows_stale_then_expires_and_is_refreshed() {
     let deck = Deck::new();
     let ana = deck.user("ana.ruiz", &["--role", "iot_account_admin"]);
     deck.edit_policy("stale_after_s = 86400", "stale_after_s = 300");
-    deck.edit_policy("expires_after_s = 604800", "expires_after_s = 306");
+    deck.edit_policy("expires_after_s = 604800", "expires_after_s = 316");
     let mut gateway = deck.gateway("edge-7a");
     gateway.start();
     deck.publish_earlier(EARLIER);

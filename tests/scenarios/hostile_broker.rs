@@ -3,10 +3,9 @@
 
 mod flood;
 
-use core::time::Duration;
-
 use gateward_core::topic::GroupTopic;
-use gateward_tests::{Deck, Gateway, until, within};
+use gateward_tests::wait::{SOON, within};
+use gateward_tests::{Deck, Gateway, until};
 
 use crate::hostile::{events, rejections};
 use crate::loopback::Loopback;
@@ -83,7 +82,7 @@ impl Siege {
 
     /// The audit says that something was refused for this reason, on a topic that ends so.
     fn told(&self, code: &str, topic: &str) {
-        let told = within(Duration::from_secs(20), || {
+        let told = within(SOON, || {
             let all = rejections(&self.gateway);
             all.iter().any(|one| one.contains(code) && one.contains(topic)).then_some(())
         });

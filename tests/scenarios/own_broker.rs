@@ -48,9 +48,9 @@ fn the_commands_of_the_page_work_word_for_word() {
     let lo_up = "ip link set lo up";
     let isolated = bash(&own_network, lo_up).status().is_ok_and(|status| status.success());
     let mut command = if isolated {
-        bash(&own_network, &format!("{lo_up} && exec timeout 100 bash page.sh"))
+        bash(&own_network, &format!("{lo_up} && exec timeout 300 bash page.sh"))
     } else {
-        bash(&[], "exec timeout 100 bash page.sh")
+        bash(&[], "exec timeout 300 bash page.sh")
     };
     command.current_dir(folder.path()).env("GATEWARD", clone);
     let ran = run(command.env("PATH", format!("{programs}:{path}")), b"");

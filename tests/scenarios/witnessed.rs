@@ -31,10 +31,10 @@ impl Stage {
     fn record(&self) -> u64 {
         let question = json!({ "token": self.token, "permission": "manage_device" });
         assert_eq!(self.gateway.authorize(&question).json()["allow"], true);
-        let audit = || self.gateway.status()["audit"].clone();
-        until("a receipt", || (audit()["backlog"] == 0).then_some(()));
-
-        audit()["seq"].as_u64().expect("a number")
+        until("a receipt", || {
+            let audit = &self.gateway.status()["audit"];
+            audit["seq"].as_u64().filter(|_| audit["backlog"] == 0)
+        })
     }
 
     /// Up to where the gateway says, in the furthest status of a table, that it got receipts.
