@@ -61,6 +61,25 @@ impl Outlet for Broker {
     }
 }
 
+fn open(folder: &Path, boot: u32, max_bytes: u64) -> Opened {
+    let identity = Identity {
+        gateway: "edge-7a".to_owned(),
+        incarnation: INCARNATION,
+        key: SigningKey::from_bytes(&[9; 32]),
+        audit: Ratchet::new([2; 32]),
+    };
+    let options = Options {
+        sync: Durability::Group,
+        max_bytes,
+        drop_oldest: false,
+        account: Uuid::default(),
+        boot,
+        now: Stamp::default(),
+    };
+
+    Journal::open(folder, GATEWAY, &identity, options).unwrap()
+}
+
 struct Scene {
     opened: Opened,
     hear: mpsc::Sender<Heard>,
@@ -77,21 +96,7 @@ impl Scene {
     }
 
     fn begin_sized(folder: &Path, boot: u32, refused: u32, max_bytes: u64) -> Self {
-        let identity = Identity {
-            gateway: "edge-7a".to_owned(),
-            incarnation: INCARNATION,
-            key: SigningKey::from_bytes(&[9; 32]),
-            audit: Ratchet::new([2; 32]),
-        };
-        let options = Options {
-            sync: Durability::Group,
-            max_bytes,
-            drop_oldest: false,
-            account: Uuid::default(),
-            boot,
-            now: Stamp::default(),
-        };
-        let opened = Journal::open(folder, GATEWAY, &identity, options).unwrap();
+        let opened = open(folder, boot, max_bytes);
         let (to, sent) = mpsc::channel(16);
         let (hear, heard) = mpsc::channel(16);
         let records = opened.journal.records();

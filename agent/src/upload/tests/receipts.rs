@@ -37,6 +37,24 @@ async fn a_receipt_that_is_forged_another_gateways_or_of_an_older_enrolment_rele
     assert_eq!(events, 4, "signature, gateway, chain, number; each once");
 }
 
+#[tokio::test]
+async fn the_first_word_of_a_start_knows_what_was_receipted_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let (scene, good) = Scene::with_five_sent(folder.path()).await;
+    scene.hear.send(receipt(&good)).await.unwrap();
+    scene.released(5).await;
+    scene.end().await;
+
+    for boot in 2..8 {
+        let opened = open(folder.path(), boot, 64 << 10);
+        let (records, to) = (opened.journal.records(), mpsc::channel(1).0);
+        let outlet = Broker(to, u32::MAX, 0);
+        let upload = Upload::new(records, GATEWAY, INCARNATION, outlet, Words);
+        upload.has_resumed().await;
+        assert_eq!(opened.journal.status().released, 5);
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn after_a_restart_the_upload_goes_on_where_the_last_receipt_ended() {
     let folder = tempfile::tempdir().unwrap();
