@@ -276,14 +276,17 @@ fn follow(
     let segments = list(folder).map_err(unreadable(folder))?;
     let mut before = None;
     let newest = segments.last().copied();
+    let oldest = segment_path(folder, segments.first().copied().unwrap_or_default());
     // Holes before segments, until the gap record that owns up to each is seen: a start writes it at
     // once, the upload where it comes upon one.
     let mut open: Vec<(PathBuf, u64, u64)> = Vec::new();
     for first in segments {
         let path = segment_path(folder, first);
         let read = fs::read(&path);
-        // A running agent may drop it meanwhile, never the newest; what is missing is seen by the numbers.
-        if newest != Some(first) && is_gone(&path) {
+        // A running agent lets the oldest go meanwhile, never the newest: what is there begins behind them.
+        if newest != Some(first) && is_gone(&path) && is_gone(&oldest) {
+            (verified.span, verified.records) = (None, 0);
+            open.clear();
             continue;
         }
         let bytes = read.map_err(unreadable(&path))?;

@@ -1,5 +1,6 @@
 //! What a disk does not give back, and what a start or a stop cannot finish.
 
+use std::mem;
 use std::os::unix::fs::symlink;
 
 use super::counted::{owned, writer_on};
@@ -285,4 +286,39 @@ fn i5_a_note_of_a_drop_that_never_came_to_pass_is_taken_back() {
     writer.commit([draft()].iter())[0].unwrap();
     drop(writer);
     assert_eq!(verify(folder.path()).unwrap().gaps, [], "nothing was lost");
+}
+
+#[test]
+fn what_goes_while_somebody_reads_or_verifies_is_no_damage_unless_older_ones_stay() {
+    for (goes, is_right) in [(&[0, 1][..], true), (&[0][..], true), (&[1][..], false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let firsts = small(folder.path(), 4);
+        let remove = |at: usize| fs::remove_file(segment_path(folder.path(), firsts[at])).unwrap();
+        let mut gone = false;
+        let verified = walk(folder.path(), |_, _, _| {
+            if !mem::replace(&mut gone, true) {
+                goes.iter().copied().for_each(remove);
+            }
+        });
+        assert_eq!(verified.is_ok(), is_right, "{goes:?}: {verified:?}");
+        if goes.len() == 2 {
+            assert_eq!(verified.unwrap().span.unwrap().0, firsts[2], "it begins behind them");
+        }
+    }
+
+    let folder = tempfile::tempdir().unwrap();
+    let firsts = small(folder.path(), 4);
+    let last = firsts[3];
+    let mut reader = Reader::new(folder.path(), 1);
+    assert_eq!(reader.next(last, 1).unwrap().unwrap().first, 1);
+    let segment = segment_path(folder.path(), 1);
+    let file = fs::File::options().write(true).open(&segment).unwrap();
+    fs::remove_file(&segment).unwrap();
+    // A read beside one that empties it sees a part.
+    file.set_len(file.metadata().unwrap().len() - 5).unwrap();
+    let mut pieces = std::iter::repeat_with(|| reader.next(last, usize::MAX).unwrap().unwrap());
+    assert!(
+        pieces.by_ref().take(2).any(|piece| piece.first == firsts[1]),
+        "the next that is there"
+    );
 }
