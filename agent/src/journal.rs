@@ -135,6 +135,13 @@ pub struct Journal {
 pub struct HandedOver(oneshot::Receiver<Result<Written, NotWritten>>);
 
 impl HandedOver {
+    /// What hands `draft` over, and where its answer comes.
+    fn of(draft: Draft) -> (Command, Self) {
+        let (reply, answer) = oneshot::channel();
+
+        (Command::Append(Box::new(draft), Some(reply)), Self(answer))
+    }
+
     /// Waits until the record counts as written.
     ///
     /// # Errors
@@ -247,11 +254,10 @@ impl Journal {
     ///
     /// The journal has been closed.
     pub async fn hand_over(&self, draft: Draft) -> Result<HandedOver, NotWritten> {
-        let (reply, answer) = oneshot::channel();
-        let command = Command::Append(Box::new(draft), Some(reply));
+        let (command, handed_over) = HandedOver::of(draft);
         self.to.send(command).await.map_err(|_| NotWritten::Closed)?;
 
-        Ok(HandedOver(answer))
+        Ok(handed_over)
     }
 
     /// Hands over a record that nobody waits for; never waits itself.

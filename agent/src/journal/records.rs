@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::thread::Command;
 use super::{Draft, HandedOver, NotWritten, Reader, Stamp, Status, Written};
@@ -59,13 +59,12 @@ impl Records {
     ///
     /// Says why there is no record.
     pub(crate) async fn append(&self, draft: Draft) -> Result<Written, NotWritten> {
-        let (reply, answer) = oneshot::channel();
-        let command = Command::Append(Box::new(draft), Some(reply));
+        let (command, handed_over) = HandedOver::of(draft);
         let to = self.to.upgrade().ok_or(NotWritten::Closed)?;
         to.send(command).await.map_err(|_| NotWritten::Closed)?;
         drop(to);
 
-        HandedOver(answer).written().await
+        handed_over.written().await
     }
 
     /// Where the journal's files are.
