@@ -50,6 +50,11 @@ pub(crate) fn is_unreadable(error: &io::Error) -> bool {
     number.is_some_and(|number| bad.contains(&number))
 }
 
+/// Returns whether nothing has this name any more.
+pub(crate) fn is_gone(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
 /// An open file.
 pub(crate) trait Handle: Send {
     /// Writes all of `bytes` at `offset`.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use gateward_core::audit::{Head, Record, SnapshotName};
 
 use super::frame::{Frame, HEAD_LEN, MAX_FRAME, SegmentHead};
-use super::medium::is_unreadable;
+use super::medium::{is_gone, is_unreadable};
 use super::recover::list;
 use super::writer::segment_path;
 
@@ -136,7 +136,7 @@ impl Reader {
             // The segment has no more; a later one goes on.
             let left = self.at.take();
             // One that was dropped meanwhile is emptied.
-            let is_there = |place: &Place| segment_path(&self.folder, place.first).exists();
+            let is_there = |place: &Place| !is_gone(&segment_path(&self.folder, place.first));
             let mut segments = list(&self.folder)?.into_iter();
             if let Some(place) = left.filter(|place| damaged && is_there(place)) {
                 let next = segments.find(|first| *first > place.first);
@@ -178,13 +178,18 @@ impl Reader {
         let segments = list(&self.folder)?;
         let holding = segments.iter().rev().find(|first| **first <= self.next);
         let Some(first) = holding.or(segments.first()).copied() else { return Ok(false) };
-        let file = File::open(segment_path(&self.folder, first))?;
+        let path = segment_path(&self.folder, first);
+        let file = match File::open(&path) {
+            // It was dropped meanwhile.
+            Err(_) if is_gone(&path) => return self.seek(),
+            file => file?,
+        };
         let mut bytes = [0; HEAD_LEN];
         let whole = file.read_exact_at(&mut bytes, 0).is_ok();
         let head = SegmentHead::decode(&bytes).filter(|head| whole && head.first == first);
         let last = first.saturating_sub(1);
-        if head.is_none() && !segment_path(&self.folder, first).exists() {
-            // It was dropped meanwhile, and emptied.
+        if head.is_none() && is_gone(&path) {
+            // And emptied.
             return self.seek();
         }
         let Some(head) = head else {

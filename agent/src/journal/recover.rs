@@ -124,7 +124,8 @@ pub(crate) fn recover(
         level: Level::Room,
         permission: None,
         begins: segment.is_none(),
-        torn: false,
+        // What a killed agent wrote is there, and nobody may have synced it: that comes before the first record.
+        torn: segment.is_some(),
         forgotten: false,
         failing: false,
         no_space: false,

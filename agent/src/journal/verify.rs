@@ -9,6 +9,7 @@ use gateward_core::trust::Incarnation;
 
 use super::checkpoints::{self, Found, Signer};
 use super::frame::{Frame, HEAD_LEN, SegmentHead};
+use super::medium::is_gone;
 use super::recover::{list, list_of};
 use super::room::Share;
 use super::torn::{Marks, is_begun, is_torn};
@@ -276,16 +277,18 @@ fn follow(
     let segments = list(folder).map_err(unreadable(folder))?;
     let mut before = None;
     let newest = segments.last().copied();
-    let oldest = segment_path(folder, segments.first().copied().unwrap_or_default());
+    let mut older: Option<PathBuf> = None;
     // Holes before segments, until the gap record that owns up to each is seen: a start writes it at
     // once, the upload where it comes upon one.
     let mut open: Vec<(PathBuf, u64, u64)> = Vec::new();
     for first in segments {
         let path = segment_path(folder, first);
         let read = fs::read(&path);
-        // A running agent lets the oldest go meanwhile, never the newest: what is there begins behind them.
-        if newest != Some(first) && is_gone(&path) && is_gone(&oldest) {
-            (verified.span, verified.records) = (None, 0);
+        // A running agent lets the oldest go meanwhile, one after the other, never the newest: what is there begins
+        // behind them.
+        let is_oldest = older.replace(path.clone()).is_none_or(|older| is_gone(&older));
+        if newest != Some(first) && is_gone(&path) && is_oldest {
+            verified = Verified { damaged: verified.damaged, ..Verified::default() };
             open.clear();
             continue;
         }
@@ -343,10 +346,6 @@ fn follow(
     }
 
     signed.cut(&verified.gaps).map_or(Ok(verified), Err)
-}
-
-fn is_gone(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }
 
 /// Goes through the bytes of one segment and shows each whole record in order, with the chain's head

@@ -96,7 +96,7 @@ pub(crate) struct Writer {
     /// Records go on in a segment that is still to begin: what is missing before them, or damaged, is not
     /// gone on from.
     pub(crate) begins: bool,
-    /// The file may hold bytes of a write that failed.
+    /// The file may hold bytes of a write that failed, or that nobody has synced.
     pub(crate) torn: bool,
     /// A sync failed: the kernel may have forgotten what was not synced.
     pub(crate) forgotten: bool,
@@ -201,7 +201,7 @@ impl Writer {
             return Err(error);
         }
         // Where nothing had room, nothing shows that the disk takes records again.
-        if self.unsynced.is_empty() {
+        if self.unsynced.is_empty() && !self.torn {
             self.let_go();
         }
         if !pending.frames.is_empty() {
