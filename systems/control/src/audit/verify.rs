@@ -14,7 +14,7 @@ mod rows;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gateward_agent::proof::{Follower, Known, Mistake, Report, of_file};
 use gateward_agent::upload::stick::{self, BadStick};
@@ -27,7 +27,7 @@ use self::follow::follow;
 use super::folder::{self, Lines, Unreadable};
 use super::steps::{Batches, Step};
 use super::witnesses::Said;
-use crate::collect::shared::{Marks, UNNAMED, marks};
+use crate::collect::shared::{Marks, marks};
 use crate::collect::{DatabaseFailed, ReadFailed, batches_path, lines_path};
 use crate::enroll::Enrolled;
 use crate::policy::Unusable;
@@ -70,9 +70,7 @@ impl From<whole::Failed> for NotVerified {
 pub struct Keys {
     account: Uuid,
     gateways: Vec<Enrolled>,
-    /// How far collectors that share a database have marked that they came. Read before what they wrote to:
-    /// they may go on meanwhile.
-    marks: Marks,
+    dir: PathBuf,
 }
 
 impl Keys {
@@ -83,9 +81,8 @@ impl Keys {
     /// A file cannot be used.
     pub fn load(dir: &Path) -> Result<Self, NotVerified> {
         let (account, gateways) = (publish::account(dir)?, Enrolled::all(dir)?);
-        let marks = marks(dir, &gateways)?;
 
-        Ok(Self { account, gateways, marks })
+        Ok(Self { account, gateways, dir: dir.to_owned() })
     }
 
     pub(super) const fn account(&self) -> Uuid {
@@ -108,19 +105,14 @@ impl Keys {
         self.gateways.iter().map(|one| (one.gateway.as_str(), said(one))).collect()
     }
 
-    /// Returns the furthest mark of a gateway, where the cluster has this name: a collector that might not ask for it
-    /// has left one of its own.
-    fn mark(&self, cluster: Option<&str>, gateway: &str) -> Option<u64> {
-        let mark = |cluster: &str| self.marks.get(&(cluster.to_owned(), gateway.to_owned()));
-
-        cluster.and_then(mark).max(mark(UNNAMED)).copied()
-    }
-
-    /// Returns whether there is a gateway with marks that only the cluster's name finds.
-    fn has_other_marks(&self) -> bool {
-        let is_found = |name: &str| self.mark(None, name).is_some();
-
-        self.marks.keys().any(|(_, gateway)| !is_found(gateway))
+    /// Returns how far collectors that share a database have marked that they came. Read before what they wrote to:
+    /// they may go on meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// A mark cannot be read.
+    fn marks(&self) -> Result<Marks, secret::Unusable> {
+        marks(&self.dir, &self.gateways)
     }
 
     /// Returns what is known of an enrolment. Of one that was replaced nothing is kept.

@@ -40,7 +40,7 @@ pub use connect::{BadDatabase, Database, DatabaseFailed, ReadFailed};
 use month::Month;
 use proof::Proven;
 use ratchets::Ratchets;
-pub(crate) use ratchets::{Marks, UNNAMED, marks};
+pub(crate) use ratchets::{Marks, marks};
 use rows::Copy;
 pub(crate) use schema::{check, cluster};
 use statements::Statements;

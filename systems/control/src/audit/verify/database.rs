@@ -7,7 +7,7 @@ use super::super::database::{OfDatabase, Reading};
 use super::beside::Beside;
 use super::follow::follow;
 use super::rows::Rows;
-use super::{Asked, NotVerified};
+use super::{Asked, Keys, NotVerified};
 use crate::audit::folder::Unreadable;
 use crate::collect::{Database, DatabaseFailed};
 
@@ -20,18 +20,19 @@ pub fn verify_database(
     database: &Database,
     asked: &Asked<'_>,
 ) -> Result<Vec<(String, Report)>, NotVerified> {
+    let marks = asked.keys.map(Keys::marks).transpose()?;
     let reading = Reading::open(database)?;
     let of_keys = asked.keys.map(|keys| keys.account);
     let mut reports = Vec::new();
-    let said = match asked.keys {
-        Some(keys) => {
+    let said = match asked.keys.zip(marks) {
+        Some((keys, marks)) => {
             let statuses = reading.statuses(keys)?;
             let words = |name: &str| statuses.get(name).cloned().unwrap_or_default();
             let cluster = reading.cluster()?;
-            if cluster.is_none() && keys.has_other_marks() {
+            if cluster.is_none() && marks.need_a_name() {
                 return Err(DatabaseFailed::Nameless.into());
             }
-            keys.said(words, |one| keys.mark(cluster.as_deref(), &one.gateway))
+            keys.said(words, |one| marks.of(cluster.as_deref(), &one.gateway))
         }
         None => Vec::new(),
     };

@@ -72,11 +72,27 @@ enum NotKept {
 }
 
 /// Every cluster whose name the collector may not ask for.
-pub(crate) const UNNAMED: &str = "any";
+const UNNAMED: &str = "any";
 
 /// Up to which record collectors of a policy folder have marked that they committed those of a gateway, by cluster and
 /// name.
-pub(crate) type Marks = BTreeMap<(String, String), u64>;
+#[derive(Debug)]
+pub(crate) struct Marks(BTreeMap<(String, String), u64>);
+
+impl Marks {
+    /// Returns the furthest mark of a gateway where the cluster has this name: a collector that might not ask for it
+    /// has left one of its own.
+    pub(crate) fn of(&self, cluster: Option<&str>, gateway: &str) -> Option<u64> {
+        let mark = |cluster: &str| self.0.get(&(cluster.to_owned(), gateway.to_owned()));
+
+        cluster.and_then(mark).max(mark(UNNAMED)).copied()
+    }
+
+    /// Returns whether some gateway has a mark that says more, and that only the cluster's name finds.
+    pub(crate) fn need_a_name(&self) -> bool {
+        self.0.iter().any(|((_, gateway), mark)| self.of(None, gateway) < Some(*mark))
+    }
+}
 
 /// Reads every mark of the enrolments of today.
 ///
@@ -84,7 +100,7 @@ pub(crate) type Marks = BTreeMap<(String, String), u64>;
 ///
 /// One that is there cannot be read: a witness that is silent is none that agrees.
 pub(crate) fn marks(dir: &Path, gateways: &[Enrolled]) -> Result<Marks, Unusable> {
-    let mut marks = Marks::new();
+    let mut marks = BTreeMap::new();
     let mut ratchets = Ratchets::new(dir);
     for name in clusters(&ratchets.root)? {
         ratchets.of_cluster(Some(&name));
@@ -95,7 +111,7 @@ pub(crate) fn marks(dir: &Path, gateways: &[Enrolled]) -> Result<Marks, Unusable
         }
     }
 
-    Ok(marks)
+    Ok(Marks(marks))
 }
 
 /// The clusters of which there are marks.
@@ -195,7 +211,7 @@ impl Ratchets {
         if at.is_due(now) {
             let saved = self.save(gateway, &at);
             if let (Err(error), false) = (&saved, self.is_failing) {
-                warn!(gateway, %error, "the next start of the collector reckons from the first key");
+                warn!(gateway, %error, "how far it is committed was not marked: the next start of the collector takes longer, and `audit verify` has a witness less");
             }
             self.is_failing = saved.is_err();
             (at.kept, at.at) = (if saved.is_ok() { at.through } else { at.kept }, now);
@@ -274,7 +290,7 @@ mod tests {
     fn mark(dir: &Path, enrolled: &Enrolled) -> Option<u64> {
         let all = marks(dir, std::slice::from_ref(enrolled)).unwrap();
 
-        all.get(&(STORE.to_owned(), "edge-1".to_owned())).copied()
+        all.of(Some(STORE), "edge-1")
     }
 
     fn of_cluster(dir: &Path) -> Ratchets {
@@ -337,8 +353,18 @@ mod tests {
         scratch.of_cluster(Some("8"));
         assert_eq!(commit(&mut scratch, dir, 3, NOW), Some(50));
         let all = marks(dir, &[enrolled()]).unwrap();
-        let of = |store: &str| all[&(store.to_owned(), "edge-1".to_owned())];
-        assert_eq!([of(STORE), of("8")], [50, 3]);
+        assert_eq!([STORE, "8"].map(|name| all.of(Some(name), "edge-1")), [Some(50), Some(3)]);
+        assert!(all.need_a_name() && all.of(None, "edge-1").is_none());
+
+        // What a collector marked that might not ask for a name is heard, and does not stand for what says more.
+        let mut unnamed = Ratchets::new(dir);
+        unnamed.of_cluster(None);
+        assert_eq!(commit(&mut unnamed, dir, 40, NOW), Some(50));
+        let all = marks(dir, &[enrolled()]).unwrap();
+        assert_eq!([STORE, "8"].map(|name| all.of(Some(name), "edge-1")), [Some(50), Some(40)]);
+        assert!(all.need_a_name());
+        assert_eq!(commit(&mut unnamed, dir, 50 + KEEP_EVERY, NOW), Some(50 + KEEP_EVERY));
+        assert!(!marks(dir, &[enrolled()]).unwrap().need_a_name());
     }
 
     #[test]
@@ -376,11 +402,11 @@ mod tests {
         }
         let kept = [16, 32, 40, 40].map(|count| {
             ratchets.keep(NOW);
-            (marks(dir, &all).unwrap().len(), count)
+            (marks(dir, &all).unwrap().0.len(), count)
         });
         assert!(kept.iter().all(|(kept, count)| kept == count), "{kept:?}");
         all.iter().for_each(|one| ratchets.take(one, 8, &Ratchet::new([3; 32]), NOW));
         ratchets.keep_all();
-        assert!(marks(dir, &all).unwrap().values().all(|mark| *mark == 8));
+        assert!(marks(dir, &all).unwrap().0.values().all(|mark| *mark == 8));
     }
 }
