@@ -2,6 +2,7 @@
 
 use core::fmt;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -65,11 +66,15 @@ impl Places {
 
     /// Looks whether the agent can read the file at `path`.
     pub(super) fn look(&self, path: &Path, kind: Kind) -> Result<(), Unusable> {
-        let facts = fs::metadata(path).map_err(|error| Unusable::Gone(error.to_string()))?;
+        let unreadable = |error: io::Error| Unusable::Unreadable(error.to_string());
+        let facts = match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Unusable::Gone),
+            facts => facts.map_err(unreadable)?,
+        };
         if !facts.is_file() {
             return Err(Unusable::NotAFile);
         }
-        File::open(path).map_err(|error| Unusable::Unreadable(error.to_string()))?;
+        File::open(path).map_err(unreadable)?;
 
         let mode = facts.permissions().mode() & 0o7777;
         // Among the credentials of systemd the group bits are the mask of an access list.
@@ -102,11 +107,11 @@ pub(super) enum Kind {
 pub(super) enum Unusable {
     /// A secret that others may read.
     Exposed { path: PathBuf, mode: u32 },
-    /// There is nothing, or it cannot be seen.
-    Gone(String),
+    /// There is nothing.
+    Gone,
     /// A folder, a device or something else.
     NotAFile,
-    /// It is there, but not for this user.
+    /// It is not for this user, or the folder that it is in is not.
     Unreadable(String),
 }
 
@@ -119,7 +124,7 @@ impl fmt::Display for Unusable {
                  run `chmod 600 {}`",
                 path.display()
             ),
-            Self::Gone(why) => write!(f, "no such file to be had ({why}): put it there"),
+            Self::Gone => f.write_str("no such file: put it there"),
             Self::NotAFile => f.write_str("this is no file: name the file itself"),
             Self::Unreadable(why) => {
                 write!(f, "cannot be read ({why}): give it to the user that runs the agent")
