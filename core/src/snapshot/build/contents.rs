@@ -27,7 +27,7 @@ pub struct Contents {
     pub tokens: BTreeMap<u64, TokenEntry>,
     /// The division of a resource by kind and id; none where it is in no division.
     pub resources: BTreeMap<(u8, Uuid), Option<Uuid>>,
-    /// Added permissions and routes as [`super::ext`] reads them; empty where there are none.
+    /// Added permissions and routes as [`crate::snapshot::ext`] reads them; empty where there are none.
     pub ext: Vec<u8>,
 }
 
